@@ -1,0 +1,81 @@
+// netsync: replica ids, interned. 128-bit ids come in from the wire, small process-wide numbers go into the dots.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <netsync/causal/replica_id.hpp>
+#include <unordered_map>
+#include <vector>
+
+namespace netsync {
+
+/// Stands for a ReplicaId inside this process. 0 is "none". Its order means nothing: what is sent or shown is sorted by id.
+enum class ReplicaIndex : std::uint32_t {};
+
+namespace detail {
+
+/// Every id this process has met, at most 2^20 - 1. Reading an id takes no lock: chunks never move once published.
+class ReplicaTable {
+   public:
+    static constexpr std::uint32_t chunk_bits = 10;
+    static constexpr std::uint32_t chunk_size = 1u << chunk_bits;
+    static constexpr std::uint32_t capacity = 1u << 20;
+
+    static ReplicaTable& instance() {
+        static ReplicaTable table;
+        return table;
+    }
+
+    /// The number of `id`, made if it is new. ReplicaIndex{} when the table is full.
+    ReplicaIndex intern(const ReplicaId& id) {
+        const std::lock_guard lock{mutex_};
+        if (const auto found = indices_.find(id); found != indices_.end()) return found->second;
+        if (next_ == capacity) return ReplicaIndex{};
+        auto& chunk = chunks_[next_ >> chunk_bits];
+        if (!chunk.load(std::memory_order_relaxed))
+            chunk.store(owned_.emplace_back(std::make_unique<Chunk>()).get(), std::memory_order_release);
+        (*chunk.load(std::memory_order_relaxed))[next_ & (chunk_size - 1)] = id;
+        const ReplicaIndex index{next_++};
+        indices_.emplace(id, index);
+        return index;
+    }
+
+    ReplicaIndex find(const ReplicaId& id) const {
+        const std::lock_guard lock{mutex_};
+        const auto found = indices_.find(id);
+        return found == indices_.end() ? ReplicaIndex{} : found->second;
+    }
+
+    /// Only for an index that `intern` or `find` gave.
+    const ReplicaId& id(ReplicaIndex index) const noexcept {
+        const auto at = static_cast<std::uint32_t>(index);
+        return (*chunks_[at >> chunk_bits].load(std::memory_order_acquire))[at & (chunk_size - 1)];
+    }
+
+   private:
+    using Chunk = std::array<ReplicaId, chunk_size>;
+
+    ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
+
+    mutable std::mutex mutex_;
+    std::unordered_map<ReplicaId, ReplicaIndex> indices_;
+    std::vector<std::unique_ptr<Chunk>> owned_;
+    std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
+    std::uint32_t next_ = 0;
+};
+
+}  // namespace detail
+
+/// The process-wide number of a replica id. Any thread; O(1). ReplicaIndex{} once a process has met 2^20 - 1 ids.
+inline ReplicaIndex intern(const ReplicaId& id) { return detail::ReplicaTable::instance().intern(id); }
+
+/// As `intern`, but a new id stays unknown: for ids that a peer only mentions.
+inline ReplicaIndex find_index(const ReplicaId& id) { return detail::ReplicaTable::instance().find(id); }
+
+/// The id behind a number that `intern` gave. Any thread; no lock.
+inline const ReplicaId& id_of(ReplicaIndex index) { return detail::ReplicaTable::instance().id(index); }
+
+}  // namespace netsync

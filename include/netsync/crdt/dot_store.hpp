@@ -1,0 +1,341 @@
+// netsync: the three dot stores of the literature (Almeida, Shoker, Baquero 2018): DotSet, DotFun and DotMap. Every
+// causal type is a few lines over one of them; the join lives here and nowhere else.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <netsync/crdt/composition.hpp>
+#include <netsync/detail/dense_map.hpp>
+#include <netsync/detail/lazy.hpp>
+#include <netsync/detail/one_or_more.hpp>
+#include <utility>
+#include <vector>
+
+namespace netsync {
+
+namespace detail {
+
+constexpr Dot dot_of(Dot item) noexcept { return item; }
+template <class Item>
+constexpr Dot dot_of(const Item& item) noexcept {
+    return item.dot;
+}
+
+/// mine ⊔ theirs for items named by dots: a dot stays if both have it, or if the side without it has not seen it.
+template <class Item>
+bool join_items(OneOrMore<Item>& mine, const OneOrMore<Item>& theirs, const Join& join) {
+    const auto holds = [](const OneOrMore<Item>& items, Dot dot) {
+        return items.find_if([&](const Item& item) { return dot_of(item) == dot; }) != nullptr;
+    };
+    bool changed = mine.retain([&](const Item& item) {
+        return !join.theirs.contains(dot_of(item)) || holds(theirs, dot_of(item));
+    });
+    theirs.for_each([&](const Item& item) {
+        if (join.mine.contains(dot_of(item)) || holds(mine, dot_of(item))) return;
+        mine.push_back(item);
+        changed = true;
+    });
+    return changed;
+}
+
+/// The items in the order of the wire.
+template <class Item>
+std::vector<Item> sorted_items(const OneOrMore<Item>& items) {
+    std::vector<Item> result;
+    result.reserve(items.size());
+    items.for_each([&](const Item& item) { result.push_back(item); });
+    std::sort(result.begin(), result.end(), [](const Item& a, const Item& b) { return precedes(dot_of(a), dot_of(b)); });
+    return result;
+}
+
+template <class Archive, class Item>
+void save_items(Archive& out, const OneOrMore<Item>& items) {
+    out.count(items.size(), sizeof(Item));
+    if (items.size() == 1)
+        items.for_each([&](const Item& item) { out(item); });
+    else
+        for (const Item& item : sorted_items(items)) out(item);
+}
+
+template <class Archive, class Item>
+void load_items(Archive& in, OneOrMore<Item>& items) {
+    Dot previous;
+    for (std::size_t left = in.count(sizeof(Item)); left > 0 && in.ok(); --left) {
+        Item item{};
+        in(item);
+        if (!dot_of(item) || (previous && !precedes(previous, dot_of(item)))) return in.fail(errc::malformed);
+        previous = dot_of(item);
+        items.push_back(std::move(item));
+    }
+}
+
+}  // namespace detail
+
+/// A set of dots: an element of an OrSet is there while it has one. 16 bytes while there is at most one.
+class DotSet {
+   public:
+    DotSet() = default;
+    explicit DotSet(Dot dot) { dots_.push_back(dot); }
+
+    std::size_t size() const noexcept { return dots_.size(); }
+    bool is_bottom() const noexcept { return dots_.empty(); }
+    bool merge(const DotSet& theirs, const Join& join) { return detail::join_items(dots_, theirs.dots_, join); }
+
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        dots_.for_each(visit);
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        detail::save_items(out, dots_);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        detail::load_items(in, dots_);
+    }
+
+    friend bool operator==(const DotSet& a, const DotSet& b) {
+        return a.size() == b.size() && detail::sorted_items(a.dots_) == detail::sorted_items(b.dots_);
+    }
+
+   private:
+    detail::OneOrMore<Dot> dots_;
+};
+
+/// Values named by dots: what was written and is not superseded, by whom. One entry unless replicas wrote at once.
+template <class Value>
+class DotFun {
+   public:
+    struct Entry {
+        Dot dot;
+        Value value{};
+
+        constexpr explicit operator bool() const noexcept { return static_cast<bool>(dot); }
+        template <class Archive>
+        void save(Archive& out) const {
+            out(dot, value);
+        }
+        template <class Archive>
+        void load(Archive& in) {
+            in(dot, value);
+        }
+    };
+
+    DotFun() = default;
+    DotFun(Dot dot, Value value) { entries_.push_back({dot, std::move(value)}); }
+
+    std::size_t size() const noexcept { return entries_.size(); }
+    bool is_bottom() const noexcept { return entries_.empty(); }
+    bool merge(const DotFun& theirs, const Join& join) { return detail::join_items(entries_, theirs.entries_, join); }
+
+    template <class F>
+    void for_each(F&& visit) const {
+        entries_.for_each(visit);
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        entries_.for_each([&](const Entry& entry) { visit(entry.dot); });
+    }
+    template <class Predicate>
+    const Entry* find_if(Predicate&& is) const {
+        return entries_.find_if(is);
+    }
+    template <class Predicate>
+    bool retain(Predicate&& keep) {
+        return entries_.retain(keep);
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        detail::save_items(out, entries_);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        detail::load_items(in, entries_);
+    }
+
+    friend bool operator==(const DotFun& a, const DotFun& b) {
+        if (a.size() != b.size()) return false;
+        const auto left = detail::sorted_items(a.entries_), right = detail::sorted_items(b.entries_);
+        return std::equal(left.begin(), left.end(), right.begin(), [](const Entry& x, const Entry& y) {
+            return x.dot == y.dot && netsync::equal(x.value, y.value);
+        });
+    }
+
+   private:
+    detail::OneOrMore<Entry> entries_;
+};
+
+/// Keys to dot stores, nested at will. A key is there while anything is alive under it. As a delta it mentions the keys
+/// of its entries, and those it emptied: of these, all that the remover had seen goes, but what the entry still holds.
+/// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
+template <class Key, class Content>
+class DotMap {
+   public:
+    using Entry = typename detail::DenseMap<Key, Content>::Entry;
+
+    bool empty() const noexcept { return entries_.empty(); }
+    std::size_t size() const noexcept { return entries_.size(); }
+    auto begin() const noexcept { return entries_.begin(); }
+    auto end() const noexcept { return entries_.end(); }
+
+    template <class Query>
+    const Content* find(const Query& key) const {
+        return entries_.find(key);
+    }
+
+    /// For deltas: the entry of `key`, made if there is none.
+    Content& operator[](const Key& key) { return *entries_.try_emplace(key).first; }
+
+    /// For deltas: says that all that was seen under `key` goes; its dots are removed by the change.
+    void empty_key(const Key& key) { emptied_.make().try_emplace(key); }
+
+    /// For deltas: whether `key` was touched.
+    template <class Query>
+    bool mentions(const Query& key) const {
+        return entries_.find(key) || is_emptied(key);
+    }
+
+    /// For deltas: visits each key that was touched, once.
+    template <class F>
+    void for_each_mentioned(F&& visit) const {
+        for (const Entry& entry : entries_) visit(entry.key);
+        for_each_emptied([&](const Key& key) {
+            if (!entries_.find(key)) visit(key);
+        });
+    }
+
+    bool is_bottom() const noexcept { return entries_.empty() && !emptied_; }
+
+    bool merge(const DotMap& theirs, const Join& join) {
+        bool changed = false;
+        for (const Entry& entry : theirs.entries_)
+            changed |= merge_key(entry.key, &entry.value, theirs.is_emptied(entry.key) ? join.whole() : join);
+        theirs.for_each_emptied([&](const Key& key) {
+            if (!theirs.entries_.find(key)) changed |= merge_key(key, nullptr, join.whole());
+            if (join.target == Target::delta) empty_key(key);
+        });
+        if (join.scope == Scope::whole) changed |= merge_unmentioned(theirs, join);
+        return changed;
+    }
+
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        for (const Entry& entry : entries_) netsync::for_each_dot(entry.value, visit);
+    }
+
+    bool permits(OwnerId owner) const {
+        return std::all_of(begin(), end(), [&](const Entry& entry) { return netsync::permits(entry.value, owner); });
+    }
+
+    /// Applies `drop(content)`, which says whether it forgot anything, to every entry; entries left empty go.
+    template <class Drop>
+    bool drop_entries(Drop&& drop) {
+        bool dropped = false;
+        for (std::size_t at = entries_.size(); at-- > 0;) {
+            dropped |= drop(entries_.entry(at).value);
+            if (netsync::is_bottom(entries_.entry(at).value)) entries_.erase_at(at);
+        }
+        return dropped;
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
+        out.charge(entries_.size() * sizeof(Entry));
+        if (entries_.size() == 1) {
+            out(begin()->key, begin()->value);
+        } else {
+            std::vector<const Entry*> sorted;
+            sorted.reserve(entries_.size());
+            for (const Entry& entry : entries_) sorted.push_back(&entry);
+            std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) { return a->key < b->key; });
+            for (const Entry* entry : sorted) out(entry->key, entry->value);
+        }
+        if (!emptied_) return;
+        std::vector<Key> keys;
+        keys.reserve(emptied_->size());
+        for_each_emptied([&](const Key& key) { keys.push_back(key); });
+        std::sort(keys.begin(), keys.end());
+        out.count(keys.size(), sizeof(typename Keys::Entry));
+        for (const Key& key : keys) out(key);
+    }
+
+    template <class Archive>
+    void load(Archive& in) {
+        const std::size_t head = in.count(0, 2);
+        in.charge(head / 2 * sizeof(Entry));
+        Key previous{};
+        for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
+            Key key{};
+            in(key);
+            if (!in.ok()) return;
+            if (at > 0 && !(previous < key)) return in.fail(errc::malformed);
+            Content& content = *entries_.try_emplace(key).first;
+            in(content);
+            if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
+            previous = std::move(key);
+        }
+        if (head % 2 == 0) return;
+        const std::size_t count = in.count(sizeof(typename Keys::Entry));
+        if (count == 0) return in.fail(errc::malformed);
+        for (std::size_t at = 0; at < count && in.ok(); ++at) {
+            Key key{};
+            in(key);
+            if (at > 0 && !(previous < key)) return in.fail(errc::malformed);
+            empty_key(key);
+            previous = std::move(key);
+        }
+    }
+
+    friend bool operator==(const DotMap& a, const DotMap& b) {
+        return a.entries_.equal(b.entries_, [](const auto& x, const auto& y) { return netsync::equal(x, y); });
+    }
+
+   private:
+    struct Nothing {};
+    using Keys = detail::DenseMap<Key, Nothing>;
+
+    template <class Query>
+    bool is_emptied(const Query& key) const {
+        return emptied_ && emptied_->find(key);
+    }
+
+    template <class F>
+    void for_each_emptied(F&& visit) const {
+        if (emptied_)
+            for (const auto& [key, nothing] : *emptied_) visit(key);
+    }
+
+    bool merge_key(const Key& key, const Content* theirs, const Join& join) {
+        if (!theirs) {
+            Content* held = entries_.find(key);
+            if (!held) return false;
+            const bool changed = netsync::merge(*held, Content{}, join);
+            if (netsync::is_bottom(*held)) entries_.erase(key);
+            return changed;
+        }
+        const auto [held, made] = entries_.try_emplace(key);
+        const bool changed = netsync::merge(*held, *theirs, join);
+        if ((made || changed) && netsync::is_bottom(*held)) entries_.erase(key);
+        return changed;
+    }
+
+    bool merge_unmentioned(const DotMap& theirs, const Join& join) {
+        bool changed = false;
+        const Content nothing{};
+        for (std::size_t at = entries_.size(); at-- > 0;) {
+            auto& [key, held] = entries_.entry(at);
+            if (theirs.entries_.find(key)) continue;
+            changed |= netsync::merge(held, nothing, join);
+            if (netsync::is_bottom(held)) entries_.erase_at(at);
+        }
+        return changed;
+    }
+
+    detail::DenseMap<Key, Content> entries_;
+    detail::Lazy<Keys> emptied_;  // in deltas only
+};
+
+}  // namespace netsync

@@ -1,0 +1,102 @@
+// netsync: a map in which the last writer of a key wins, removes included.
+#pragma once
+
+#include <netsync/crdt/lww_register.hpp>
+#include <optional>
+#include <utility>
+
+namespace netsync {
+
+/// Keys to values, each key a last-writer-wins register whose value may be "removed": the later of an assign and a
+/// remove wins, whoever saw whom. A removed key stays as a tombstone until every member has seen it (causal stability).
+/// assign, remove, find: O(1) expected. Iterates in no particular order.
+template <class Key, class Value>
+class LwwMap {
+   public:
+    /// A delta that writes `value` under `key`.
+    [[nodiscard]] LwwMap assign(Change& change, Key key, Value value) const {
+        return write(change, key, std::optional<Value>{std::move(value)});
+    }
+
+    /// A delta that removes `key`; nothing where it was never written.
+    template <class Query>
+    [[nodiscard]] LwwMap remove(Change& change, const Query& key) const {
+        return find(key) ? write(change, Key(key), std::nullopt) : LwwMap{};
+    }
+
+    /// The value under `key`, or null. Good until the map changes.
+    template <class Query>
+    const Value* find(const Query& key) const {
+        const auto* entry = entries_.find(key);
+        return entry ? value_of(*entry) : nullptr;
+    }
+    template <class Query>
+    bool contains(const Query& key) const {
+        return find(key) != nullptr;
+    }
+
+    /// The keys that have a value. O(n): tombstones are skipped.
+    std::size_t size() const {
+        std::size_t count = 0;
+        for_each([&](const Key&, const Value&) { ++count; });
+        return count;
+    }
+    bool empty() const { return size() == 0; }
+
+    /// Calls `f(key, value)` for each key that has one.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [key, writes] : entries_)
+            if (const Value* value = value_of(writes)) f(key, *value);
+    }
+
+    /// For a delta: calls `f(key)` for each key that it writes or removes.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        entries_.for_each_mentioned(f);
+    }
+
+    bool merge(const LwwMap& theirs, const Join& join) { return entries_.merge(theirs.entries_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        entries_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return entries_.is_bottom(); }
+    bool drop_stable(const VersionVector& stable) {
+        return entries_.drop_entries([&](auto& writes) {
+            const bool dropped = writes.drop_losers(stable);
+            return (!value_of(writes) && writes.drop_if_stable(stable)) || dropped;
+        });
+    }
+    template <class Archive>
+    void save(Archive& out) const {
+        entries_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        entries_.load(in);
+    }
+
+    friend bool operator==(const LwwMap&, const LwwMap&) = default;
+
+   private:
+    using Writes = detail::LastWriter<std::optional<Value>>;
+
+    static const Value* value_of(const Writes& writes) {
+        const auto* latest = writes.latest();
+        return latest && latest->value.value ? &*latest->value.value : nullptr;
+    }
+
+    LwwMap write(Change& change, const Key& key, std::optional<Value> value) const {
+        LwwMap delta;
+        const Writes* held = entries_.find(key);
+        delta.entries_[key] = (held ? *held : Writes{}).assign(change, std::move(value));
+        return delta;
+    }
+
+    DotMap<Key, Writes> entries_;
+};
+
+static_assert(causal_leaf<LwwMap<int, int>>);
+
+}  // namespace netsync

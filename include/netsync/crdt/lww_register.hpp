@@ -1,0 +1,144 @@
+// netsync: one value; the last writer wins.
+#pragma once
+
+#include <netsync/crdt/change.hpp>
+#include <netsync/crdt/dot_store.hpp>
+#include <tuple>
+#include <utility>
+
+namespace netsync {
+
+/// A value and when it was written.
+template <class Value>
+struct Stamped {
+    Ntp64 time;
+    Value value{};
+
+    template <class Archive>
+    void save(Archive& out) const {
+        out.stamp(time);
+        out(value);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        time = in.stamp();
+        in(value);
+    }
+};
+
+namespace detail {
+
+/// Values written at once are all kept, and the latest is the one read: by time, then replica id, then counter. They
+/// must be kept: a parent's remover that saw only the latest must not make replicas differ over the others.
+template <class Value>
+class LastWriter {
+   public:
+    using Entry = typename DotFun<Stamped<Value>>::Entry;
+
+    /// The latest entry, or null where nothing was written.
+    const Entry* latest() const {
+        const Entry* best = nullptr;
+        writes_.for_each([&](const Entry& entry) {
+            if (!best || is_later(entry, *best)) best = &entry;
+        });
+        return best;
+    }
+
+    [[nodiscard]] LastWriter assign(Change& change, Value value) const {
+        change.remove_all(writes_);
+        LastWriter delta;
+        delta.writes_ = {change.mint(), {change.time(), std::move(value)}};
+        return delta;
+    }
+
+    /// Entries that every member has seen and that have lost are dropped.
+    bool drop_losers(const VersionVector& stable) {
+        if (writes_.size() < 2) return false;
+        const Dot winner = latest()->dot;
+        if (!stable.contains(winner)) return false;
+        return writes_.retain([&](const Entry& entry) { return entry.dot == winner || !stable.contains(entry.dot); });
+    }
+
+    bool merge(const LastWriter& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        writes_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        writes_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        writes_.load(in);
+    }
+    friend bool operator==(const LastWriter&, const LastWriter&) = default;
+
+    /// Forgets a lone write that every member has seen; for tombstones.
+    bool drop_if_stable(const VersionVector& stable) {
+        return writes_.size() == 1 && writes_.retain([&](const Entry& entry) { return !stable.contains(entry.dot); });
+    }
+
+   private:
+    static bool is_later(const Entry& a, const Entry& b) {
+        if (a.value.time != b.value.time) return a.value.time > b.value.time;
+        return precedes(b.dot, a.dot);
+    }
+
+    DotFun<Stamped<Value>> writes_;
+};
+
+}  // namespace detail
+
+/// The last-writer-wins register (Johnson, Thomas 1975): of concurrent writes the one with the later timestamp is read;
+/// a write always supersedes what its writer had seen. Before the first write it reads as a default-constructed value.
+template <class Value>
+class LwwRegister {
+   public:
+    /// A delta that writes `value`.
+    [[nodiscard]] LwwRegister assign(Change& change, Value value) const {
+        LwwRegister delta;
+        delta.writes_ = writes_.assign(change, std::move(value));
+        return delta;
+    }
+
+    bool has_value() const { return !writes_.is_bottom(); }
+
+    const Value& value() const {
+        static const Value unwritten{};
+        const auto* latest = writes_.latest();
+        return latest ? latest->value.value : unwritten;
+    }
+
+    /// When and by whom the value was written; all zero before the first write.
+    Stamped<ReplicaId> written() const {
+        const auto* latest = writes_.latest();
+        return latest ? Stamped<ReplicaId>{latest->value.time, id_of(latest->dot.replica())} : Stamped<ReplicaId>{};
+    }
+
+    bool merge(const LwwRegister& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        writes_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    bool drop_stable(const VersionVector& stable) { return writes_.drop_losers(stable); }
+    template <class Archive>
+    void save(Archive& out) const {
+        writes_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        writes_.load(in);
+    }
+
+    friend bool operator==(const LwwRegister&, const LwwRegister&) = default;
+
+   private:
+    detail::LastWriter<Value> writes_;
+};
+
+static_assert(causal_leaf<LwwRegister<int>>);
+
+}  // namespace netsync

@@ -1,0 +1,88 @@
+// netsync: a set in which an add wins over a concurrent remove, without tombstones.
+#pragma once
+
+#include <netsync/crdt/change.hpp>
+#include <netsync/crdt/dot_store.hpp>
+#include <utility>
+
+namespace netsync {
+
+/// The optimised observed-remove set (Bieniusa et al. 2012): a remove takes away exactly the adds that it has seen, so
+/// a concurrent add stays. An element costs its key and one dot; a removed one costs nothing.
+/// `Element` is ordered, hashable (numbers, strings, structs of these, or a std::hash) and encodable.
+/// add, remove, contains: O(1) expected. Iterates in no particular order; equality includes the dots.
+template <class Element>
+class OrSet {
+   public:
+    /// A delta that adds `element`. Adding what is there renews it: it then wins over removes that had not seen this.
+    [[nodiscard]] OrSet add(Change& change, Element element) const {
+        OrSet delta;
+        if (const DotSet* held = elements_.find(element)) change.remove_all(*held);
+        delta.elements_[element] = DotSet{change.mint()};
+        return delta;
+    }
+
+    /// A delta that removes `element` as it was seen here. Nothing where it is absent.
+    template <class Query>
+    [[nodiscard]] OrSet remove(Change& change, const Query& element) const {
+        OrSet delta;
+        if (const DotSet* held = elements_.find(element)) {
+            change.remove_all(*held);
+            delta.elements_.empty_key(Element(element));
+        }
+        return delta;
+    }
+
+    /// A delta that removes everything seen here. O(size).
+    [[nodiscard]] OrSet clear(Change& change) const {
+        OrSet delta;
+        for (const auto& [element, dots] : elements_) {
+            change.remove_all(dots);
+            delta.elements_.empty_key(element);
+        }
+        return delta;
+    }
+
+    template <class Query>
+    bool contains(const Query& element) const {
+        return elements_.find(element) != nullptr;
+    }
+    bool empty() const noexcept { return elements_.empty(); }
+    std::size_t size() const noexcept { return elements_.size(); }
+
+    /// Calls `f(element)` for each.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [element, dots] : elements_) f(element);
+    }
+
+    /// For a delta: calls `f(element)` for each element that it adds or removes; ask the state which it was.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        elements_.for_each_mentioned(f);
+    }
+
+    bool merge(const OrSet& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        elements_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return elements_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        elements_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        elements_.load(in);
+    }
+
+    friend bool operator==(const OrSet&, const OrSet&) = default;
+
+   private:
+    DotMap<Element, DotSet> elements_;
+};
+
+static_assert(causal_leaf<OrSet<int>>);
+
+}  // namespace netsync

@@ -1,0 +1,117 @@
+// netsync: data that each owner writes alone and everybody reads.
+#pragma once
+
+#include <netsync/crdt/change.hpp>
+#include <netsync/detail/dense_map.hpp>
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace netsync {
+
+/// One part of type `Part` for each owner. A change may touch the part of its own replica's owner only: `update` writes
+/// no other, the replica refuses a local delta that would, and merge refuses a frame whose origin is another
+/// (errc::not_owner, state unchanged). `Part` is any CRDT. A removed parent keeps the parts of other owners.
+template <class Part>
+class Owned {
+   public:
+    /// A delta of one's own part: `f(const Part&, Change&)` returns the part's delta.
+    template <class F>
+    [[nodiscard]] Owned update(Change& change, F&& f) const {
+        require_crdt();
+        const Part* held = parts_.find(change.owner());
+        Owned delta;
+        if (Part part = f(held ? *held : bottom(), change); !netsync::is_bottom(part))
+            *delta.parts_.try_emplace(change.owner()).first = std::move(part);
+        return delta;
+    }
+
+    /// The part of `owner`, or null where it has written nothing.
+    const Part* find(OwnerId owner) const { return parts_.find(owner); }
+    bool empty() const noexcept { return parts_.empty(); }
+    std::size_t size() const noexcept { return parts_.size(); }
+
+    /// Calls `f(owner, part)` for each owner; the order is unspecified.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [owner, part] : parts_) f(owner, part);
+    }
+
+    bool merge(const Owned& theirs, const Join& join) {
+        require_crdt();
+        bool changed = false;
+        for (const auto& [owner, part] : theirs.parts_) {
+            if (join.origin && *join.origin != owner) continue;
+            changed |= netsync::merge(*parts_.try_emplace(owner).first, part, join);
+        }
+        for (std::size_t at = parts_.size(); at-- > 0;) {
+            auto& [owner, part] = parts_.entry(at);
+            const bool theirs_to_remove = !join.origin || *join.origin == owner;
+            if (join.scope == Scope::whole && theirs_to_remove && !theirs.parts_.find(owner))
+                changed |= netsync::merge(part, bottom(), join);
+            if (netsync::is_bottom(part)) parts_.erase_at(at);
+        }
+        return changed;
+    }
+
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        for (const auto& [owner, part] : parts_) netsync::for_each_dot(part, visit);
+    }
+    bool is_bottom() const noexcept { return parts_.empty(); }
+    bool permits(OwnerId owner) const {
+        return std::all_of(parts_.begin(), parts_.end(), [&](const auto& entry) { return entry.key == owner; });
+    }
+    bool drop_stable(const VersionVector& stable) {
+        bool dropped = false;
+        for (std::size_t at = parts_.size(); at-- > 0;) {
+            auto& [owner, part] = parts_.entry(at);
+            dropped |= netsync::drop_stable(part, stable);
+            if (netsync::is_bottom(part)) parts_.erase_at(at);
+        }
+        return dropped;
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        std::vector<OwnerId> owners;
+        for (const auto& [owner, part] : parts_) owners.push_back(owner);
+        std::sort(owners.begin(), owners.end());
+        out.count(owners.size(), sizeof(OwnerId) + sizeof(Part));
+        for (const OwnerId owner : owners) out(owner, *parts_.find(owner));
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        OwnerId previous{};
+        const std::size_t count = in.count(sizeof(OwnerId) + sizeof(Part));
+        for (std::size_t at = 0; at < count && in.ok(); ++at) {
+            OwnerId owner{};
+            in(owner);
+            if (at > 0 && owner <= previous) return in.fail(errc::malformed);
+            in(*parts_.try_emplace(owner).first);
+            previous = owner;
+        }
+    }
+
+    friend bool operator==(const Owned& a, const Owned& b) {
+        return a.parts_.equal(b.parts_, [](const Part& x, const Part& y) { return netsync::equal(x, y); });
+    }
+
+   private:
+    static constexpr void require_crdt() {
+        static_assert(crdt<Part>, "netsync: the part of an Owned must model netsync::crdt");
+    }
+
+    static const Part& bottom() {
+        static const Part part{};
+        return part;
+    }
+
+    detail::DenseMap<OwnerId, Part> parts_;
+};
+
+/// As causal as its parts: one with monotone parts cannot go into an OrMap.
+template <class Part>
+inline constexpr bool is_causal<Owned<Part>> = is_causal<Part>;
+
+}  // namespace netsync

@@ -1,0 +1,105 @@
+// netsync: verbs: small values that call the mutator of their name. `update(path..., add("milk"))`.
+#pragma once
+
+#include <concepts>
+#include <netsync/crdt/change.hpp>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace netsync {
+
+/// What `update` takes at the end of a path: called with the present value and the change, returns a delta of the same
+/// type. The library's verbs are such callables; so is any lambda, and any verb of your own.
+template <class F, class T>
+concept mutator = requires(F& f, const T& now, Change& change) {
+    { f(now, change) } -> std::convertible_to<T>;
+};
+
+namespace detail {
+
+/// Holds the arguments until the target is known. Not callable on a type without that mutator, so that the diagnostic
+/// names `mutator`.
+template <class Call, class... Arguments>
+struct Verb {
+    std::tuple<Arguments...> arguments;
+
+    template <class T>
+        requires std::invocable<Call, const T&, Change&, const Arguments&...>
+    auto operator()(const T& target, Change& change) const {
+        return std::apply([&](const Arguments&... given) { return Call{}(target, change, given...); }, arguments);
+    }
+};
+
+template <class Call, class... Arguments>
+Verb<Call, std::decay_t<Arguments>...> verb(Arguments&&... arguments) {
+    return {{std::forward<Arguments>(arguments)...}};
+}
+
+struct CallAdd {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.add(change, given...)) {
+        return target.add(change, given...);
+    }
+};
+struct CallRemove {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.remove(change, given...)) {
+        return target.remove(change, given...);
+    }
+};
+struct CallAssign {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.assign(change, given...)) {
+        return target.assign(change, given...);
+    }
+};
+struct CallIncrement {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.increment(change, given...)) {
+        return target.increment(change, given...);
+    }
+};
+struct CallDecrement {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.decrement(change, given...)) {
+        return target.decrement(change, given...);
+    }
+};
+struct CallClear {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.clear(change)) {
+        return target.clear(change);
+    }
+};
+
+}  // namespace detail
+
+/// Adds an element to a set.
+template <class... Arguments>
+auto add(Arguments&&... arguments) {
+    return detail::verb<detail::CallAdd>(std::forward<Arguments>(arguments)...);
+}
+/// Removes an element of a set, or a key of a map.
+template <class... Arguments>
+auto remove(Arguments&&... arguments) {
+    return detail::verb<detail::CallRemove>(std::forward<Arguments>(arguments)...);
+}
+/// Writes a register, or a key of a last-writer-wins map: `assign(value)`, `assign(key, value)`.
+template <class... Arguments>
+auto assign(Arguments&&... arguments) {
+    return detail::verb<detail::CallAssign>(std::forward<Arguments>(arguments)...);
+}
+/// Counts up, by one or by the number given.
+template <class... Arguments>
+auto increment(Arguments&&... arguments) {
+    return detail::verb<detail::CallIncrement>(std::forward<Arguments>(arguments)...);
+}
+/// Counts down, by one or by the number given.
+template <class... Arguments>
+auto decrement(Arguments&&... arguments) {
+    return detail::verb<detail::CallDecrement>(std::forward<Arguments>(arguments)...);
+}
+/// Removes everything that is seen.
+inline auto clear() { return detail::verb<detail::CallClear>(); }
+
+}  // namespace netsync

@@ -1,0 +1,87 @@
+// netsync: one 64-bit hash for tables, digests and rolling hashes. Values and bytes come in, 64 well-mixed bits go out.
+// Multiply-and-fold over 8-byte little-endian words, in the manner of wyhash (Wang Yi, 2019); not cryptographic.
+#pragma once
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <netsync/detail/reflect.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace netsync::detail {
+
+/// The two halves of the 128-bit product, folded.
+constexpr std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+#ifdef __SIZEOF_INT128__
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+#else
+    const std::uint64_t a_low = a & 0xffffffffu, a_high = a >> 32, b_low = b & 0xffffffffu, b_high = b >> 32;
+    const std::uint64_t low = a_low * b_low, cross = a_high * b_low + (low >> 32);
+    const std::uint64_t middle = a_low * b_high + (cross & 0xffffffffu);
+    return ((middle << 32) | (low & 0xffffffffu)) ^ (a_high * b_high + (cross >> 32) + (middle >> 32));
+#endif
+}
+
+constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
+    return fold(a ^ 0xa0761d6478bd642fu, b ^ 0xe7037ed1a0b428dbu);
+}
+
+/// Eight bytes as a little-endian integer, on every machine.
+inline std::uint64_t read_word(const void* from, std::size_t size = 8) noexcept {
+    std::uint64_t word = 0;
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(&word, from, size);
+    } else {
+        const auto* bytes = static_cast<const unsigned char*>(from);
+        for (std::size_t i = 0; i < size; ++i) word |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
+    }
+    return word;
+}
+
+/// The same bits on every machine and in every run. O(size).
+inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_t seed = 0) noexcept {
+    const auto* at = static_cast<const unsigned char*>(data);
+    std::uint64_t hash = mix(seed, size);
+    std::size_t left = size;
+    for (; left >= 8; left -= 8, at += 8) hash = mix(hash, read_word(at));
+    if (left > 0) hash = mix(hash, read_word(at, left));
+    return mix(hash, 0x589965cc75374cc3u);
+}
+
+/// Differs from process to process (address randomisation), so that a peer cannot prepare colliding keys. Nothing
+/// observable depends on it: tables iterate in an order of their own, and what is sent is sorted.
+inline std::uint64_t table_seed() noexcept {
+    static const int anchor = 0;
+    static const std::uint64_t seed = mix(reinterpret_cast<std::uintptr_t>(&anchor), 0x2545f4914f6cdd1du);
+    return seed;
+}
+
+template <class Key>
+std::uint64_t hash_key(const Key& key) noexcept {
+    if constexpr (std::integral<Key> || std::is_enum_v<Key>) {
+        return mix(static_cast<std::uint64_t>(key), table_seed());
+    } else if constexpr (std::convertible_to<const Key&, std::string_view>) {
+        const std::string_view text = key;
+        return hash_bytes(text.data(), text.size(), table_seed());
+    } else if constexpr (requires { { std::hash<Key>{}(key) } -> std::convertible_to<std::size_t>; }) {
+        return mix(std::hash<Key>{}(key), table_seed());
+    } else if constexpr (requires { std::tuple_size<Key>::value; }) {
+        std::uint64_t hash = 0;
+        std::apply([&](const auto&... part) { ((hash = mix(hash, hash_key(part))), ...); }, key);
+        return hash;
+    } else {
+        static_assert(plain_struct<Key>, "netsync: a key is a number, a string, a struct of keys, or has a std::hash");
+        std::uint64_t hash = 0;
+        for_each_field([&](const auto& part) { hash = mix(hash, hash_key(part)); }, key);
+        return hash;
+    }
+}
+
+}  // namespace netsync::detail

@@ -1,0 +1,106 @@
+// netsync: how replicas introduce themselves and stay in touch.
+#pragma once
+
+#include <cstdint>
+#include <netsync/transport/concept.hpp>
+#include <netsync/wire/message.hpp>
+#include <netsync/wire/snapshot.hpp>
+#include <string>
+#include <vector>
+
+namespace netsync {
+
+inline constexpr std::uint8_t oldest_wire_version = 1;
+
+/// In a datagram, after four magic bytes: somebody of this pool listens at the datagram's source and this port.
+struct Announcement {
+    std::uint8_t oldest_version = oldest_wire_version;
+    std::uint8_t newest_version = wire_version;
+    std::string pool{};
+    ReplicaId replica{};
+    std::uint16_t port = 0;
+};
+
+/// The dialer's first word on a link: who it is and what it speaks.
+struct Response {
+    static constexpr MessageKind kind = MessageKind::response;
+    std::uint8_t oldest_version = oldest_wire_version;
+    std::uint8_t newest_version = wire_version;
+    std::string pool{};
+    ReplicaId replica{};
+};
+
+/// A member as others speak of it.
+struct Acquaintance {
+    ReplicaId replica{};
+    Endpoint endpoint{};
+};
+
+/// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll.
+struct Introduction {
+    std::uint8_t oldest_version = oldest_wire_version;
+    std::uint8_t newest_version = wire_version;
+    std::string pool{};
+    ReplicaId replica{};
+    std::string name{};
+    std::uint64_t session = 0;
+    std::uint16_t port = 0;
+    Ntp64 wall{};
+    std::vector<Head> heads{};
+    std::vector<Acquaintance> members{};
+};
+
+/// The answer to a Response.
+struct Greeting {
+    static constexpr MessageKind kind = MessageKind::greeting;
+    Introduction self{};
+};
+/// The answer to a Greeting: now both know each other.
+struct Handshake {
+    static constexpr MessageKind kind = MessageKind::handshake;
+    Introduction self{};
+};
+
+/// Why a link is about to be closed.
+struct Refusal {
+    static constexpr MessageKind kind = MessageKind::refusal;
+    errc reason{};
+};
+
+/// The answer to a message from a stranger.
+struct IntroduceYourself {
+    static constexpr MessageKind kind = MessageKind::introduce_yourself;
+};
+
+/// `sent` is the sender's own monotonic time; the answer brings it back.
+struct Ping {
+    static constexpr MessageKind kind = MessageKind::ping;
+    std::int64_t sent = 0;
+};
+struct Pong {
+    static constexpr MessageKind kind = MessageKind::pong;
+    std::int64_t sent = 0;
+    Ntp64 wall{};
+};
+
+inline constexpr std::uint32_t announcement_magic = 0x434e594e;  // "NYNC"
+
+inline Bytes encode_announcement(const Announcement& announcement) {
+    Output out;
+    out.fixed(announcement_magic);
+    out(announcement);
+    return std::move(out).take();
+}
+
+/// errc::malformed for anything that is not an announcement. The version is for the caller to judge.
+inline Result<Announcement> decode_announcement(ByteView bytes, const Limits& limits = {}) {
+    if (bytes.size() > limits.datagram) return errc::too_large;
+    Input in{bytes, Limits::frame_budget(bytes.size())};
+    if (in.fixed<std::uint32_t>() != announcement_magic) return errc::malformed;
+    Announcement announcement;
+    in(announcement);
+    if (const std::error_code error = in.finish()) return error;
+    return announcement;
+}
+
+}  // namespace netsync

@@ -1,0 +1,332 @@
+// netsync: the story on one page. A change is a value of your own type, and merge is the only thing that changes state.
+//
+//     update(f)                                                              bytes from a peer
+//        |                                                                          |
+//      1 Change{dots, time from the clock}                               6 transport: a message; its kind
+//      2 f(state, change) -> delta ;  merge                              7 pool: a member? else "introduce yourself"
+//      3 wire: Frame = header + delta, encoded once                      8 sync: gossip; causal buffer: seen? drop. gap? hold
+//      4 store.append, commit -- durable --> 5 outbox -> transport       9 clock.observe; merge; store.append; observers
+//
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <netsync/detail/overloaded.hpp>
+#include <netsync/fwd.hpp>
+#include <netsync/observe/touched.hpp>
+#include <netsync/options.hpp>
+#include <netsync/pool/pool.hpp>
+#include <netsync/report.hpp>
+#include <netsync/sync/answer.hpp>
+#include <netsync/sync/gossip.hpp>
+#include <netsync/sync/local_copy.hpp>
+#include <utility>
+
+namespace netsync {
+
+/// How far a replica had come: all its changes up to `counter`.
+using Token = ReplicaCounter;
+
+/// A copy of the data that keeps itself in sync with the others of its pool. Public calls may come from any thread;
+/// callbacks come from the threads that cause them, never under the replica's mutex, one at a time and in order.
+template <store Store, transport Transport, clock Clock, crdt CrdtType>
+class Replica {
+   public:
+    /// Starts at once, unless options.manual_start. Throws std::system_error where start() fails.
+    explicit Replica(Options options = {})
+        requires std::default_initializable<Transport> && std::default_initializable<Store>
+        : Replica(Transport{}, std::move(options)) {}
+
+    explicit Replica(Transport transport, Options options = {}, Store store = Store{})
+        : Replica(std::move(transport), options, std::move(store), default_clock(options)) {}
+
+    Replica(Transport transport, Options options, Store store, Clock clock)
+        : options_(std::move(options)), transport_(std::move(transport)),
+          random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
+          copy_(options_, std::move(store), std::move(clock), random_),
+          pool_(options_, copy_.history(), random_.next()),
+          gossip_(options_, copy_.history(), copy_.buffer(), pool_, random_.next()) {
+        pool_.identify(copy_.id());
+        for (const Acquaintance& member : open_members(copy_.store())) pool_.remember(member);
+        if (options_.manual_start) return;
+        if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
+    }
+
+    Replica(const Replica&) = delete;
+    Replica& operator=(const Replica&) = delete;
+    ~Replica() { stop(); }
+
+    /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
+    std::error_code start() {
+        const std::lock_guard life{life_};
+        if (started_) return {};
+        std::unique_lock lock{mutex_};
+        started_ = true;
+        lock.unlock();  // the transport may call back before start returns
+        const auto error = transport_.start(options_, [this](const TransportEvent& event) { on_event(event); });
+        lock.lock();
+        if (error) {
+            started_ = false;
+            return error;
+        }
+        gossip_.start(now(), is_newcomer());
+        pool_.start(now(), transport_.port(), outbox_);
+        release(lock);
+        return {};
+    }
+
+    /// Ends all links; the data and the id stay. Nothing of the transport runs afterwards.
+    void stop() {
+        const std::lock_guard life{life_};
+        if (!started_) return;
+        transport_.stop();
+        const std::lock_guard lock{mutex_};
+        started_ = false;
+        pool_.stop();
+        gossip_.stop();
+        outbox_ = {};
+    }
+
+    /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`. Returns
+    /// at once, with the change on its way. Throws std::system_error for the errors of try_update.
+    template <class... Steps>
+    Token update(Steps&&... path_and_mutator) {
+        return try_update(std::forward<Steps>(path_and_mutator)...).value();
+    }
+
+    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. Nothing was sent
+    /// then.
+    template <class... Steps>
+    Result<Token> try_update(Steps&&... path_and_mutator) {
+        return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });
+    }
+
+    /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...); })`.
+    template <class F>
+    Token batch(F&& steps) {
+        return try_batch(std::forward<F>(steps)).value();
+    }
+
+    template <class F>
+    Result<Token> try_batch(F&& steps) {
+        std::unique_lock lock{mutex_};
+        if (const std::error_code error = copy_.store_error()) return error;
+        const Result<std::optional<Frame>> frame = copy_.change(std::forward<F>(steps));  // 1 to 4
+        if (frame && *frame) publish(**frame);
+        const Token token = copy_.frontier();
+        release(lock);
+        if (!frame) return frame.error();
+        return token;
+    }
+
+    /// A copy of the whole state: O(state). `read` and `get` cost less.
+    CrdtType state() const {
+        return read([](const CrdtType& now) { return now; });
+    }
+
+    /// Calls `f(const CrdtType&)` and returns its result. Updates wait meanwhile; it must not call the replica.
+    template <class F>
+    auto read(F&& f) const {
+        const std::lock_guard lock{mutex_};
+        return f(copy_.state());
+    }
+
+    /// A copy of what lies at the end of a path; a default value where a key is absent.
+    template <class... Path>
+    auto get(const Path&... path) const {
+        return read([&](const CrdtType& now) {
+            const auto* found = detail::find_at(now, id().owner(), path...);
+            return found ? *found : detail::type_at<CrdtType, Path...>{};
+        });
+    }
+
+    /// Calls `f(delta, info)`, or `f(delta)`, or `f()`, after each change, local or remote, that touches the end of the
+    /// path: `on_change(path..., f)`. The delta is what the change says about it.
+    template <class... Steps>
+    Subscription on_change(Steps&&... path_and_callback) {
+        const std::lock_guard lock{mutex_};
+        return copy_.changes.subscribe(
+            detail::when_touched<Merged<CrdtType>>(id().owner(), std::forward<Steps>(path_and_callback)...));
+    }
+
+    /// Calls `f(const PoolEvent&)` when a member is new or changes its state, and when a peer is refused.
+    Subscription on_member(std::function<void(const PoolEvent&)> f) {
+        const std::lock_guard lock{mutex_};
+        return member_observers_.subscribe(std::move(f));
+    }
+
+    /// A local view, kept up to date under the mutex by `f(View&, const T& now, const T& delta)`: see Derivations::add.
+    template <class View, class F>
+    Derived<View> derive(View initial, F f) {
+        const std::lock_guard lock{mutex_};
+        return copy_.derivations.add(copy_.state(), std::move(initial), std::move(f));
+    }
+
+    const ReplicaId& id() const noexcept { return copy_.id(); }
+
+    /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
+    std::uint64_t digest() const {
+        const std::lock_guard lock{mutex_};
+        const Result<Bytes> bytes = copy_.encode();
+        return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+    }
+
+    /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).
+    Report report() const {
+        const std::lock_guard lock{mutex_};
+        Report report = make_report(options_, pool_, gossip_, copy_.history(), copy_.buffer());
+        report.port = started_ ? transport_.port() : std::uint16_t{0};
+        report.traffic = traffic_;
+        report.store_error = copy_.store_error();
+        return report;
+    }
+
+   private:
+    static Clock default_clock(const Options& options) {
+        if constexpr (std::constructible_from<Clock, Duration>)
+            return Clock(options.max_drift);
+        else
+            return Clock{};
+    }
+
+    Moment now() { return {transport_.now(), copy_.now()}; }
+
+    /// Holds nothing of others yet, so it takes the pool's state before it takes part.
+    bool is_newcomer() const {
+        for (const VersionVector::Entry& entry : copy_.history().vector())
+            if (id_of(entry.replica) != id()) return false;
+        return true;
+    }
+
+    // 5: to every live member at once; gossip repairs what is lost.
+    void publish(const Frame& frame) {
+        pool_.for_each_live([&](const Member& member) { outbox_.sends.push_back({member.link, frame.bytes()}); });
+    }
+
+    // 6: something happened outside.
+    void on_event(const TransportEvent& event) {
+        std::unique_lock lock{mutex_};
+        if (!started_) return;
+        const Moment moment = now();
+        if (const auto* message = std::get_if<MessageReceived>(&event)) {
+            on_message(message->link, message->bytes, moment);
+        } else if (std::holds_alternative<Woken>(event)) {
+            woken_at_.reset();
+            pool_.tick(moment, outbox_);
+            gossip_.tick(moment, outbox_);
+            states_.tick(moment.time);
+        } else {
+            pool_.on_event(event, moment, outbox_);
+        }
+        release(lock);
+    }
+
+    // 7: only members are listened to; a stranger is asked to introduce itself.
+    void on_message(Link link, ByteView bytes, const Moment& moment) {
+        ++traffic_.messages_in;
+        traffic_.bytes_in += bytes.size();
+        const std::optional<MessageKind> kind = kind_of(bytes);
+        if (!kind) return pool_.refuse(link, errc::malformed, outbox_);
+        const bool of_pool = *kind < MessageKind::update;
+        if (of_pool && pool_.on_message(link, *kind, bytes, moment, outbox_)) {
+            keep_members(copy_.store(), pool_.acquaintances());
+            gossip_.on_introduced(*pool_.member_on(link), moment, outbox_);
+        }
+        Member* member = pool_.member_on(link);
+        if (member) pool_.heard_from(*member, moment, outbox_);
+        if (of_pool) return;
+        if (!member) return pool_.on_stranger(link, outbox_);
+        const std::error_code error = *kind == MessageKind::update ? on_update(*member, bytes)
+                                                                   : on_sync(*member, *kind, bytes, moment);
+        if (!error) return;
+        ++traffic_.messages_bad;
+        pool_.refuse(link, error, outbox_);
+    }
+
+    // 8: what members say. An error is for bytes that no correct program sends: the link ends.
+    std::error_code on_sync(Member& member, MessageKind kind, ByteView bytes, const Moment& moment) {
+        return decode_sync(
+            kind, bytes,
+            detail::Overloaded{
+                [&](const FetchMessage& message) -> std::error_code {
+                    traffic_.frames_out += answer_fetch(member.link, message, copy_.store(), options_.limits, outbox_);
+                    return {};
+                },
+                [&](const StateRequest& message) -> std::error_code {
+                    return states_.answer(member.link, message, copy_.history().digest(), options_.limits, moment.time,
+                                          [&] { return copy_.encode(); }, outbox_);
+                },
+                [&](const FramesMessage& message) { return on_frames(member, message, bytes.size(), moment); },
+                [&](const StateChunk& message) -> std::error_code {
+                    if (const auto state = gossip_.on_chunk(member, message, moment, outbox_))
+                        gossip_.on_adopted(member, copy_.adopt(*state), moment, outbox_);
+                    return {};
+                },
+                [&](const auto& message) { return gossip_.on_message(member, message, moment, outbox_); }});
+    }
+
+    std::error_code on_update(Member& member, ByteView bytes) {
+        const Result<Frame> frame = Frame::parse(std::make_shared<const Bytes>(bytes.begin(), bytes.end()), options_.limits);
+        if (!frame) return frame.error();
+        on_received(member, *frame, copy_.receive(*frame));
+        return {};
+    }
+
+    std::error_code on_frames(Member& member, const FramesMessage& message, std::size_t size, const Moment& moment) {
+        std::size_t news = 0;
+        bool drifted = false;
+        for (const FrameBytes& bytes : message.frames) {
+            const Result<Frame> frame = Frame::parse(bytes.bytes, options_.limits);
+            if (!frame) return frame.error();
+            const Received received = copy_.receive(*frame);
+            news += received.applied + (received.held ? 1 : 0);
+            drifted |= received.refused == errc::clock_drift;
+            on_received(member, *frame, received);
+        }
+        gossip_.on_frames(member, message, size, news, drifted, moment, outbox_);
+        return {};
+    }
+
+    // 9: what became of a frame: counted, and where it was refused, told.
+    void on_received(Member& member, const Frame& frame, const Received& received) {
+        traffic_.count_received(received.applied, received.duplicate, received.refused);
+        if (received.refused == errc::clock_drift)
+            outbox_.send(member.link, FrameRefused{frame.header().origin, frame.header().first,
+                                                   difference(frame.header().time, copy_.now()).count()});
+        else if (received.refused)
+            outbox_.events.push_back({frame.header().origin, member.state, member.state, received.refused});
+    }
+
+    // The end of every call and event: what is logged becomes durable, and only then visible; then observers hear of it.
+    void release(std::unique_lock<std::mutex>& lock) {
+        const bool durable = !copy_.flush();
+        Outbox out = std::exchange(outbox_, {});
+        if (started_ && durable) {
+            carry_out(out, transport_, traffic_);
+            const Duration wake = std::min(pool_.next_wake(), gossip_.next_wake());
+            if (!woken_at_ || wake < *woken_at_) transport_.wake_at(*(woken_at_ = wake));
+        }
+        for (const PoolEvent& event : out.events)
+            member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+        copy_.notifications.deliver(lock);
+    }
+
+    const Options options_;
+    mutable std::mutex mutex_;
+    std::mutex life_;  // start and stop, one at a time; taken before mutex_
+    bool started_ = false;
+    Transport transport_;
+    detail::Random random_;
+    LocalCopy<Store, Clock, CrdtType> copy_;
+    Pool pool_;
+    Gossip gossip_;
+    StateSource states_;
+    Outbox outbox_;
+    Traffic traffic_;
+    std::optional<Duration> woken_at_;
+    Observers<PoolEvent> member_observers_;
+};
+
+}  // namespace netsync

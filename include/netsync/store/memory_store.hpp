@@ -1,0 +1,90 @@
+// netsync: the log in memory. Frames come in as they are made or received and go out to whoever lacks them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <netsync/store/concept.hpp>
+#include <string>
+#include <utility>
+
+namespace netsync {
+
+/// Copies share their contents, as two openings of one file would: a test restarts a replica on the same "disk".
+/// append: O(log origins); frames: O(log frames) to the first.
+class MemoryStore {
+   public:
+    std::error_code append(const Frame& frame) {
+        const FrameHeader& header = frame.header();
+        auto& log = contents_->logs[header.origin];
+        if (!log.empty() && header.first != log.back().last + 1) return errc::not_contiguous;
+        log.push_back({header.first, header.last(), ++contents_->sequence, frame.bytes()});
+        return {};
+    }
+
+    std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
+        contents_->snapshot = snapshot;
+        for (const Head& head : heads) {
+            auto& log = contents_->logs[head.replica];
+            if (!log.empty() && log.back().last < head.counter) log.clear();
+        }
+        return {};
+    }
+
+    std::error_code put(std::string_view key, ByteView value) {
+        contents_->values.insert_or_assign(std::string(key), Bytes(value.begin(), value.end()));
+        return {};
+    }
+
+    std::error_code commit() { return {}; }
+
+    std::optional<Bytes> get(std::string_view key) const {
+        const auto found = contents_->values.find(key);
+        return found == contents_->values.end() ? std::nullopt : std::optional{found->second};
+    }
+
+    SharedBytes snapshot() const { return contents_->snapshot; }
+
+    void replay(const FrameVisitor& visit) const {
+        std::map<std::uint64_t, const Entry*> by_sequence;
+        for (const auto& [origin, log] : contents_->logs)
+            for (const Entry& entry : log) by_sequence.emplace(entry.sequence, &entry);
+        for (const auto& [sequence, entry] : by_sequence)
+            if (!visit(entry->bytes)) return;
+    }
+
+    bool frames(const CounterRange& range, const FrameVisitor& visit) const {
+        const auto found = contents_->logs.find(range.replica);
+        if (found == contents_->logs.end()) return false;
+        const auto& log = found->second;
+        if (log.empty() || range.first < log.front().first || range.first > log.back().last) return false;
+        auto at = std::partition_point(log.begin(), log.end(),
+                                       [&](const Entry& entry) { return entry.last < range.first; });
+        for (; at != log.end() && at->first <= range.last; ++at)
+            if (!visit(at->bytes)) break;
+        return true;
+    }
+
+   private:
+    struct Entry {
+        std::uint64_t first;
+        std::uint64_t last;
+        std::uint64_t sequence;
+        SharedBytes bytes;
+    };
+
+    struct Contents {
+        std::map<ReplicaId, std::deque<Entry>> logs;
+        std::map<std::string, Bytes, std::less<>> values;
+        SharedBytes snapshot;
+        std::uint64_t sequence = 0;
+    };
+
+    std::shared_ptr<Contents> contents_ = std::make_shared<Contents>();
+};
+
+static_assert(store<MemoryStore>);
+
+}  // namespace netsync

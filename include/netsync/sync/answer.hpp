@@ -1,0 +1,59 @@
+// netsync: frames for those who lack them. A request comes in; what of it the log holds, and one message carries, goes out.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <netsync/options.hpp>
+#include <netsync/pool/outbox.hpp>
+#include <netsync/store/concept.hpp>
+#include <netsync/sync/message.hpp>
+#include <optional>
+#include <vector>
+
+namespace netsync {
+
+/// Answers with the oldest frames asked for, in the order of their timestamps, which is a causal one: the receiver can
+/// merge each as it comes. About limits.transfer bytes. Returns how many frames were sent.
+template <store Store>
+std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, const Limits& limits, Outbox& out) {
+    struct Found {
+        Ntp64 time;
+        ReplicaId origin;
+        std::uint64_t first;
+        SharedBytes bytes;
+    };
+    FramesMessage answer;
+    std::vector<Found> found;
+    std::optional<Ntp64> cut;  // of ranges that were not read to their end: nothing later may go first
+    const std::size_t share = std::max<std::size_t>(16u << 10, 2 * limits.transfer / std::max<std::size_t>(1, request.ranges.size()));
+    for (const CounterRange& range : request.ranges) {
+        std::size_t size = 0;
+        std::optional<Ntp64> stopped;
+        const bool held = store.frames(range, [&](const SharedBytes& bytes) {
+            const Result<Frame> frame = Frame::parse(bytes, limits);
+            if (!frame) return false;
+            const FrameHeader& header = frame->header();
+            found.push_back({header.time, header.origin, header.first, bytes});
+            size += bytes->size();
+            if (size >= share) stopped = header.time;
+            return !stopped;
+        });
+        if (!held) answer.below_horizon = true;
+        if (stopped) cut = cut ? std::min(*cut, *stopped) : *stopped;
+    }
+    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+        if (a.time != b.time) return a.time < b.time;
+        return a.origin != b.origin ? a.origin < b.origin : a.first < b.first;
+    });
+    std::size_t size = 0;
+    for (const Found& frame : found) {
+        if ((cut && frame.time > *cut) || (size > 0 && size + frame.bytes->size() > limits.transfer)) break;
+        size += frame.bytes->size();
+        answer.frames.push_back({frame.bytes});
+    }
+    const std::size_t sent = answer.frames.size();
+    out.send(link, answer);
+    return sent;
+}
+
+}  // namespace netsync

@@ -1,0 +1,100 @@
+// netsync: what two members say to become equal: digests, version vectors, frames, states.
+#pragma once
+
+#include <cstdint>
+#include <netsync/causal/causal_buffer.hpp>
+#include <netsync/wire/message.hpp>
+#include <netsync/wire/snapshot.hpp>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace netsync {
+
+/// "I hold this." The answer is the same digest, where it is equal, or HeadsMessage.
+struct DigestMessage {
+    static constexpr MessageKind kind = MessageKind::digest;
+    std::uint64_t digest = 0;  ///< History::digest
+    bool answer = false;
+};
+
+/// What exactly is held. With `answer_wanted` the other tells its own in turn.
+struct HeadsMessage {
+    static constexpr MessageKind kind = MessageKind::heads;
+    std::vector<Head> heads{};
+    bool answer_wanted = false;
+};
+
+/// "I lack these." The answer is one FramesMessage.
+struct FetchMessage {
+    static constexpr MessageKind kind = MessageKind::fetch;
+    std::vector<CounterRange> ranges{};
+};
+
+/// A frame inside a message.
+struct FrameBytes {
+    SharedBytes bytes{};
+
+    template <class Archive>
+    void save(Archive& out) const {
+        out.bytes(*bytes);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        const ByteView view = in.bytes();
+        bytes = std::make_shared<const Bytes>(view.begin(), view.end());
+    }
+};
+
+/// As many of the frames asked for as fit one message, in causal order per origin.
+struct FramesMessage {
+    static constexpr MessageKind kind = MessageKind::frames;
+    std::vector<FrameBytes> frames{};
+    bool below_horizon = false;  ///< some are gone from the log: ask for the state
+};
+
+/// Asks for the state from `offset` on; of the state with this digest if it can still be had.
+struct StateRequest {
+    static constexpr MessageKind kind = MessageKind::state_request;
+    std::uint64_t digest = 0;
+    std::uint64_t offset = 0;
+};
+
+/// A piece of an encoded snapshot (wire/snapshot.hpp), `total` bytes long.
+struct StateChunk {
+    static constexpr MessageKind kind = MessageKind::state_chunk;
+    std::uint64_t digest = 0;
+    std::uint64_t total = 0;
+    std::uint64_t offset = 0;
+    Bytes bytes{};
+};
+
+/// "Your frame lies too far in the future; offer it again later."
+struct FrameRefused {
+    static constexpr MessageKind kind = MessageKind::frame_refused;
+    ReplicaId origin{};
+    std::uint64_t first = 0;
+    std::int64_t skew = 0;  ///< nanoseconds ahead of the receiver's clock
+};
+
+/// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether
+/// its content was wrong. Kinds of newer programs are passed over. Frames that come alone are not records: see Frame.
+template <class Handler>
+std::error_code decode_sync(MessageKind kind, ByteView bytes, Handler&& handle) {
+    const auto as = [&]<message M>(std::type_identity<M>) -> std::error_code {
+        Result<M> decoded = decode_message<M>(bytes);
+        return decoded ? handle(*std::move(decoded)) : decoded.error();
+    };
+    switch (kind) {
+        case MessageKind::digest: return as(std::type_identity<DigestMessage>{});
+        case MessageKind::heads: return as(std::type_identity<HeadsMessage>{});
+        case MessageKind::fetch: return as(std::type_identity<FetchMessage>{});
+        case MessageKind::frames: return as(std::type_identity<FramesMessage>{});
+        case MessageKind::state_request: return as(std::type_identity<StateRequest>{});
+        case MessageKind::state_chunk: return as(std::type_identity<StateChunk>{});
+        case MessageKind::frame_refused: return as(std::type_identity<FrameRefused>{});
+        default: return {};
+    }
+}
+
+}  // namespace netsync

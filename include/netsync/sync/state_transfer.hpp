@@ -1,0 +1,93 @@
+// netsync: a whole state, in pieces, over links that may break. The bytes are canonical, so a transfer that one member
+// began can be ended by any other that holds the same.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <netsync/pool/outbox.hpp>
+#include <netsync/sync/message.hpp>
+#include <optional>
+#include <utility>
+
+namespace netsync {
+
+/// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
+class StateSource {
+   public:
+    /// Answers with up to `window` chunks. `digest` is that of the state held now; `encode()` gives its bytes. A request
+    /// for another state than is held or kept is answered with the present one, from its start.
+    template <class Encode>
+    std::error_code answer(Link link, const StateRequest& request, std::uint64_t digest, const Limits& limits,
+                           Duration now, Encode&& encode, Outbox& out) {
+        if (!snapshot_ || (request.digest != digest_ && digest_ != digest)) {
+            Result<Bytes> bytes = encode();
+            if (!bytes) return bytes.error();
+            snapshot_ = std::make_shared<const Bytes>(*std::move(bytes));
+            digest_ = digest;
+        }
+        expires_ = now + std::chrono::seconds{10};
+        std::uint64_t offset = request.digest == digest_ ? request.offset : 0;
+        if (offset > snapshot_->size()) return errc::malformed;
+        for (int sent = 0; sent < window && (sent == 0 || offset < snapshot_->size()); ++sent) {
+            const std::size_t size = std::min<std::size_t>(limits.transfer, snapshot_->size() - offset);
+            const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
+            out.send(link, StateChunk{digest_, snapshot_->size(), offset, Bytes(from, from + static_cast<std::ptrdiff_t>(size))});
+            offset += size;
+        }
+        return {};
+    }
+
+    /// Lets go of the snapshot when nobody has asked for a while.
+    void tick(Duration now) {
+        if (snapshot_ && now >= expires_) snapshot_.reset();
+    }
+
+    static constexpr int window = 8;  ///< chunks an answer
+
+   private:
+    SharedBytes snapshot_;
+    std::uint64_t digest_ = 0;
+    Duration expires_{};
+};
+
+/// The taking side: one transfer at a time, its bytes growing as they arrive.
+class StateSink {
+   public:
+    /// Begins, or goes on with what has arrived so far of the same state.
+    void ask(Link link, Outbox& out) {
+        asked_until_ = bytes_.size();
+        out.send(link, StateRequest{digest_, bytes_.size()});
+    }
+
+    /// Takes a piece. True when the state is complete. errc::too_large, and errc::malformed for pieces that do not fit.
+    Result<bool> take(Link link, const StateChunk& chunk, const Limits& limits, Outbox& out) {
+        if (chunk.total > limits.state) return errc::too_large;
+        if (chunk.digest != digest_) {  // another state than the one begun: from its start
+            if (chunk.offset != 0) return false;
+            digest_ = chunk.digest;
+            bytes_.clear();
+            asked_until_ = 0;
+        }
+        if (chunk.offset != bytes_.size()) return false;  // a repetition
+        if (chunk.bytes.empty() || chunk.bytes.size() > chunk.total - chunk.offset) return errc::malformed;
+        bytes_.insert(bytes_.end(), chunk.bytes.begin(), chunk.bytes.end());
+        if (bytes_.size() == chunk.total) return true;
+        // Ask on as soon as the window's end is in sight, so that the link never idles.
+        if (bytes_.size() >= asked_until_ + limits.transfer * StateSource::window) ask(link, out);
+        return false;
+    }
+
+    std::size_t received() const noexcept { return bytes_.size(); }
+    /// The finished state; the sink is empty afterwards.
+    Bytes finish() {
+        digest_ = 0;
+        return std::exchange(bytes_, {});
+    }
+
+   private:
+    std::uint64_t digest_ = 0;
+    std::uint64_t asked_until_ = 0;
+    Bytes bytes_;
+};
+
+}  // namespace netsync

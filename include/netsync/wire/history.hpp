@@ -1,0 +1,70 @@
+// netsync: how far each origin's history goes here: its counter and the rolling hash at it. What digests compare.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <netsync/causal/causal_context.hpp>
+#include <netsync/clock/ntp64.hpp>
+#include <netsync/detail/hash.hpp>
+#include <netsync/wire/snapshot.hpp>
+#include <unordered_map>
+#include <vector>
+
+namespace netsync {
+
+/// The version vector of a replica, with the hash that makes a second history under one id visible. One thread.
+class History {
+   public:
+    const VersionVector& vector() const noexcept { return context_.vector(); }
+    /// The same as a context, for merging: a state's context is always a plain vector.
+    const CausalContext& context() const noexcept { return context_; }
+
+    std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
+    std::uint64_t hash(ReplicaIndex origin) const noexcept {
+        const auto found = hashes_.find(origin);
+        return found == hashes_.end() ? 0 : found->second;
+    }
+
+    /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
+    void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
+        context_.add(DotRange{origin, this->counter(origin) + 1, counter});
+        hashes_[origin] = hash;
+        time_ = std::max(time_, time);
+        digest_ = 0;
+    }
+
+    /// The latest time of any change held: the same wherever the same changes are.
+    Ntp64 time() const noexcept { return time_; }
+
+    /// By replica id: as it travels. O(n log n).
+    std::vector<Head> heads() const {
+        std::vector<Head> result;
+        for (const VersionVector::Entry& entry : vector().sorted())
+            result.push_back({id_of(entry.replica), entry.counter, hash(entry.replica)});
+        return result;
+    }
+
+    /// 64 bits that differ, but for a chance of 2^-64, when any head does. O(n log n), kept until the next advance.
+    std::uint64_t digest() const {
+        if (digest_ == 0) digest_ = digest_of(heads());
+        return digest_;
+    }
+
+    static std::uint64_t digest_of(const std::vector<Head>& heads) {
+        std::uint64_t digest = 0x6e657473796e63u;
+        for (const Head& head : heads) {
+            digest = detail::mix(digest, head.replica.owner_bits);
+            digest = detail::mix(digest, head.replica.incarnation);
+            digest = detail::mix(digest ^ head.counter, head.hash);
+        }
+        return digest == 0 ? 1 : digest;
+    }
+
+   private:
+    CausalContext context_;
+    std::unordered_map<ReplicaIndex, std::uint64_t> hashes_;
+    Ntp64 time_{};
+    mutable std::uint64_t digest_ = 0;  // 0: to be computed
+};
+
+}  // namespace netsync

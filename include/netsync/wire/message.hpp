@@ -1,0 +1,66 @@
+// netsync: what travels over a link: one byte that names the kind, then the message as a record. A record may grow at its
+// end: older programs skip what they do not know.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <netsync/wire/input.hpp>
+#include <netsync/wire/limits.hpp>
+#include <netsync/wire/output.hpp>
+#include <optional>
+
+namespace netsync {
+
+/// Numbers are part of the wire format: never reused.
+enum class MessageKind : std::uint8_t {
+    // pool
+    response = 1,
+    greeting = 2,
+    handshake = 3,
+    refusal = 4,
+    introduce_yourself = 5,
+    ping = 6,
+    pong = 7,
+    // sync
+    update = 16,  ///< a frame: see Frame
+    digest = 17,
+    heads = 18,
+    fetch = 19,
+    frames = 20,
+    state_request = 21,
+    state_chunk = 22,
+    frame_refused = 23,
+};
+
+/// Each message struct says its kind: `static constexpr MessageKind kind`.
+template <class M>
+concept message = requires {
+    { M::kind } -> std::convertible_to<MessageKind>;
+};
+
+template <message M>
+SharedBytes encode_message(const M& content) {
+    Output out;
+    out.fixed(static_cast<std::uint8_t>(M::kind));
+    out(content);
+    return std::make_shared<const Bytes>(std::move(out).take());
+}
+
+/// The kind of a message; none for an empty one. The kind may be unknown to this program.
+inline std::optional<MessageKind> kind_of(ByteView bytes) {
+    if (bytes.empty()) return std::nullopt;
+    return static_cast<MessageKind>(bytes.front());
+}
+
+/// errc::malformed, too_large, too_deep. Costs at most Limits::frame_budget(bytes.size()) of memory.
+template <message M>
+Result<M> decode_message(ByteView bytes) {
+    if (kind_of(bytes) != M::kind) return errc::malformed;
+    Input in{bytes.subspan(1), Limits::frame_budget(bytes.size())};
+    M content{};
+    in(content);
+    if (const std::error_code error = in.finish()) return error;
+    return content;
+}
+
+}  // namespace netsync

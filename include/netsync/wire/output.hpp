@@ -1,0 +1,208 @@
+// netsync: values in, bytes out, in one canonical form. The writing half of the bounded archives.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstdint>
+#include <cstring>
+#include <netsync/error.hpp>
+#include <netsync/wire/archive.hpp>
+#include <netsync/wire/bytes.hpp>
+#include <netsync/wire/dot_space.hpp>
+#include <netsync/wire/utf8.hpp>
+#include <string_view>
+
+namespace netsync {
+
+/// An output archive with cereal's interface: `out(a, b)`, `out & a`. Integers are minimal varints (signed: zig-zag),
+/// floats little-endian, strings and containers a count and their items, sets and maps sorted by key, structs and
+/// `serialize`d classes a length and their fields; `save`/`load` pairs have the form that they choose.
+/// Fails (error(), sticky) where a reader would: on nesting beyond the limit, and on strings that are not UTF-8 (bytes
+/// go into a std::vector<std::byte>). One thread.
+class Output {
+   public:
+    using is_saving = std::true_type;
+    using is_loading = std::false_type;
+
+    explicit Output(DotSpace space = {}, std::size_t max_depth = 128) : space_(std::move(space)), depth_left_(max_depth) {}
+
+    template <class... T>
+    Output& operator()(const T&... values) {
+        (write(values), ...);
+        return *this;
+    }
+    template <class T>
+    Output& operator&(const T& value) {
+        return (*this)(value);
+    }
+    template <class T>
+    Output& operator<<(const T& value) {
+        return (*this)(value);
+    }
+
+    // The vocabulary of `save` functions.
+
+    /// A number of items that each take `item_size` bytes of the reader's memory (see Input::count).
+    void count(std::size_t items, std::size_t item_size = 0) {
+        varint(items);
+        charge(items * item_size);
+    }
+    void charge(std::size_t bytes) noexcept { cost_ += bytes; }
+    void varint(std::uint64_t value) {
+        std::byte buffer[10];
+        std::size_t size = 0;
+        for (; value >= 0x80; value >>= 7) buffer[size++] = static_cast<std::byte>(value | 0x80);
+        buffer[size++] = static_cast<std::byte>(value);
+        raw({buffer, size});
+    }
+    template <std::unsigned_integral T>
+    void fixed(T value) {
+        std::byte buffer[sizeof(T)];
+        for (std::size_t i = 0; i < sizeof(T); ++i) buffer[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+        raw({buffer, sizeof(T)});
+    }
+    /// The time of a write, as its distance from that of the frame or state: usually one byte.
+    void stamp(Ntp64 time) {
+        assert(time <= space_.time() && "netsync: no value is stamped later than its frame or state");
+        varint(space_.time().value - time.value);
+    }
+    void raw(ByteView bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+    void bytes(ByteView bytes) {
+        count(bytes.size(), 1);
+        raw(bytes);
+    }
+
+    void fail(std::error_code error) {
+        if (!error_) error_ = error;
+    }
+    std::error_code error() const noexcept { return error_; }
+    /// Memory that reading this back takes, as Input counts it.
+    std::size_t cost() const noexcept { return cost_; }
+    std::size_t size() const noexcept { return bytes_.size(); }
+    void reserve(std::size_t size) { bytes_.reserve(size); }
+    const Bytes& view() const noexcept { return bytes_; }
+    Bytes take() && { return std::move(bytes_); }
+
+   private:
+    template <class T>
+    void write(const T& value) {
+        if constexpr (std::same_as<T, Dot>) {
+            write_dot(value);
+        } else if constexpr (std::same_as<T, ReplicaId>) {
+            fixed(value.owner_bits);
+            fixed(value.incarnation);
+        } else if constexpr (std::same_as<T, OwnerId>) {
+            fixed(static_cast<std::uint64_t>(value));
+        } else if constexpr (std::same_as<T, bool>) {
+            byte(static_cast<std::byte>(value ? 1 : 0));
+        } else if constexpr (detail::byte_like<T>) {
+            byte(static_cast<std::byte>(value));
+        } else if constexpr (std::is_enum_v<T>) {
+            write(static_cast<std::underlying_type_t<T>>(value));
+        } else if constexpr (std::unsigned_integral<T>) {
+            varint(value);
+        } else if constexpr (std::signed_integral<T>) {
+            const auto wide = static_cast<std::int64_t>(value);
+            varint((static_cast<std::uint64_t>(wide) << 1) ^ static_cast<std::uint64_t>(wide >> 63));
+        } else if constexpr (std::same_as<T, float>) {
+            fixed(std::bit_cast<std::uint32_t>(value));
+        } else if constexpr (std::same_as<T, double>) {
+            fixed(std::bit_cast<std::uint64_t>(value));
+        } else {
+            if (depth_left_ == 0) return fail(errc::too_deep);
+            --depth_left_;
+            write_compound(value);
+            ++depth_left_;
+        }
+    }
+
+    template <class T>
+    void write_compound(const T& value) {
+        using namespace detail;
+        if constexpr (std::convertible_to<const T&, std::string_view>) {
+            const std::string_view text = value;
+            if (!is_utf8(text)) fail(errc::not_utf8);
+            bytes(std::as_bytes(std::span{text.data(), text.size()}));
+        } else if constexpr (is_name_value_pair<T>) {
+            write(value.value);
+        } else if constexpr (is_base_class<T>) {
+            write(*value.base_ptr);
+        } else if constexpr (is_byte_vector<T>) {
+            bytes(std::as_bytes(std::span{value}));
+        } else if constexpr (is_vector<T>) {
+            count(value.size(), sizeof(typename T::value_type));
+            for (const typename T::value_type& item : value) write(item);
+        } else if constexpr (is_std_array<T>) {
+            for (const auto& item : value) write(item);
+        } else if constexpr (is_map<T>) {
+            count(value.size(), sizeof(typename T::value_type));
+            for (const auto* item : sorted(value, [](const auto& pair) -> const auto& { return pair.first; })) {
+                write(item->first);
+                write(item->second);
+            }
+        } else if constexpr (is_set<T>) {
+            count(value.size(), sizeof(typename T::value_type));
+            for (const auto* item : sorted(value, [](const auto& key) -> const auto& { return key; })) write(*item);
+        } else if constexpr (is_optional<T>) {
+            write(value.has_value());
+            if (value) write(*value);
+        } else if constexpr (is_variant<T>) {
+            varint(value.index());
+            std::visit([&](const auto& alternative) { write(alternative); }, value);
+        } else if constexpr (is_pointer_like<T>) {
+            static_assert(always_false<T>, "netsync: pointers are not sent; hold the value itself");
+        } else if constexpr (requires { value.save(*this); }) {
+            value.save(*this);
+        } else if constexpr (tuple_like<T>) {
+            std::apply([&](const auto&... part) { (write(part), ...); }, value);
+        } else if constexpr (has_record<T, Output> || plain_struct<T>) {
+            record([&] { serialize_record(*this, const_cast<T&>(value)); });
+        } else {
+            static_assert(always_false<T>, "netsync: cannot encode this type; make it a plain struct or give it "
+                                           "`template <class Archive> void serialize(Archive&)`");
+        }
+    }
+
+    void write_dot(Dot dot) {
+        const auto position = space_.position(dot);
+        assert(position && "netsync: a delta holds only dots that its own change minted");
+        if (!position) return fail(errc::malformed);
+        if (space_.size() > 1) varint(*position);
+        varint(dot.counter() - space_.range(*position).first);
+    }
+
+    template <class Container, class KeyOf>
+    static auto sorted(const Container& container, KeyOf key_of) {
+        std::vector<const typename Container::value_type*> items;
+        items.reserve(container.size());
+        for (const auto& item : container) items.push_back(&item);
+        std::sort(items.begin(), items.end(), [&](const auto* a, const auto* b) { return key_of(*a) < key_of(*b); });
+        return items;
+    }
+
+    /// Fields enclosed in their length. One byte is set aside; a longer length moves the fields.
+    template <class F>
+    void record(F&& fields) {
+        const std::size_t start = bytes_.size();
+        bytes_.push_back({});
+        fields();
+        std::uint64_t length = bytes_.size() - start - 1;
+        std::size_t extra = 0;
+        for (std::uint64_t rest = length; rest >= 0x80; rest >>= 7) ++extra;
+        bytes_.insert(bytes_.begin() + static_cast<std::ptrdiff_t>(start), extra, std::byte{});
+        for (std::size_t at = start; at < start + extra; ++at, length >>= 7)
+            bytes_[at] = static_cast<std::byte>(length | 0x80);
+        bytes_[start + extra] = static_cast<std::byte>(length);
+    }
+
+    void byte(std::byte value) { bytes_.push_back(value); }
+
+    Bytes bytes_;
+    DotSpace space_;
+    std::size_t depth_left_;
+    std::size_t cost_ = 0;
+    std::error_code error_;
+};
+
+}  // namespace netsync

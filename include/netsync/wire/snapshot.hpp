@@ -1,0 +1,91 @@
+// netsync: a whole state as bytes, with exactly the causal context that it holds. Canonical: two replicas with equal
+// version vectors make the same bytes, so a transfer can go on from any of them.
+#pragma once
+
+#include <cstdint>
+#include <netsync/crdt/composition.hpp>
+#include <netsync/wire/frame.hpp>
+#include <vector>
+
+namespace netsync {
+
+/// Where an origin's history stands: the last counter held and the rolling hash there.
+struct Head {
+    ReplicaId replica;
+    std::uint64_t counter = 0;
+    std::uint64_t hash = 0;
+    friend constexpr auto operator<=>(const Head&, const Head&) = default;
+};
+
+/// What comes out of snapshot bytes.
+template <crdt T>
+struct Snapshot {
+    std::vector<Head> heads;  ///< by replica id: the version vector, and the hashes to continue from
+    Ntp64 time;               ///< the latest time in the state
+    T state{};
+};
+
+namespace detail {
+
+inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
+    std::vector<DotRange> ranges;
+    ranges.reserve(heads.size());
+    for (const Head& head : heads) ranges.push_back({intern(head.replica), 1, head.counter});
+    return {std::move(ranges), time};
+}
+
+}  // namespace detail
+
+/// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
+template <crdt T>
+Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {}) {
+    Output out{detail::state_space(heads, time), limits.depth};
+    out.fixed(wire_version);
+    out(heads);
+    out.fixed(time.value);
+    out(state);
+    if (out.error()) return out.error();
+    if (out.size() > limits.state) return errc::too_large;
+    return std::move(out).take();
+}
+
+/// The heads and the time alone, and where the state starts. Nothing is interned.
+struct SnapshotHeader {
+    std::vector<Head> heads;
+    Ntp64 time;
+    std::size_t size = 0;
+};
+
+inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limits& limits = {}) {
+    Input in{bytes, Limits::state_budget(bytes.size())};
+    SnapshotHeader header;
+    if (in.fixed<std::uint8_t>() != wire_version) return errc::unsupported_version;
+    in(header.heads);
+    header.time = Ntp64{in.fixed<std::uint64_t>()};
+    if (!in.ok()) return in.error();
+    if (header.heads.size() > limits.replicas) return errc::too_large;
+    for (std::size_t at = 0; at < header.heads.size(); ++at) {
+        const Head& head = header.heads[at];
+        if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
+        if (at > 0 && !(header.heads[at - 1].replica < head.replica)) return errc::malformed;
+    }
+    header.size = bytes.size() - in.remaining();
+    return header;
+}
+
+/// errc::malformed, too_large, too_deep, unsupported_version, replica_table_full. O(size).
+template <crdt T>
+Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
+    const Result<SnapshotHeader> header = decode_snapshot_header(bytes, limits);
+    if (!header) return header.error();
+    for (const Head& head : header->heads)
+        if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
+    const DotSpace space = detail::state_space(header->heads, header->time);
+    Input in{bytes.subspan(header->size), Limits::state_budget(bytes.size()), &space, limits.depth};
+    Snapshot<T> snapshot{header->heads, header->time, {}};
+    in(snapshot.state);
+    if (const std::error_code error = in.finish()) return error;
+    return snapshot;
+}
+
+}  // namespace netsync
