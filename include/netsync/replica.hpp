@@ -96,14 +96,15 @@ class Replica {
         return try_update(std::forward<Steps>(path_and_mutator)...).value();
     }
 
-    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. Nothing was sent
-    /// then.
+    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. The state is as
+    /// before then.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
         return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });
     }
 
     /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...); })`.
+    /// Each sees those before it. After one that fails the rest is left out, those before it stand: see Batch::update.
     template <class F>
     Token batch(F&& steps) {
         return try_batch(std::forward<F>(steps)).value();
@@ -113,11 +114,11 @@ class Replica {
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
         if (const std::error_code error = copy_.store_error()) return error;
-        const Result<std::optional<Frame>> frame = copy_.change(std::forward<F>(steps));  // 1 to 4
-        if (frame && *frame) publish(**frame);
+        std::error_code error;
+        if (const auto frame = copy_.change(std::forward<F>(steps), error)) publish(*frame);  // 1 to 4
         const Token token = copy_.frontier();
         release(lock);
-        if (!frame) return frame.error();
+        if (error) return error;
         return token;
     }
 

@@ -36,3 +36,16 @@ ASIO_HAS_CO_AWAIT=1 and ASIO_HAS_STD_COROUTINE=1 for the whole program, or inclu
 #include <asio/require.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/strand.hpp>
+#include <system_error>
+
+namespace netsync::detail {
+
+/// Asio's own categories do not compare with std::errc. What the system said becomes std::system_category; the end of a
+/// stream is what it is with every other transport: std::errc::connection_reset.
+inline std::error_code without_asio(std::error_code error) noexcept {
+    if (error == asio::error::eof) return std::make_error_code(std::errc::connection_reset);
+    if (error.category() == asio::error::get_system_category()) return {error.value(), std::system_category()};
+    return error;
+}
+
+}  // namespace netsync::detail

@@ -30,7 +30,7 @@ class UdpDiscovery {
         std::error_code error_v6;
         v4_ = listen(executor, udp::v4(), error_v4);
         v6_ = listen(executor, udp::v6(), error_v6);
-        if (!v4_ && !v6_) return error_v4;
+        if (!v4_ && !v6_) return detail::without_asio(error_v4);
         join();
         if (v4_) receive(v4_);
         if (v6_) receive(v6_);
@@ -67,9 +67,9 @@ class UdpDiscovery {
         udp::endpoint sender{};
     };
 
-    // "NS": in the block for organisations (RFC 2365), and link-local (RFC 4291).
-    static asio::ip::address_v4 group_v4() { return asio::ip::address_v4({239, 255, 'N', 'S'}); }
-    static asio::ip::address_v6 group_v6() { return asio::ip::address_v6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'N', 'S'}); }
+    // 'N' and 'S', in the scopes that stay within an organisation (RFC 2365) and on a link (RFC 4291).
+    static asio::ip::address_v4 group_v4() { return asio::ip::make_address_v4("239.255.78.83"); }
+    static asio::ip::address_v6 group_v6() { return asio::ip::make_address_v6("ff02::4e53"); }
 
     /// A socket that shares the port, or nothing and the error.
     std::shared_ptr<Channel> listen(const asio::any_io_executor& executor, const udp& protocol,
@@ -118,6 +118,7 @@ class UdpDiscovery {
         channel.socket.send_to(datagram, {to, port_}, 0, ignored);
     }
 
+    /// An error is about a datagram that we sent, so what is received next is as good as ever.
     void receive(const std::shared_ptr<Channel>& channel) {
         channel->socket.async_receive_from(asio::buffer(channel->buffer), channel->sender,
                                            [this, channel](std::error_code error, std::size_t size) {

@@ -3,15 +3,16 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <netsync/causal/causal_buffer.hpp>
 #include <netsync/clock/concept.hpp>
-#include <netsync/crdt/batch.hpp>
 #include <netsync/observe/derived.hpp>
 #include <netsync/observe/subscription.hpp>
 #include <netsync/options.hpp>
 #include <netsync/store/concept.hpp>
+#include <netsync/sync/batch.hpp>
 #include <netsync/sync/identity.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/history.hpp>
@@ -66,23 +67,24 @@ class LocalCopy {
     ReplicaCounter frontier() const { return {id_, history_.counter(self_)}; }
 
     /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
-    /// nothing changed; an error where the frame could not be made or logged.
+    /// nothing changed. `error` says why steps were left out, or that the log failed.
     template <class F>
-    Result<std::optional<Frame>> change(F&& steps) {
-        Batch<CrdtType> batch{state_, history_.context(), self_, history_.counter(self_) + 1, clock_.tick()};
+    std::optional<Frame> change(F&& steps, std::error_code& error) {
+        Batch<CrdtType> batch{state_, history_.context(), self_, history_.counter(self_) + 1, clock_.tick(),
+                              options_.limits};
         steps(batch);
-        if (!batch.permitted()) return errc::not_owner;
-        if (batch.minted().empty() && batch.removed().empty() && !batch.changed()) return std::optional<Frame>{};
+        error = batch.error();
+        if (!batch.changed()) return std::nullopt;
         FrameHeader header{.origin = id_, .first = history_.counter(self_) + 1, .time = batch.time()};
         header.count = std::max<std::uint64_t>(1, batch.minted().size());
         header.dependencies = take_dependencies();
         header.removed = to_counter_ranges(batch.removed());
-        Result<Frame> frame =
-            Frame::make(std::move(header), batch.delta(), history_.hash(self_), options_.limits);
-        if (!frame) return frame.error();
-        if (const std::error_code error = log(*frame)) return error;
+        const Result<Bytes> delta = batch.encode();
+        assert(delta && "a delta-group is no larger than its steps, and each of them was encoded");
+        const Frame frame = Frame::make(std::move(header), *delta, history_.hash(self_));
+        if (const std::error_code failed = log(frame)) error = failed;
         observe(batch.delta(), {id_, batch.time(), true, false});
-        return std::optional<Frame>{*std::move(frame)};
+        return frame;
     }
 
     /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.

@@ -100,7 +100,7 @@ class MessageWriter {
         std::size_t count = 0;
         std::size_t skip = left_;
         for (const Message& message : messages_) {
-            if (count == pieces_.size()) break;
+            if (pieces_.size() - count < 2) break;  // length and body
             for (const ByteView part : {ByteView(message.length), ByteView(*message.body)}) {
                 const ByteView rest = part.subspan(std::min(skip, part.size()));
                 skip -= part.size() - rest.size();

@@ -217,7 +217,7 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
             if (write_error_) reason = write_error_;
         }
         end();
-        if (!ours) host_.events(LinkClosed{id_, reason});
+        if (!ours) host_.events(LinkClosed{id_, without_asio(reason)});
     }
 
     const TcpLinkHost& host_;

@@ -33,9 +33,10 @@ class TcpLinks {
         std::error_code error = listen_on(tcp::v6(), port);
         if (error && error != std::errc::address_in_use && error != std::errc::permission_denied)
             error = listen_on(tcp::v4(), port);
-        if (!error) port_ = acceptor_.local_endpoint(error).port();
-        if (!error) accept();
-        return error;
+        if (error) return error;
+        port_ = acceptor_.local_endpoint().port();
+        accept();
+        return {};
     }
 
     void stop() {
@@ -83,14 +84,14 @@ class TcpLinks {
         std::error_code ignored;
         acceptor_.close(ignored);
         acceptor_.open(protocol, error);
-        if (error) return error;
+        if (error) return without_asio(error);
         if (protocol == tcp::v6()) acceptor_.set_option(asio::ip::v6_only(false), error);
 #ifndef _WIN32  // there it would let two programs listen on one port; here it only passes over links that have closed
-        if (port != 0) acceptor_.set_option(tcp::acceptor::reuse_address(true), ignored);
+        acceptor_.set_option(tcp::acceptor::reuse_address(true), ignored);
 #endif
         if (!error) acceptor_.bind({protocol, port}, error);
         if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
-        return error;
+        return without_asio(error);
     }
 
     void accept() {

@@ -26,7 +26,7 @@ namespace netsync {
 
 /// Listens on every address of the machine, on options.port. A message is 4 bytes of length, big-endian, and its bytes;
 /// one longer than limits.message() ends its link with errc::too_large. send() writes on the caller's thread when the
-/// link is idle. The reason of a link that the peer closed is asio::error::eof.
+/// link is idle. A link that the peer closed ends with std::errc::connection_reset, whether it reset it or not.
 ///
 /// stop() waits for the event under way, so its caller holds no lock that an event takes; a name that is being looked up
 /// may delay it. close() cannot take back an event that another thread is about to take.
@@ -59,21 +59,22 @@ class TcpTransport {
         auto held = gate->hold();
         const asio::any_io_executor executor =
             state_->executor ? asio::make_strand(state_->executor) : state_->thread.start();
-        const auto session = std::make_shared<Session>(gate, executor, options, std::move(events));
+        auto session = std::make_shared<Session>(gate, executor, options, std::move(events));
         gate->guard(session);
         const std::error_code error = session->start(options);
         if (error) {
             gate->shut([&] { session->stop(); });
             held.unlock();
+            session.reset();
             state_->thread.stop();
             return error;
         }
         const std::lock_guard lock{state_->mutex};
-        state_->session = session;
+        state_->session = std::move(session);
         return {};
     } catch (const std::system_error& out_of_resources) {
         state_->thread.stop();
-        return out_of_resources.code();
+        return detail::without_asio(out_of_resources.code());
     }
 
     void stop() {

@@ -52,20 +52,16 @@ class Frame {
         return frame;
     }
 
-    /// `previous_hash` is that of the origin's frame before this one (0 before the first). Fails where `limits` would
-    /// make others refuse it.
-    template <crdt T>
-    static Result<Frame> make(FrameHeader header, const T& delta, std::uint64_t previous_hash, const Limits& limits) {
-        const DotRange minted{intern(header.origin), header.first, header.last()};
-        Output out{DotSpace{minted, header.time}, limits.depth};
-        out.reserve(96);
+    /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the origin's
+    /// frame before this one, 0 before the first. O(size).
+    static Frame make(FrameHeader header, ByteView delta, std::uint64_t previous_hash) {
+        Output out;
+        out.reserve(delta.size() + 64);
         write_header(out, header);
         const std::size_t start = out.size();
-        out(delta);
+        out.raw(delta);
         header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
         out.fixed(header.hash);
-        if (out.error()) return out.error();
-        if (out.size() > limits.frame || out.cost() > Limits::frame_budget(out.size())) return errc::too_large;
         Frame frame{std::make_shared<const Bytes>(std::move(out).take())};
         frame.header_ = std::move(header);
         frame.delta_start_ = start;
@@ -189,6 +185,18 @@ class Frame {
     FrameHeader header_;
     std::size_t delta_start_ = 0;
 };
+
+/// A delta as bytes. `first` and `time` are those of its change. Refuses what replicas with the same limits would refuse:
+/// errc::too_large, too_deep, not_utf8. O(size).
+template <crdt T>
+Result<Bytes> encode_delta(const T& delta, const DotRange& minted, Ntp64 time, const Limits& limits) {
+    Output out{DotSpace{minted, time}, limits.depth};
+    out(delta);
+    if (out.error()) return out.error();
+    // Half the budget, so that the header has room.
+    if (out.size() > limits.frame / 2 || out.cost() > Limits::frame_budget(out.size()) / 2) return errc::too_large;
+    return std::move(out).take();
+}
 
 /// The dots of a context's cloud as they travel: ranges by replica id.
 inline std::vector<CounterRange> to_counter_ranges(const std::vector<Dot>& dots) {

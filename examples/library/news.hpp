@@ -1,0 +1,111 @@
+// library: says what others do, as it happens. Events of the pool and merged changes come in; notes go out.
+#pragma once
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "session.hpp"
+
+namespace library {
+
+/// Runs on the threads that cause it, one event at a time.
+class News {
+   public:
+    explicit News(Session& session) : session_(session) {
+        Replica& replica = session.replica;
+        subscriptions_.push_back(replica.on_member([this](const netsync::PoolEvent& event) { on_member(event); }));
+        subscriptions_.push_back(replica.on_change(
+            &Library::tags_on_files,
+            [this](const auto& delta, const netsync::ChangeInfo& info) { on_tags(delta, info); }));
+        subscriptions_.push_back(replica.on_change(
+            &Library::comments, [this](const auto& delta, const netsync::ChangeInfo& info) { on_comments(delta, info); }));
+        subscriptions_.push_back(replica.on_change(
+            &Library::albums, [this](const auto& delta, const netsync::ChangeInfo& info) { on_albums(delta, info); }));
+        subscriptions_.push_back(
+            replica.on_change(&Library::file_paths, netsync::mine,
+                              [this](const Paths&, const netsync::ChangeInfo& info) { on_own_paths(info); }));
+        subscriptions_.push_back(replica.on_change([this](const Library&, const netsync::ChangeInfo& info) {
+            if (info.whole) session_.console.note("took over what the pool has");
+        }));
+    }
+
+   private:
+    using Tags = netsync::OrSet<std::string>;
+
+    void on_member(const netsync::PoolEvent& event) {
+        if (event.refused) return on_refused(event);
+        if (event.now == netsync::MemberState::live && event.replica.owner() == session_.replica.id().owner())
+            return session_.console.note("another program of this pool is {}, too: give one of them another --name",
+                                         printable(session_.name));
+        const netsync::Report report = session_.replica.report();
+        const auto member = std::find_if(report.members.begin(), report.members.end(),
+                                         [&](const auto& known) { return known.replica == event.replica; });
+        const std::string who = member != report.members.end() && !member->name.empty()
+                                    ? printable(member->name)
+                                    : session_.name_of(event.replica.owner());
+        switch (event.now) {
+            case netsync::MemberState::live: session_.console.note("{} is here", who); break;
+            case netsync::MemberState::suspect: session_.console.note("{} does not answer", who); break;
+            case netsync::MemberState::offline: session_.console.note("{} is gone", who); break;
+            case netsync::MemberState::known: break;
+        }
+    }
+
+    /// Peers that were refused try again and again; one note is enough.
+    void on_refused(const netsync::PoolEvent& event) {
+        if (!refused_.emplace(event.replica, event.refused).second) return;
+        const std::string who =
+            event.replica.is_nil() ? "a peer" : session_.name_of(event.replica.owner());
+        session_.console.note("{} is refused: {}", who, event.refused.message());
+    }
+
+    void on_tags(const netsync::OrMap<ContentHash, Tags>& delta, const netsync::ChangeInfo& info) {
+        if (info.local || info.whole) return;
+        const std::string who = session_.name_of(info.origin.owner());
+        if (delta.size() > most_named) return session_.console.note("{} changed the tags of {} files", who, delta.size());
+        delta.for_each([&](ContentHash content, const Tags& changed) {
+            const Tags tags = session_.replica.get(&Library::tags_on_files, content);
+            changed.for_each_mentioned([&](const std::string& tag) {
+                session_.console.note("{} {} {} #{}", who, tags.contains(tag) ? "tagged" : "untagged",
+                                      session_.label(content), printable(tag));
+            });
+        });
+    }
+
+    void on_comments(const netsync::OrMap<ContentHash, netsync::OrSet<Comment>>& delta, const netsync::ChangeInfo& info) {
+        if (info.local || info.whole) return;
+        delta.for_each([&](ContentHash content, const netsync::OrSet<Comment>& added) {
+            added.for_each([&](const Comment& comment) {
+                session_.console.note("{} says of {}: {}", printable(comment.author), session_.label(content),
+                                      printable(comment.text));
+            });
+        });
+    }
+
+    void on_albums(const netsync::OrMap<std::string, Album>& delta, const netsync::ChangeInfo& info) {
+        if (info.local || info.whole) return;
+        delta.for_each_mentioned([&](const std::string& name) {
+            session_.console.note("{} changed the album {}", session_.name_of(info.origin.owner()), printable(name));
+        });
+    }
+
+    /// A run before this one may have shared files that are gone.
+    void on_own_paths(const netsync::ChangeInfo& info) {
+        const std::size_t shared = session_.shared_files;
+        if (info.local || shared == Session::not_scanned) return;
+        if (session_.replica.get(&Library::file_paths, netsync::mine).size() != shared)
+            session_.console.note("the pool remembers other files of ours: rescan sets it right");
+    }
+
+    static constexpr std::size_t most_named = 4;
+
+    Session& session_;
+    std::set<std::pair<netsync::ReplicaId, std::error_code>> refused_;
+    std::vector<netsync::Subscription> subscriptions_;
+};
+
+}  // namespace library

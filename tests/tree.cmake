@@ -1,0 +1,37 @@
+# What must hold of the repository, whatever the compiler: headers, includes, amalgamation, style, ways to consume it.
+
+set(root ${PROJECT_SOURCE_DIR})
+
+# Each header compiles alone, and twice. Two units that include all of them link.
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${root}/include ${root}/include/netsync/*.hpp)
+set(all_headers "")
+foreach(header IN LISTS headers)
+    string(APPEND all_headers "#include <${header}>\n")
+    set(unit alone/${header}.cpp)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "#include <${header}>\n#include <${header}>\n")
+    list(APPEND units ${CMAKE_CURRENT_BINARY_DIR}/${unit})
+endforeach()
+add_library(headers_alone OBJECT ${units})
+
+set(everything ${CMAKE_CURRENT_BINARY_DIR}/everything.cpp)
+file(CONFIGURE OUTPUT ${everything} CONTENT "${all_headers}int everything() { return 0; }\n")
+file(CONFIGURE OUTPUT again.cpp CONTENT "${all_headers}int everything();\nint main() { return everything(); }\n")
+add_executable(headers_together ${everything} ${CMAKE_CURRENT_BINARY_DIR}/again.cpp)
+add_test(NAME tree/headers_together COMMAND headers_together)
+
+foreach(target headers_alone headers_together)
+    target_link_libraries(${target} PRIVATE netsync::lan netsync::format doctest::doctest rapidcheck netsync_flags)
+    target_compile_options(${target} PRIVATE -O0 -g0 -fno-sanitize=all) # nothing here is worth waiting for
+endforeach()
+
+add_test(NAME tree/includes COMMAND Python3::Interpreter ${root}/tools/check_includes.py)
+add_test(NAME tree/includes_self_test COMMAND Python3::Interpreter ${root}/tools/check_includes.py --self-test)
+add_test(NAME tree/single_include COMMAND Python3::Interpreter ${root}/tools/amalgamate.py --check)
+add_test(NAME tree/format COMMAND ${root}/tools/format --check)
+add_test(NAME tree/tidy COMMAND ${root}/tools/tidy ${CMAKE_BINARY_DIR} ${everything})
+set_tests_properties(tree/format tree/tidy PROPERTIES SKIP_RETURN_CODE 77) # when the tool is not there
+
+foreach(way find_package components add_subdirectory fetch_content pkg_config single_include)
+    add_test(NAME consumer/${way} COMMAND ${root}/tests/consumer/run ${way})
+    set_tests_properties(consumer/${way} PROPERTIES ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
+endforeach()
