@@ -5,12 +5,12 @@
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <netsync/discovery/endpoint.hpp>
 #include <netsync/options.hpp>
 #include <netsync/wire/utf8.hpp>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -37,6 +37,8 @@ inline constexpr std::string_view usage =
 struct BadArguments : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
+
+inline constexpr std::size_t most_in_name = 100;  // it travels in every announcement
 
 struct Arguments {
     std::filesystem::path files{};
@@ -81,8 +83,10 @@ inline Arguments parse_arguments(std::span<char*> words) {
     }
     if (result.files.empty()) throw BadArguments("--files DIR is missing: what is to be shared?");
     if (options.name.empty()) options.name = host_name();
-    for (const std::string& name : {options.name, options.pool})
+    for (const std::string& name : {options.name, options.pool}) {
         if (!netsync::is_utf8(name)) throw BadArguments(fmt::format("this name is not UTF-8: {}", printable(name)));
+        if (name.size() > most_in_name) throw BadArguments(fmt::format("a name has at most {} bytes", most_in_name));
+    }
     for (const std::string& peer : options.peers)
         if (const auto endpoint = netsync::parse_endpoint(peer); !endpoint)
             throw BadArguments(fmt::format("{}: {}", endpoint.error().message(), printable(peer)));

@@ -1,7 +1,9 @@
 // library: a file library that one's machines share without a server. From here it is arguments, pool, scan, prompt.
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <span>
 #include <string>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <string>
 #include <system_error>
@@ -11,6 +12,24 @@
 #include "session.hpp"
 
 namespace library {
+
+/// A few at once, then some a second.
+class Pace {
+   public:
+    bool allows() {
+        const auto now = std::chrono::steady_clock::now();
+        free_at_ = std::max(free_at_, now - at_once * interval);
+        if (free_at_ > now) return false;
+        free_at_ += interval;
+        return true;
+    }
+
+   private:
+    static constexpr std::chrono::milliseconds interval{300};
+    static constexpr int at_once = 3;
+
+    std::chrono::steady_clock::time_point free_at_{};
+};
 
 /// Runs on the threads that cause it, one event at a time.
 class News {
@@ -47,26 +66,26 @@ class News {
         const std::string who = member != report.members.end() && !member->name.empty()
                                     ? printable(member->name)
                                     : session_.name_of(event.replica.owner());
-        switch (event.now) {
-            case netsync::MemberState::live: session_.console.note("{} is here", who); break;
-            case netsync::MemberState::suspect: session_.console.note("{} does not answer", who); break;
-            case netsync::MemberState::offline: session_.console.note("{} is gone", who); break;
-            case netsync::MemberState::known: break;
-        }
+        const bool is_back = std::any_of(report.members.begin(), report.members.end(), [&](const auto& known) {
+            return known.replica.owner() == event.replica.owner() && known.state == netsync::MemberState::live;
+        });
+        if (event.now == netsync::MemberState::live) session_.console.note("{} is here", who);
+        if (event.now == netsync::MemberState::suspect) session_.console.note("{} is out of reach", who);
+        if (event.now == netsync::MemberState::offline && !is_back) session_.console.note("{} is gone", who);
     }
 
     /// Peers that were refused try again and again; one note is enough.
     void on_refused(const netsync::PoolEvent& event) {
         if (!refused_.emplace(event.replica, event.refused).second) return;
-        const std::string who =
-            event.replica.is_nil() ? "a peer" : session_.name_of(event.replica.owner());
-        session_.console.note("{} is refused: {}", who, event.refused.message());
+        const std::string who = event.replica.is_nil() ? "a stranger" : session_.name_of(event.replica.owner());
+        session_.console.note("refused: {} ({})", event.refused.message(), who);
     }
 
     void on_tags(const netsync::OrMap<ContentHash, Tags>& delta, const netsync::ChangeInfo& info) {
         if (info.local || info.whole) return;
         const std::string who = session_.name_of(info.origin.owner());
         if (delta.size() > most_named) return session_.console.note("{} changed the tags of {} files", who, delta.size());
+        if (!pace_.allows()) return;
         delta.for_each([&](ContentHash content, const Tags& changed) {
             const Tags tags = session_.replica.get(&Library::tags_on_files, content);
             changed.for_each_mentioned([&](const std::string& tag) {
@@ -104,6 +123,7 @@ class News {
     static constexpr std::size_t most_named = 4;
 
     Session& session_;
+    Pace pace_;
     std::set<std::pair<netsync::ReplicaId, std::error_code>> refused_;
     std::vector<netsync::Subscription> subscriptions_;
 };

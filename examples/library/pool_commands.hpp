@@ -119,6 +119,9 @@ inline void wait_for(Session& session, const Words& words) {
     if (!came) throw CommandFailed(fmt::format("waited {} s for {} in vain", seconds.count(), printable(words[1])));
 }
 
+/// For scripts: where the answers to the commands before it end.
+inline void echo(Session& session, const Words& words) { session.console.answer("{}", printable(shared_text(words, 1))); }
+
 /// Out of the network: what is changed here and there meanwhile is concurrent.
 inline void go_offline(Session& session, const Words&) { session.replica.stop(); }
 

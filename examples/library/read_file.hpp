@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -67,19 +68,18 @@ FileInfo read_file(const std::filesystem::path& path, OnBytes&& on_bytes) {
     const OpenFile file{path};
     const struct stat before = file.status();
     if (!S_ISREG(before.st_mode)) throw LeftOut("it is no longer a file");
-    static std::vector<std::byte> room(std::size_t{256} << 10);
+    std::vector<std::byte> room(std::size_t{256} << 10);
     ContentHasher hasher;
     std::uint64_t size = 0;
     for (auto bytes = file.read(room); !bytes.empty(); bytes = file.read(room)) {
         hasher.update(bytes);
         size += bytes.size();
         on_bytes(bytes.size());
+        const struct stat now = file.status();
+        if (now.st_nlink == 0) throw LeftOut("it vanished while it was read");
+        if (modified(now) != modified(before)) throw LeftOut("it changed while it was read: rescan takes it");
     }
-    const struct stat after = file.status();
-    if (after.st_nlink == 0) throw LeftOut("it vanished while it was read");
-    if (modified(before) != modified(after) || size != static_cast<std::uint64_t>(after.st_size))
-        throw LeftOut("it changed while it was read: rescan takes it");
-    return {size, modified(after), hasher.result()};
+    return {size, modified(before), hasher.result()};
 }
 
 }  // namespace library

@@ -60,8 +60,8 @@ struct ScanSummary {
 };
 
 /// Reads what is new or has another size or time than the pool knows of it, so that a program that was restarted, and got
-/// its part back from the others, reads and sends next to nothing. Throws std::filesystem::filesystem_error where the
-/// root cannot be read: our part stays as it was.
+/// its part back from the others, reads and sends next to nothing. Throws LeftOut where the root cannot be read: our part
+/// stays as it was.
 inline ScanSummary scan(Replica& replica, const std::filesystem::path& root, Console& console) {
     Problems problems{console};
     const std::vector<Found> found = walk(root, problems);

@@ -81,14 +81,14 @@ class Session {
     }
 
     /// The contents that a person means: by hash or its first digits (4 at least), `NAME:PATH`, a path, or a pattern of
-    /// paths with * and ?. Throws CommandFailed where there are none.
+    /// these with * and ?. Throws CommandFailed where there are none.
     std::set<ContentHash> find(const std::string& text) const {
         const Names names = this->names();
         std::set<ContentHash> found = files([&](const FilesView& view) {
             if (const auto ours = view.at(Place{text, replica.id().owner()})) return std::set{*ours};
             if (auto anybodys = view.at(text); !anybodys.empty()) return anybodys;
             if (auto at_owner = find_at_owner(view, names, text); !at_owner.empty()) return at_owner;
-            if (text.find_first_of("*?") != std::string::npos) return find_pattern(view, text);
+            if (text.find_first_of("*?") != std::string::npos) return find_pattern(view, names, text);
             return find_hash(view, text);
         });
         if (found.empty()) throw CommandFailed(fmt::format("no file is {}: give a path, NAME:PATH, a pattern or a hash", printable(text)));
@@ -105,11 +105,14 @@ class Session {
         return {};
     }
 
-    static std::set<ContentHash> find_pattern(const FilesView& view, const std::string& pattern) {
+    static std::set<ContentHash> find_pattern(const FilesView& view, const Names& names, const std::string& pattern) {
+        const auto fits = [&](const std::string& text) { return ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0; };
+        const bool names_owner = pattern.find(':') != std::string::npos;
         std::set<ContentHash> found;
         for (const auto& [content, file] : view.files())
             for (const Place& place : file.places)
-                if (::fnmatch(pattern.c_str(), place.path.c_str(), 0) == 0) found.insert(content);
+                if (fits(place.path) || (names_owner && fits(name_of(place.owner, names) + ':' + place.path)))
+                    found.insert(content);
         return found;
     }
 

@@ -46,7 +46,7 @@ class Problems {
 };
 
 /// All regular files below `root`, by path. Links are not followed; what cannot be listed is a problem. Throws
-/// std::filesystem::filesystem_error where the root itself cannot be listed.
+/// LeftOut where that is the root itself.
 inline std::vector<Found> walk(const std::filesystem::path& root, Problems& problems) {
     namespace fs = std::filesystem;
     std::vector<Found> files;
@@ -56,7 +56,7 @@ inline std::vector<Found> walk(const std::filesystem::path& root, Problems& prob
         directories.pop_back();
         std::error_code error;
         fs::directory_iterator entry(root / directory, error);
-        if (error && directory.empty()) throw fs::filesystem_error("cannot read", root, error);
+        if (error && directory.empty()) throw LeftOut(fmt::format("cannot read {}: {}", printable(root.string()), error.message()));
         for (; !error && entry != fs::directory_iterator{}; entry.increment(error)) {
             const std::string name = entry->path().filename().string();
             const std::string path = directory.empty() ? name : directory + '/' + name;

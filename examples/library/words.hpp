@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "session.hpp"
@@ -41,10 +42,11 @@ inline Words split_words(std::string_view line) {
     return words;
 }
 
-/// The words from `first` on as one text. What is shared is UTF-8: throws CommandFailed where the text is not.
+/// The words from `first` on as one text to be shared. Throws CommandFailed where it is empty or not UTF-8.
 inline std::string shared_text(const Words& words, std::size_t first) {
     std::string text;
     for (std::size_t at = first; at < words.size(); ++at) text += (at == first ? "" : " ") + words[at];
+    if (text.empty()) throw CommandFailed("an empty text says nothing");
     if (!netsync::is_utf8(text)) throw CommandFailed(fmt::format("this is not UTF-8: {}", printable(text)));
     return text;
 }

@@ -34,7 +34,7 @@ std::size_t carry(MessageWriter& writer, MessageReader& reader, std::size_t most
 }  // namespace
 
 TEST_CASE("framing: messages come out as they went in, however the stream is cut") {
-    for (const std::size_t cut : {1, 3, 4, 5, 1000, 1 << 20}) {
+    for (const std::size_t cut : {1u, 3u, 4u, 5u, 1000u, 1u << 20}) {
         MessageWriter writer;
         MessageReader reader(1 << 20);
         std::vector<std::size_t> sizes{0, 1, 2, 0, 0, 70'000, 5, 300'000, 0};
@@ -67,7 +67,7 @@ TEST_CASE("framing: a length is no reason to allocate") {
 }
 
 TEST_CASE("framing: a message above the limit is an error, one at the limit is not") {
-    for (const std::size_t size : {1000, 1001}) {
+    for (const std::size_t size : {1000u, 1001u}) {
         MessageWriter writer;
         MessageReader reader(1000);
         writer.push(message(size));

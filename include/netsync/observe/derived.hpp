@@ -30,11 +30,12 @@ class Derived {
     friend class Derivations;
 
     struct Shared {
+        explicit Shared(View initial) : view(std::move(initial)) {}
         std::mutex mutex;
         View view;
     };
 
-    explicit Derived(View initial) : shared_(std::make_shared<Shared>(Shared{{}, std::move(initial)})) {}
+    explicit Derived(View initial) : shared_(std::make_shared<Shared>(std::move(initial))) {}
 
     std::shared_ptr<Shared> shared_;
 };

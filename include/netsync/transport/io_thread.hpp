@@ -19,8 +19,8 @@ class IoThread {
         if (thread_.joinable()) thread_.detach();  // destroyed by itself: it ends when it comes back from here
     }
 
-    /// Throws std::system_error where the system has no thread or no descriptor left.
-    asio::any_io_executor start() {
+    /// What the thread runs. Throws std::system_error where the system has no thread or no descriptor left.
+    std::shared_ptr<asio::io_context> start() {
         stop();
         if (thread_.joinable()) thread_.detach();
         context_ = std::make_shared<asio::io_context>(1);
@@ -28,7 +28,7 @@ class IoThread {
             const auto work = asio::make_work_guard(*context);
             context->run();
         });
-        return context_->get_executor();
+        return context_;
     }
 
     /// Waits for the handler that runs. Called by that handler, it leaves the waiting to the next call.
@@ -39,7 +39,7 @@ class IoThread {
     }
 
    private:
-    std::shared_ptr<asio::io_context> context_;  // shared with the thread, which may outlive this
+    std::shared_ptr<asio::io_context> context_;  // shared with the thread and with what uses it
     std::thread thread_;
 };
 

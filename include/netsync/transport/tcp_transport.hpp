@@ -57,9 +57,10 @@ class TcpTransport {
         assert(!session() && "stop() comes before the next start()");
         const auto gate = std::make_shared<detail::Gate>();
         auto held = gate->hold();
-        const asio::any_io_executor executor =
-            state_->executor ? asio::make_strand(state_->executor) : state_->thread.start();
-        auto session = std::make_shared<Session>(gate, executor, options, std::move(events));
+        const auto context = state_->executor ? nullptr : state_->thread.start();
+        const auto executor = context ? asio::any_io_executor(context->get_executor())
+                                      : asio::any_io_executor(asio::make_strand(state_->executor));
+        auto session = std::make_shared<Session>(context, gate, executor, options, std::move(events));
         gate->guard(session);
         const std::error_code error = session->start(options);
         if (error) {
@@ -118,9 +119,10 @@ class TcpTransport {
    private:
     /// What lives from start() to stop(), all of it behind the gate.
     struct Session {
-        Session(std::shared_ptr<detail::Gate> behind, const asio::any_io_executor& inner, const Options& options,
-                TransportEvents sink)
-            : gate(std::move(behind)),
+        Session(std::shared_ptr<asio::io_context> own, std::shared_ptr<detail::Gate> behind,
+                const asio::any_io_executor& inner, const Options& options, TransportEvents sink)
+            : context(std::move(own)),
+              gate(std::move(behind)),
               executor(detail::GatedExecutor(inner, gate)),
               events(std::move(sink)),
               links(executor, options, [this](const TransportEvent& event) { events(event); }),
@@ -153,6 +155,7 @@ class TcpTransport {
             };
         }
 
+        std::shared_ptr<asio::io_context> context;  // of the thread, if any: not to go before what runs on it
         std::shared_ptr<detail::Gate> gate;
         asio::any_io_executor executor;
         TransportEvents events;
