@@ -1,4 +1,5 @@
-// Data as plain structs of CRDTs: both spellings of a change, paths, reading, observing, batches, and a leaf of one's own.
+// Data as plain structs of CRDTs: both spellings of a change, paths, reading, observing, batches, and a leaf of one's
+// own.
 #include <cassert>
 #include <cstdint>
 #include <netsync/netsync.hpp>
@@ -30,10 +31,10 @@ struct Album {
 };
 
 struct Library {
-    netsync::OrMap<std::string, Album> albums{};                         // shared: any replica edits
+    netsync::OrMap<std::string, Album> albums{};                          // shared: any replica edits
     netsync::Owned<netsync::LwwMap<std::string, FileInfo>> file_paths{};  // owned: a replica edits only its own part
-    netsync::Owned<HighestBid> limits{};                                 // what each owner would pay at most
-    HighestBid price{};                                                  // a leaf of one's own is a field like any other
+    netsync::Owned<HighestBid> limits{};                                  // what each owner would pay at most
+    HighestBid price{};  // a leaf of one's own is a field like any other
 };
 
 int main() {

@@ -1,4 +1,5 @@
-// A transport of one's own, around another one: a metered connection that is to send no more than so many bytes a second.
+// A transport of one's own, around another one: a metered connection that is to send no more than so many bytes a
+// second.
 #include <algorithm>
 #include <cassert>
 #include <chrono>
@@ -8,11 +9,11 @@
 
 using namespace std::chrono_literals;
 
-/// A message may leave while the allowance of past seconds is not used up; then send() says no, as a slow link would, and
-/// gossip brings later what was left out. Everything else goes straight through.
+/// A message may leave while the allowance of past seconds is not used up; then send() says no, as a slow link would,
+/// and gossip brings later what was left out. Everything else goes straight through.
 template <netsync::transport Inner>
 class Metered {
-   public:
+ public:
     Metered(Inner inner, double bytes_a_second) : inner_(std::move(inner)), rate_(bytes_a_second) {}
 
     bool send(netsync::Link link, netsync::SharedBytes message) {
@@ -35,7 +36,7 @@ class Metered {
     std::uint16_t port() const { return inner_.port(); }
     std::uint64_t entropy() { return inner_.entropy(); }
 
-   private:
+ private:
     Inner inner_;
     double rate_;
     double allowance_ = rate_;

@@ -1,4 +1,5 @@
-// An in-process network that tells what went over it and loses what a test wants lost, and replicas with a clock set by hand.
+// An in-process network that tells what went over it and loses what a test wants lost, and replicas with a clock set by
+// hand.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -42,21 +43,23 @@ inline constexpr MessageKind announcement{};
 
 /// MemoryTransport with a Wire in between.
 class TapTransport {
-   public:
+ public:
     TapTransport(MemoryHub& hub, std::shared_ptr<Wire> wire, std::string name)
         : inner_(hub), wire_(std::move(wire)), name_(std::move(name)) {}
 
     std::error_code start(const Options& options, TransportEvents events) {
-        return inner_.start(options, [wire = wire_, name = name_, events = std::move(events)](const TransportEvent& event) {
-            if (wire->silenced.contains(name) && !std::holds_alternative<Woken>(event)) return;
-            events(event);
-        });
+        return inner_.start(options,
+                            [wire = wire_, name = name_, events = std::move(events)](const TransportEvent& event) {
+                                if (wire->silenced.contains(name) && !std::holds_alternative<Woken>(event)) return;
+                                events(event);
+                            });
     }
     void stop() { inner_.stop(); }
     Duration now() const { return inner_.now(); }
     void wake_at(Duration time) { inner_.wake_at(time); }
     void announce(ByteView bytes) {
-        if (pass({name_, announcement, now(), std::make_shared<const Bytes>(bytes.begin(), bytes.end())})) inner_.announce(bytes);
+        if (pass({name_, announcement, now(), std::make_shared<const Bytes>(bytes.begin(), bytes.end())}))
+            inner_.announce(bytes);
     }
     Link dial(const Endpoint& endpoint) { return inner_.dial(endpoint); }
     bool send(Link link, SharedBytes message) {
@@ -67,7 +70,7 @@ class TapTransport {
     std::uint16_t port() const { return inner_.port(); }
     std::uint64_t entropy() { return inner_.entropy(); }
 
-   private:
+ private:
     bool pass(Sent sent) {
         const bool lost = wire_->silenced.contains(name_) || wire_->lose(sent);
         if (!wire_->silenced.contains(name_)) wire_->log.push_back(std::move(sent));

@@ -28,9 +28,8 @@ inline void show_album(Session& session, const std::string& name) {
         throw CommandFailed(fmt::format("there is no album {}", printable(name)));
     const Album album = session.replica.get(&Library::albums, name);
     session.console.answer("{}", title_of(name, album));
-    album.files.for_each([&](ContentHash content) {
-        session.console.answer("    {} {}", to_string(content), session.label(content));
-    });
+    album.files.for_each(
+        [&](ContentHash content) { session.console.answer("    {} {}", to_string(content), session.label(content)); });
 }
 
 /// album; album NAME; album NAME add FILE, remove FILE, title TEXT, delete.

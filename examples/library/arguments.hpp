@@ -22,7 +22,8 @@
 namespace library {
 
 inline constexpr std::string_view usage =
-    "usage: library --files DIR [--name NAME] [--pool NAME] [--peer HOST:PORT]... [--port PORT] [--discovery-port PORT]\n"
+    "usage: library --files DIR [--name NAME] [--pool NAME] [--peer HOST:PORT]... [--port PORT] [--discovery-port "
+    "PORT]\n"
     "\n"
     "Shares which files are below DIR with every library of the same pool, and tags, comments and albums about them.\n"
     "The files themselves stay where they are. At its prompt, or piped in: help lists the commands.\n"

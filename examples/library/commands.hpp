@@ -52,7 +52,8 @@ inline void show_help(Console& console) {
 /// Throws std::runtime_error, whose text is for the one who typed it.
 inline void run_command(Session& session, const Words& words) {
     if (words[0] == "help") return show_help(session.console);
-    const auto command = std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return c.name == words[0]; });
+    const auto command =
+        std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return c.name == words[0]; });
     if (command == commands.end())
         throw CommandFailed(fmt::format("unknown command: {}: help lists those there are", printable(words[0])));
     if (words.size() <= command->least_arguments)

@@ -73,7 +73,9 @@ inline void show_file(Session& session, const Words& words) {
     for (const ContentHash content : session.find(words[1])) {
         list_files(session, {"ls", to_string(content)});
         std::set<Comment> comments;
-        session.replica.get(&Library::comments, content).for_each([&](const Comment& comment) { comments.insert(comment); });
+        session.replica.get(&Library::comments, content).for_each([&](const Comment& comment) {
+            comments.insert(comment);
+        });
         for (const Comment& comment : comments)
             session.console.answer("    {:%F %H:%M} {}: {}",
                                    std::chrono::sys_seconds{std::chrono::seconds{comment.written}},

@@ -1,4 +1,5 @@
-// library: the files, derived from everybody's paths. What changed in the paths comes in; which content lies where goes out.
+// library: the files, derived from everybody's paths. What changed in the paths comes in; which content lies where goes
+// out.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,7 @@ struct File {
 
 /// Never sent: each replica makes its own from what it holds.
 class FilesView {
-   public:
+ public:
     /// Brings the view up to date with `now`: of the paths, only those that `delta` mentions have changed. O(delta).
     void refresh(const Library& now, const Library& delta) {
         delta.file_paths.for_each([&](netsync::OwnerId owner, const Paths& changed) {
@@ -55,7 +56,8 @@ class FilesView {
     /// All contents that somebody has under this path.
     std::set<ContentHash> at(std::string_view path) const {
         std::set<ContentHash> contents;
-        for (auto at = contents_.lower_bound({std::string(path), {}}); at != contents_.end() && at->first.path == path; ++at)
+        for (auto at = contents_.lower_bound({std::string(path), {}}); at != contents_.end() && at->first.path == path;
+             ++at)
             contents.insert(at->second);
         return contents;
     }
@@ -63,11 +65,12 @@ class FilesView {
     /// All contents from `first` to `last`, both included.
     std::set<ContentHash> between(ContentHash first, ContentHash last) const {
         std::set<ContentHash> contents;
-        for (auto at = files_.lower_bound(first); at != files_.end() && at->first <= last; ++at) contents.insert(at->first);
+        for (auto at = files_.lower_bound(first); at != files_.end() && at->first <= last; ++at)
+            contents.insert(at->first);
         return contents;
     }
 
-   private:
+ private:
     void add(const Place& place, const FileInfo& info) {
         contents_.emplace(place, info.content);
         File& file = files_[info.content];

@@ -37,8 +37,8 @@ bool go_on_air(Replica& replica, const netsync::Options& options, Console& conso
 void join_pool(Session& session) {
     const auto is_alone = [&] { return session.replica.report().state == netsync::JoinState::alone; };
     if (!comes_true(1s, [&] { return !is_alone(); })) return session.console.note("nobody else is here yet");
-    static_cast<void>(comes_true(
-        60s, [&] { return is_alone() || session.replica.report().state == netsync::JoinState::ready; }));
+    static_cast<void>(
+        comes_true(60s, [&] { return is_alone() || session.replica.report().state == netsync::JoinState::ready; }));
 }
 
 /// Two programs of one name would write the same part, and each scan would undo the other's.

@@ -15,7 +15,7 @@ namespace library {
 
 /// A few at once, then some a second.
 class Pace {
-   public:
+ public:
     bool allows() {
         const auto now = std::chrono::steady_clock::now();
         free_at_ = std::max(free_at_, now - at_once * interval);
@@ -24,7 +24,7 @@ class Pace {
         return true;
     }
 
-   private:
+ private:
     static constexpr std::chrono::milliseconds interval{300};
     static constexpr int at_once = 3;
 
@@ -33,15 +33,17 @@ class Pace {
 
 /// Runs on the threads that cause it, one event at a time.
 class News {
-   public:
+ public:
     explicit News(Session& session) : session_(session) {
         Replica& replica = session.replica;
         subscriptions_.push_back(replica.on_member([this](const netsync::PoolEvent& event) { on_member(event); }));
-        subscriptions_.push_back(replica.on_change(
-            &Library::tags_on_files,
-            [this](const auto& delta, const netsync::ChangeInfo& info) { on_tags(delta, info); }));
-        subscriptions_.push_back(replica.on_change(
-            &Library::comments, [this](const auto& delta, const netsync::ChangeInfo& info) { on_comments(delta, info); }));
+        subscriptions_.push_back(
+            replica.on_change(&Library::tags_on_files,
+                              [this](const auto& delta, const netsync::ChangeInfo& info) { on_tags(delta, info); }));
+        subscriptions_.push_back(
+            replica.on_change(&Library::comments, [this](const auto& delta, const netsync::ChangeInfo& info) {
+                on_comments(delta, info);
+            }));
         subscriptions_.push_back(replica.on_change(
             &Library::albums, [this](const auto& delta, const netsync::ChangeInfo& info) { on_albums(delta, info); }));
         subscriptions_.push_back(
@@ -52,7 +54,7 @@ class News {
         }));
     }
 
-   private:
+ private:
     using Tags = netsync::OrSet<std::string>;
 
     void on_member(const netsync::PoolEvent& event) {
@@ -84,18 +86,19 @@ class News {
     void on_tags(const netsync::OrMap<ContentHash, Tags>& delta, const netsync::ChangeInfo& info) {
         if (info.local || info.whole) return;
         const std::string who = session_.name_of(info.origin.owner());
-        if (delta.size() > most_named) return session_.console.note("{} changed the tags of {} files", who, delta.size());
+        if (delta.size() > most_named)
+            return session_.console.note("{} changed the tags of {} files", who, delta.size());
         if (!pace_.allows()) return;
         delta.for_each([&](ContentHash content, const Tags& changed) {
-            const Tags tags = session_.replica.get(&Library::tags_on_files, content);
             changed.for_each_mentioned([&](const std::string& tag) {
-                session_.console.note("{} {} {} #{}", who, tags.contains(tag) ? "tagged" : "untagged",
+                session_.console.note("{} {} {} #{}", who, changed.contains(tag) ? "tagged" : "untagged",
                                       session_.label(content), printable(tag));
             });
         });
     }
 
-    void on_comments(const netsync::OrMap<ContentHash, netsync::OrSet<Comment>>& delta, const netsync::ChangeInfo& info) {
+    void on_comments(const netsync::OrMap<ContentHash, netsync::OrSet<Comment>>& delta,
+                     const netsync::ChangeInfo& info) {
         if (info.local || info.whole) return;
         delta.for_each([&](ContentHash content, const netsync::OrSet<Comment>& added) {
             added.for_each([&](const Comment& comment) {

@@ -19,9 +19,9 @@ namespace library {
 inline double in_ms(netsync::Duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
 
 inline std::size_t live_members(const netsync::Report& report) {
-    return static_cast<std::size_t>(std::count_if(
-        report.members.begin(), report.members.end(),
-        [](const netsync::Member& member) { return member.state == netsync::MemberState::live; }));
+    return static_cast<std::size_t>(
+        std::count_if(report.members.begin(), report.members.end(),
+                      [](const netsync::Member& member) { return member.state == netsync::MemberState::live; }));
 }
 
 /// Whether every live member is known to hold all that was changed here.
@@ -31,7 +31,8 @@ inline bool is_passed_on(const netsync::Report& report) {
     if (made == report.heads.end()) return true;
     return std::all_of(report.members.begin(), report.members.end(), [&](const netsync::Member& member) {
         const auto held = std::find_if(member.heads.begin(), member.heads.end(), own);
-        return member.state != netsync::MemberState::live || (held != member.heads.end() && held->counter >= made->counter);
+        return member.state != netsync::MemberState::live ||
+               (held != member.heads.end() && held->counter >= made->counter);
     });
 }
 
@@ -60,9 +61,8 @@ inline void show_status(Session& session, const Words& words) {
     std::map<std::string, std::size_t> paths;
     std::size_t tagged = 0, comments = 0, albums = 0, tags = 0;
     session.replica.read([&](const Library& now) {
-        now.file_paths.for_each([&](netsync::OwnerId owner, const Paths& part) {
-            paths[Session::name_of(owner, names)] = part.size();
-        });
+        now.file_paths.for_each(
+            [&](netsync::OwnerId owner, const Paths& part) { paths[Session::name_of(owner, names)] = part.size(); });
         now.tags_on_files.for_each([&](ContentHash, const auto& on_file) { tagged += on_file.size(); });
         now.comments.for_each([&](ContentHash, const auto& on_file) { comments += on_file.size(); });
         tags = now.tags.size();
@@ -101,7 +101,8 @@ bool comes_true(std::chrono::seconds seconds, Condition&& condition) {
 /// wait peers N [SECONDS], wait digest HEX [SECONDS], wait passed-on [SECONDS]: for scripts.
 inline void wait_for(Session& session, const Words& words) {
     const bool has_value = words[1] != "passed-on";
-    if (words.size() < (has_value ? 3u : 2u)) throw CommandFailed(fmt::format("wait {} for what?", printable(words[1])));
+    if (words.size() < (has_value ? 3u : 2u))
+        throw CommandFailed(fmt::format("wait {} for what?", printable(words[1])));
     const std::size_t at = has_value ? 3 : 2;
     const std::chrono::seconds seconds{words.size() > at ? std::min<std::uint64_t>(to_number(words[at]), 86'400) : 10};
     bool came = false;
@@ -120,7 +121,9 @@ inline void wait_for(Session& session, const Words& words) {
 }
 
 /// For scripts: where the answers to the commands before it end.
-inline void echo(Session& session, const Words& words) { session.console.answer("{}", printable(shared_text(words, 1))); }
+inline void echo(Session& session, const Words& words) {
+    session.console.answer("{}", printable(shared_text(words, 1)));
+}
 
 /// Out of the network: what is changed here and there meanwhile is concurrent.
 inline void go_offline(Session& session, const Words&) { session.replica.stop(); }

@@ -31,7 +31,7 @@ inline std::int64_t modified(const struct stat& status) {
 
 /// An open file, closed again.
 class OpenFile {
-   public:
+ public:
     /// Links are not followed, and what is no file is not waited for.
     explicit OpenFile(const std::filesystem::path& path)
         : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) {
@@ -42,7 +42,7 @@ class OpenFile {
     ~OpenFile() { ::close(descriptor_); }
 
     struct stat status() const {
-        struct stat status {};
+        struct stat status{};
         if (::fstat(descriptor_, &status) != 0) throw LeftOut(last_error());
         return status;
     }
@@ -56,13 +56,14 @@ class OpenFile {
         }
     }
 
-   private:
+ private:
     static std::string last_error() { return std::generic_category().message(errno); }
 
     int descriptor_;
 };
 
-/// The file as it is now, read from end to end in constant memory; `on_bytes(count)` is called as it goes. Throws LeftOut.
+/// The file as it is now, read from end to end in constant memory; `on_bytes(count)` is called as it goes. Throws
+/// LeftOut.
 template <class OnBytes>
 FileInfo read_file(const std::filesystem::path& path, OnBytes&& on_bytes) {
     const OpenFile file{path};

@@ -22,7 +22,7 @@ namespace library {
 
 /// Changes of our part of the paths, many to a frame. Throws std::system_error where the replica refuses one.
 class PathWriter {
-   public:
+ public:
     explicit PathWriter(Replica& replica) : replica_(replica) {}
 
     /// `info`: none to remove the path.
@@ -44,7 +44,7 @@ class PathWriter {
         pending_.clear();
     }
 
-   private:
+ private:
     static constexpr std::size_t most_pending = 256;
 
     Replica& replica_;
@@ -59,9 +59,9 @@ struct ScanSummary {
     std::size_t left_out = 0;
 };
 
-/// Reads what is new or has another size or time than the pool knows of it, so that a program that was restarted, and got
-/// its part back from the others, reads and sends next to nothing. Throws LeftOut where the root cannot be read: our part
-/// stays as it was.
+/// Reads what is new or has another size or time than the pool knows of it, so that a program that was restarted, and
+/// got its part back from the others, reads and sends next to nothing. Throws LeftOut where the root cannot be read:
+/// our part stays as it was.
 inline ScanSummary scan(Replica& replica, const std::filesystem::path& root, Console& console) {
     Problems problems{console};
     const std::vector<Found> found = walk(root, problems);

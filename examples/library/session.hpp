@@ -29,11 +29,13 @@ struct CommandFailed : std::runtime_error {
 
 using Names = std::map<netsync::OwnerId, std::string>;
 
-inline std::string to_string(ContentHash content) { return fmt::format("{:016x}", static_cast<std::uint64_t>(content)); }
+inline std::string to_string(ContentHash content) {
+    return fmt::format("{:016x}", static_cast<std::uint64_t>(content));
+}
 
 /// One program: its replica, the files derived from it, and the person in front of it.
 class Session {
-   public:
+ public:
     Session(Replica& shared, Console& screen, std::string own_name, std::filesystem::path directory)
         : replica(shared), console(screen), name(std::move(own_name)), root(std::move(directory)),
           files_(replica.derive(FilesView{}, refresh)) {}
@@ -56,7 +58,8 @@ class Session {
     Names names() const {
         Names names;
         replica.read([&](const Library& now) {
-            now.names.for_each([&](netsync::OwnerId owner, const auto& given) { names[owner] = printable(given.value()); });
+            now.names.for_each(
+                [&](netsync::OwnerId owner, const auto& given) { names[owner] = printable(given.value()); });
         });
         return names;
     }
@@ -91,11 +94,13 @@ class Session {
             if (text.find_first_of("*?") != std::string::npos) return find_pattern(view, names, text);
             return find_hash(view, text);
         });
-        if (found.empty()) throw CommandFailed(fmt::format("no file is {}: give a path, NAME:PATH, a pattern or a hash", printable(text)));
+        if (found.empty())
+            throw CommandFailed(
+                fmt::format("no file is {}: give a path, NAME:PATH, a pattern or a hash", printable(text)));
         return found;
     }
 
-   private:
+ private:
     static void refresh(FilesView& view, const Library& now, const Library& delta) { view.refresh(now, delta); }
 
     static std::set<ContentHash> find_at_owner(const FilesView& view, const Names& names, const std::string& text) {
@@ -119,12 +124,14 @@ class Session {
     static std::set<ContentHash> find_hash(const FilesView& view, std::string_view digits) {
         std::uint64_t first = 0;
         const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), first, 16);
-        if (error != std::errc{} || end != digits.data() + digits.size() || digits.size() < 4 || digits.size() > 16) return {};
+        if (error != std::errc{} || end != digits.data() + digits.size() || digits.size() < 4 || digits.size() > 16)
+            return {};
         const unsigned open = static_cast<unsigned>(4 * (16 - digits.size()));
         first <<= open;
         const std::uint64_t last = first | ((std::uint64_t{1} << open) - 1);
         auto found = view.between(ContentHash{first}, ContentHash{last});
-        if (found.size() > 1) throw CommandFailed(fmt::format("{} files begin with {}: give more digits", found.size(), digits));
+        if (found.size() > 1)
+            throw CommandFailed(fmt::format("{} files begin with {}: give more digits", found.size(), digits));
         return found;
     }
 

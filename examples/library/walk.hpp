@@ -27,7 +27,7 @@ struct Found {
 
 /// Says what was left out and why: the first few one by one, the rest as a number.
 class Problems {
-   public:
+ public:
     explicit Problems(Console& console) : console_(console) {}
 
     void add(std::string_view path, std::string_view why) {
@@ -38,7 +38,7 @@ class Problems {
         if (count_ > shown) console_.note("left out: {} more", count_ - shown);
     }
 
-   private:
+ private:
     static constexpr std::size_t shown = 5;
 
     Console& console_;
@@ -56,11 +56,12 @@ inline std::vector<Found> walk(const std::filesystem::path& root, Problems& prob
         directories.pop_back();
         std::error_code error;
         fs::directory_iterator entry(root / directory, error);
-        if (error && directory.empty()) throw LeftOut(fmt::format("cannot read {}: {}", printable(root.string()), error.message()));
+        if (error && directory.empty())
+            throw LeftOut(fmt::format("cannot read {}: {}", printable(root.string()), error.message()));
         for (; !error && entry != fs::directory_iterator{}; entry.increment(error)) {
             const std::string name = entry->path().filename().string();
             const std::string path = directory.empty() ? name : directory + '/' + name;
-            struct stat status {};
+            struct stat status{};
             if (!netsync::is_utf8(name))
                 problems.add(path, "its name is not UTF-8");
             else if (::lstat(entry->path().c_str(), &status) != 0)

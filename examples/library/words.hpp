@@ -15,8 +15,8 @@ namespace library {
 
 using Words = std::vector<std::string>;
 
-/// Cut at blanks, but not within '...' or "..."; a backslash takes the next character as it is. Throws CommandFailed for
-/// a quote that does not end.
+/// Cut at blanks, but not within '...' or "..."; a backslash takes the next character as it is. Throws CommandFailed
+/// for a quote that does not end.
 inline Words split_words(std::string_view line) {
     Words words;
     std::optional<std::string> word;

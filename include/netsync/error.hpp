@@ -46,33 +46,33 @@ enum class condition {
 namespace detail {
 
 class ErrorCategory final : public std::error_category {
-   public:
+ public:
     const char* name() const noexcept override { return "netsync"; }
 
     std::string message(int code) const override {
         switch (static_cast<errc>(code)) {
-            case errc::malformed: return "malformed bytes: expected a netsync encoding";
-            case errc::too_large: return "too large: a size is beyond the limits of this replica";
-            case errc::too_deep: return "too deep: nesting is beyond the limits of this replica";
-            case errc::not_utf8: return "not UTF-8: text is UTF-8; raw bytes go into a std::vector<std::byte>";
-            case errc::unsupported_version: return "no common wire version: expected the version that this program speaks";
-            case errc::wrong_pool: return "wrong pool: expected the pool name that this replica was given";
-            case errc::not_owner: return "not the owner: an owned part is written by its owner only";
-            case errc::clock_drift: return "clock drift: the timestamp is further ahead than max_drift allows";
-            case errc::forked: return "forked: two histories use the same replica id and counter";
-            case errc::not_contiguous: return "not contiguous: expected the origin's next counter";
-            case errc::unknown_replica: return "unknown replica: expected a replica of this pool";
-            case errc::bad_timestamp:
-                return "bad timestamp: expected <RFC 3339 in UTC>/<hex id> or <decimal NTP64>/<hex id>";
-            case errc::bad_replica_id: return "bad replica id: expected 1 to 32 hex digits, not all zero";
-            case errc::bad_endpoint: return "bad endpoint: expected HOST:PORT with a port from 1 to 65535";
-            case errc::not_started: return "not started: call start() first";
-            case errc::no_peer: return "no peer: expected at least one live member";
-            case errc::timed_out: return "timed out: the peer did not answer in time";
-            case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
-            case errc::below_horizon: return "below the horizon: the log no longer holds these frames";
-            case errc::same_replica: return "same replica: the peer has this replica's own id";
-            case errc::duplicate_link: return "duplicate link: another link to this peer is kept";
+        case errc::malformed: return "malformed bytes: expected a netsync encoding";
+        case errc::too_large: return "too large: a size is beyond the limits of this replica";
+        case errc::too_deep: return "too deep: nesting is beyond the limits of this replica";
+        case errc::not_utf8: return "not UTF-8: text is UTF-8; raw bytes go into a std::vector<std::byte>";
+        case errc::unsupported_version: return "no common wire version: expected the version that this program speaks";
+        case errc::wrong_pool: return "wrong pool: expected the pool name that this replica was given";
+        case errc::not_owner: return "not the owner: an owned part is written by its owner only";
+        case errc::clock_drift: return "clock drift: the timestamp is further ahead than max_drift allows";
+        case errc::forked: return "forked: two histories use the same replica id and counter";
+        case errc::not_contiguous: return "not contiguous: expected the origin's next counter";
+        case errc::unknown_replica: return "unknown replica: expected a replica of this pool";
+        case errc::bad_timestamp:
+            return "bad timestamp: expected <RFC 3339 in UTC>/<hex id> or <decimal NTP64>/<hex id>";
+        case errc::bad_replica_id: return "bad replica id: expected 1 to 32 hex digits, not all zero";
+        case errc::bad_endpoint: return "bad endpoint: expected HOST:PORT with a port from 1 to 65535";
+        case errc::not_started: return "not started: call start() first";
+        case errc::no_peer: return "no peer: expected at least one live member";
+        case errc::timed_out: return "timed out: the peer did not answer in time";
+        case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
+        case errc::below_horizon: return "below the horizon: the log no longer holds these frames";
+        case errc::same_replica: return "same replica: the peer has this replica's own id";
+        case errc::duplicate_link: return "duplicate link: another link to this peer is kept";
         }
         return "unknown netsync error";
     }
@@ -81,15 +81,15 @@ class ErrorCategory final : public std::error_category {
 };
 
 class ConditionCategory final : public std::error_category {
-   public:
+ public:
     const char* name() const noexcept override { return "netsync condition"; }
 
     std::string message(int code) const override {
         switch (static_cast<condition>(code)) {
-            case condition::peer_misbehaved: return "the peer misbehaved";
-            case condition::incompatible: return "the peer is incompatible";
-            case condition::local_failure: return "a local failure";
-            case condition::retry_later: return "refused for now";
+        case condition::peer_misbehaved: return "the peer misbehaved";
+        case condition::incompatible: return "the peer is incompatible";
+        case condition::local_failure: return "a local failure";
+        case condition::retry_later: return "refused for now";
         }
         return "unknown netsync condition";
     }
@@ -102,27 +102,27 @@ inline const std::error_category& condition_category() noexcept {
 
 constexpr condition condition_of(errc code) noexcept {
     switch (code) {
-        case errc::malformed:
-        case errc::too_large:
-        case errc::too_deep:
-        case errc::not_owner:
-        case errc::forked:
-        case errc::bad_timestamp:
-        case errc::bad_replica_id: return condition::peer_misbehaved;
-        case errc::unsupported_version:
-        case errc::wrong_pool:
-        case errc::same_replica: return condition::incompatible;
-        case errc::clock_drift:
-        case errc::not_contiguous:
-        case errc::unknown_replica:
-        case errc::no_peer:
-        case errc::timed_out:
-        case errc::below_horizon:
-        case errc::duplicate_link: return condition::retry_later;
-        case errc::not_utf8:
-        case errc::bad_endpoint:
-        case errc::not_started:
-        case errc::replica_table_full: return condition::local_failure;
+    case errc::malformed:
+    case errc::too_large:
+    case errc::too_deep:
+    case errc::not_owner:
+    case errc::forked:
+    case errc::bad_timestamp:
+    case errc::bad_replica_id: return condition::peer_misbehaved;
+    case errc::unsupported_version:
+    case errc::wrong_pool:
+    case errc::same_replica: return condition::incompatible;
+    case errc::clock_drift:
+    case errc::not_contiguous:
+    case errc::unknown_replica:
+    case errc::no_peer:
+    case errc::timed_out:
+    case errc::below_horizon:
+    case errc::duplicate_link: return condition::retry_later;
+    case errc::not_utf8:
+    case errc::bad_endpoint:
+    case errc::not_started:
+    case errc::replica_table_full: return condition::local_failure;
     }
     return condition::local_failure;
 }
@@ -149,7 +149,7 @@ inline std::error_condition make_error_condition(condition code) noexcept {
 /// A value or the reason why there is none. Reading the value of a failed result is a programmer's error (assert).
 template <class T>
 class [[nodiscard]] Result {
-   public:
+ public:
     Result(T value) : value_(std::move(value)) {}
     Result(std::error_code error) : error_(error) { assert(error && "a Result without a value needs an error"); }
     Result(errc code) : error_(make_error_code(code)) {}
@@ -173,7 +173,7 @@ class [[nodiscard]] Result {
         return std::move(*value_);
     }
 
-   private:
+ private:
     std::optional<T> value_;
     std::error_code error_;
 };

@@ -4,8 +4,9 @@
 //        |                                                                          |
 //      1 Change{dots, time from the clock}                               6 transport: a message; its kind
 //      2 f(state, change) -> delta ;  merge                              7 pool: a member? else "introduce yourself"
-//      3 wire: Frame = header + delta, encoded once                      8 sync: gossip; causal buffer: seen? drop. gap? hold
-//      4 store.append, commit -- durable --> 5 outbox -> transport       9 clock.observe; merge; store.append; observers
+//      3 wire: Frame = header + delta, encoded once                      8 sync: gossip; causal buffer: seen? drop.
+//      gap? hold 4 store.append, commit -- durable --> 5 outbox -> transport       9 clock.observe; merge;
+//      store.append; observers
 //
 #pragma once
 
@@ -33,7 +34,7 @@ using Token = ReplicaCounter;
 /// callbacks come from the threads that cause them, never under the replica's mutex, one at a time and in order.
 template <store Store, transport Transport, clock Clock, crdt CrdtType>
 class Replica {
-   public:
+ public:
     /// Starts at once, unless options.manual_start. Throws std::system_error where start() fails.
     explicit Replica(Options options = {})
         requires std::default_initializable<Transport> && std::default_initializable<Store>
@@ -89,22 +90,23 @@ class Replica {
         outbox_ = {};
     }
 
-    /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`. Returns
-    /// at once, with the change on its way. Throws std::system_error for the errors of try_update.
+    /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
+    /// Returns at once, with the change on its way. Throws std::system_error for the errors of try_update.
     template <class... Steps>
     Token update(Steps&&... path_and_mutator) {
         return try_update(std::forward<Steps>(path_and_mutator)...).value();
     }
 
-    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. The state is as
-    /// before then.
+    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. The state is
+    /// as before then.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
         return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });
     }
 
-    /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...); })`.
-    /// Each sees those before it. After one that fails the rest is left out, those before it stand: see Batch::update.
+    /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...);
+    /// })`. Each sees those before it. After one that fails the rest is left out, those before it stand: see
+    /// Batch::update.
     template <class F>
     Token batch(F&& steps) {
         return try_batch(std::forward<F>(steps)).value();
@@ -184,7 +186,7 @@ class Replica {
         return report;
     }
 
-   private:
+ private:
     static Clock default_clock(const Options& options) {
         if constexpr (std::constructible_from<Clock, Duration>)
             return Clock(options.max_drift);
@@ -239,8 +241,8 @@ class Replica {
         if (member) pool_.heard_from(*member, moment, outbox_);
         if (of_pool) return;
         if (!member) return pool_.on_stranger(link, outbox_);
-        const std::error_code error = *kind == MessageKind::update ? on_update(*member, bytes)
-                                                                   : on_sync(*member, *kind, bytes, moment);
+        const std::error_code error =
+            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, moment);
         if (!error) return;
         ++traffic_.messages_bad;
         pool_.refuse(link, error, outbox_);
@@ -256,8 +258,9 @@ class Replica {
                     return {};
                 },
                 [&](const StateRequest& message) -> std::error_code {
-                    return states_.answer(member.link, message, copy_.history().digest(), options_.limits, moment.time,
-                                          [&] { return copy_.encode(); }, outbox_);
+                    return states_.answer(
+                        member.link, message, copy_.history().digest(), options_.limits, moment.time,
+                        [&] { return copy_.encode(); }, outbox_);
                 },
                 [&](const FramesMessage& message) { return on_frames(member, message, bytes.size(), moment); },
                 [&](const StateChunk& message) -> std::error_code {
@@ -269,7 +272,8 @@ class Replica {
     }
 
     std::error_code on_update(Member& member, ByteView bytes) {
-        const Result<Frame> frame = Frame::parse(std::make_shared<const Bytes>(bytes.begin(), bytes.end()), options_.limits);
+        const Result<Frame> frame =
+            Frame::parse(std::make_shared<const Bytes>(bytes.begin(), bytes.end()), options_.limits);
         if (!frame) return frame.error();
         on_received(member, *frame, copy_.receive(*frame));
         return {};
@@ -300,7 +304,8 @@ class Replica {
             outbox_.events.push_back({frame.header().origin, member.state, member.state, received.refused});
     }
 
-    // The end of every call and event: what is logged becomes durable, and only then visible; then observers hear of it.
+    // The end of every call and event: what is logged becomes durable, and only then visible; then observers hear of
+    // it.
     void release(std::unique_lock<std::mutex>& lock) {
         const bool durable = !copy_.flush();
         Outbox out = std::exchange(outbox_, {});

@@ -45,10 +45,10 @@ struct Report {
     std::string pool{};
     std::uint16_t port = 0;
     JoinState state = JoinState::alone;
-    std::vector<Member> members{};     ///< by id
-    std::vector<Head> heads{};         ///< the version vector, by id
-    std::uint64_t pending = 0;         ///< changes held that some member is not known to have
-    std::size_t buffered_frames = 0;   ///< waiting for others
+    std::vector<Member> members{};    ///< by id
+    std::vector<Head> heads{};        ///< the version vector, by id
+    std::uint64_t pending = 0;        ///< changes held that some member is not known to have
+    std::size_t buffered_frames = 0;  ///< waiting for others
     std::size_t buffered_bytes = 0;
     std::uint64_t announcements_ignored = 0;  ///< of other pools or versions, or not understood
     Traffic traffic{};

@@ -77,7 +77,8 @@ TEST_CASE("any order, any duplicates: each item once, causally") {
     for (int round = 0; round < 100; ++round) {
         std::vector<Item> items;
         for (std::uint64_t i = 1; i <= 20; ++i) {
-            items.push_back({{a, i, i}, i > 1 ? std::vector<ReplicaCounter>{{b, i / 2}} : std::vector<ReplicaCounter>{}});
+            items.push_back(
+                {{a, i, i}, i > 1 ? std::vector<ReplicaCounter>{{b, i / 2}} : std::vector<ReplicaCounter>{}});
             if (i <= 10) items.push_back({{b, i, i}, {{a, i}}});
         }
         items[0].needs.clear();

@@ -69,8 +69,10 @@ TEST_CASE_TEMPLATE("ticks rise whatever the wall clock and the peers do", Clock,
     std::mt19937_64 random{3};
     ManualTime wall{thousand_seconds};
     Clock clock = [&] {
-        if constexpr (std::is_same_v<Clock, ManualClock>) return Clock{100ms, wall};
-        else return Clock{};
+        if constexpr (std::is_same_v<Clock, ManualClock>)
+            return Clock{100ms, wall};
+        else
+            return Clock{};
     }();
     Ntp64 last{};
     for (int i = 0; i < 20'000; ++i) {

@@ -141,19 +141,19 @@ TEST_CASE("OrMap: reset-remove keeps what was written concurrently, and that alo
 TEST_CASE("Owned: only the owner's part of a delta is merged, and others are refused") {
     using Data = Owned<OrSet<std::string>>;
     auto s = make_sites<Data>(2);
-    const auto mine = s[0].change({1}, [](const Data& data, Change& c) {
+    const auto own = s[0].change({1}, [](const Data& data, Change& c) {
         return data.update(c, [](const auto& set, Change& inner) { return set.add(inner, "a"); });
     });
-    s[1].deliver(mine);
-    const OwnerId owner = id_of(s[0].replica).owner(), other = id_of(s[1].replica).owner();
+    s[1].deliver(own);
+    const OwnerId owner = id_of(s[0].replica).owner(), thief = id_of(s[1].replica).owner();
     CHECK(s[1].state.find(owner)->contains("a"));
-    CHECK(permits(mine.delta, owner));
-    CHECK_FALSE(permits(mine.delta, other));
+    CHECK(permits(own.delta, owner));
+    CHECK_FALSE(permits(own.delta, thief));
     // A forged delta: the other claims to have made it.
     Data before = s[1].state;
     Change forged{s[1].replica, 1, {2}};
-    Data delta = mine.delta;
-    CHECK_FALSE(merge(s[1].state, delta, Join{.mine = s[1].seen, .theirs = forged.context(), .origin = other}));
+    Data delta = own.delta;
+    CHECK_FALSE(merge(s[1].state, delta, Join{.mine = s[1].seen, .theirs = forged.context(), .origin = thief}));
     CHECK(s[1].state == before);
 }
 
@@ -161,9 +161,8 @@ TEST_CASE("a monotone leaf joins; under dots it can be removed") {
     auto s = make_sites<OrMap<std::string, Joined<HighestBid>>>(2);
     const auto bid = [](int amount) {
         return [amount](const auto& map, Change& c) {
-            return map.update(c, "lot", [&](const auto& bids, Change& inner) {
-                return bids.add(inner, HighestBid{amount});
-            });
+            return map.update(c, "lot",
+                              [&](const auto& bids, Change& inner) { return bids.add(inner, HighestBid{amount}); });
         };
     };
     const auto high = s[0].change({1}, bid(10));

@@ -49,7 +49,8 @@ struct Site {
     }
 
     bool deliver(const Sent<T>& sent) {
-        const bool changed = merge(state, sent.delta, Join{.mine = seen, .theirs = sent.context, .origin = sent.origin});
+        const bool changed =
+            merge(state, sent.delta, Join{.mine = seen, .theirs = sent.context, .origin = sent.origin});
         seen.add(sent.minted);
         return changed;
     }

@@ -16,14 +16,14 @@ TEST_CASE("a DenseMap is an unordered_map") {
         for (int i = 0; i < 4000; ++i) {
             const std::uint64_t key = random() % keys * 1024, value = random();
             switch (random() % 3) {
-                case 0: CHECK(map.erase(key) == (model.erase(key) == 1)); break;
-                case 1: *map.try_emplace(key).first = model[key] = value; break;
-                default: {
-                    const auto* found = map.find(key);
-                    const auto expected = model.find(key);
-                    REQUIRE((found != nullptr) == (expected != model.end()));
-                    if (found) CHECK(*found == expected->second);
-                }
+            case 0: CHECK(map.erase(key) == (model.erase(key) == 1)); break;
+            case 1: *map.try_emplace(key).first = model[key] = value; break;
+            default: {
+                const auto* found = map.find(key);
+                const auto expected = model.find(key);
+                REQUIRE((found != nullptr) == (expected != model.end()));
+                if (found) CHECK(*found == expected->second);
+            }
             }
             REQUIRE(map.size() == model.size());
         }

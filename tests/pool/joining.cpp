@@ -35,7 +35,7 @@ TEST_CASE("S1-02 A joins B: announcement, response, greeting, handshake; B sends
     std::vector<std::pair<std::string, MessageKind>> order;
     for (const Sent& sent : net.wire->log) order.emplace_back(sent.from, sent.kind);
     const std::vector<std::pair<std::string, MessageKind>> expected{
-        {"a", announcement},          {"b", MessageKind::response},      {"a", MessageKind::greeting},
+        {"a", announcement},           {"b", MessageKind::response},      {"a", MessageKind::greeting},
         {"b", MessageKind::handshake}, {"a", MessageKind::state_request}, {"b", MessageKind::state_chunk}};
     CHECK(order == expected);
     CHECK(a->report().members.size() == 1);
@@ -80,11 +80,13 @@ TEST_CASE("S1-03 both members win sometimes, and ties go to the larger id") {
         ++wins[*highest_roller(newcomer, session, std::vector{small, large})];
     CHECK(wins[small] > 50);
     CHECK(wins[large] > 50);
-    CHECK(*highest_roller(newcomer, 1, std::vector{large, small}) == *highest_roller(newcomer, 1, std::vector{small, large}));
+    CHECK(*highest_roller(newcomer, 1, std::vector{large, small}) ==
+          *highest_roller(newcomer, 1, std::vector{small, large}));
     CHECK_FALSE(highest_roller(newcomer, 1, std::vector<ReplicaId>{}));
 }
 
-TEST_CASE("S1-04 the winner dies before or in the middle of the transfer: the next one brings the rest, nothing twice") {
+TEST_CASE(
+    "S1-04 the winner dies before or in the middle of the transfer: the next one brings the rest, nothing twice") {
     for (const bool in_the_middle : {false, true}) {
         CAPTURE(in_the_middle);
         Network<Cart> net;
@@ -118,9 +120,11 @@ TEST_CASE("S1-04 the winner dies before or in the middle of the transfer: the ne
         const std::size_t by_winner = net.wire->count(MessageKind::state_chunk, winner);
         const std::size_t by_other = net.wire->count(MessageKind::state_chunk) - by_winner;
         if (in_the_middle) {  // resumed, not begun again
-            const auto total = decode_message<StateChunk>(*std::find_if(net.wire->log.begin(), net.wire->log.end(), [](const Sent& sent) {
-                                                                return sent.kind == MessageKind::state_chunk;
-                                                            })->bytes)->total;
+            const auto total = decode_message<StateChunk>(
+                                   *std::find_if(net.wire->log.begin(), net.wire->log.end(),
+                                                 [](const Sent& sent) { return sent.kind == MessageKind::state_chunk; })
+                                        ->bytes)
+                                   ->total;
             CHECK(by_other * 1024 < total - 5 * 1024);
         }
     }
@@ -212,7 +216,8 @@ TEST_CASE("another pool or version is refused with a reason, on both sides") {
         raw.send(link, encode_message(response));
         net.run();
         REQUIRE(heard.size() == 1);
-        CHECK(decode_message<Refusal>(heard[0])->reason == (wrong_version ? errc::unsupported_version : errc::wrong_pool));
+        CHECK(decode_message<Refusal>(heard[0])->reason ==
+              (wrong_version ? errc::unsupported_version : errc::wrong_pool));
         CHECK(closed);
         raw.stop();
     }

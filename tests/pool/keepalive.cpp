@@ -17,7 +17,8 @@ struct Watched {
 
 }  // namespace
 
-TEST_CASE("S1-13 a silent member is dropped at the first check after the timeout, not before; nothing is sent to it then") {
+TEST_CASE(
+    "S1-13 a silent member is dropped at the first check after the timeout, not before; nothing is sent to it then") {
     Network<Cart> net;
     const auto a = net.join("a"), b = net.join("b");
     net.run();

@@ -47,7 +47,8 @@ TEST_CASE("paths and verbs, and the same spelled out") {
     net.run();
     b->update([&](const Library& now, Change& change) {
         return Library{.albums = now.albums.update(change, id, [&](const Album& album, Change& inner) {
-            return Album{.title = album.title.assign(inner, "Blue Train (1957)"), .tags = album.tags.remove(inner, "jazz")};
+            return Album{.title = album.title.assign(inner, "Blue Train (1957)"),
+                         .tags = album.tags.remove(inner, "jazz")};
         })};
     });
     net.run();
@@ -78,12 +79,11 @@ TEST_CASE("observers hear of what was merged, in order, with where it came from,
     const auto a = net.join("a"), b = net.join("b");
     net.run();
     std::vector<std::string> heard;
-    Subscription tags = b->on_change(&Library::albums, "x", &Album::tags,
-                                     [&](const OrSet<std::string>& delta, const ChangeInfo& info) {
-                                         delta.for_each_mentioned([&](const std::string& tag) {
-                                             heard.push_back((info.local ? "local " : "remote ") + tag);
-                                         });
-                                     });
+    Subscription tags =
+        b->on_change(&Library::albums, "x", &Album::tags, [&](const OrSet<std::string>& delta, const ChangeInfo& info) {
+            delta.for_each_mentioned(
+                [&](const std::string& tag) { heard.push_back((info.local ? "local " : "remote ") + tag); });
+        });
     std::size_t all = 0;
     const Subscription any = b->on_change([&] { ++all; });
     a->update(&Library::albums, "x", &Album::tags, add("one"));
@@ -95,7 +95,8 @@ TEST_CASE("observers hear of what was merged, in order, with where it came from,
     CHECK(heard == std::vector<std::string>{"remote one", "local one"});
     CHECK(all == 4);
     bool emptied = false;
-    const Subscription reset = b->on_change(&Library::albums, "x", [&](const Album& delta) { emptied = is_bottom(delta); });
+    const Subscription reset =
+        b->on_change(&Library::albums, "x", [&](const Album& delta) { emptied = is_bottom(delta); });
     a->update(&Library::albums, netsync::remove("x"));
     net.run();
     CHECK(emptied);
@@ -217,8 +218,10 @@ TEST_CASE("errors are values, and leave everything as it was") {
     const std::uint64_t before = a->digest();
     net.wire->clear();
     const Library stolen = b->state();
-    CHECK(a->try_update([&](const Library&, Change&) { return Library{.best = stolen.best}; }).error() == errc::not_owner);
-    CHECK(a->try_update(&Library::albums, "x", &Album::title, assign(std::string(5000, 'x'))).error() == errc::too_large);
+    CHECK(a->try_update([&](const Library&, Change&) { return Library{.best = stolen.best}; }).error() ==
+          errc::not_owner);
+    CHECK(a->try_update(&Library::albums, "x", &Album::title, assign(std::string(5000, 'x'))).error() ==
+          errc::too_large);
     CHECK(a->try_update(&Library::albums, "x", &Album::title, assign("\xff\xfe")).error() == errc::not_utf8);
     CHECK_THROWS_AS(a->update(&Library::albums, "\xc3", &Album::tags, add("x")), std::system_error);
     CHECK(a->digest() == before);
@@ -246,7 +249,8 @@ TEST_CASE("a state too deep for the wire is refused where it is made") {
     MemoryReplica<Folder> replica{hub};
     replica.update(&Folder::children, "a", &Folder::children, "b", &Folder::files, add("f"));
     CHECK(replica.get(&Folder::children, "a", &Folder::children, "b", &Folder::files).contains("f"));
-    std::function<Folder(const Folder&, Change&, int)> dig = [&](const Folder& now, Change& change, int depth) -> Folder {
+    std::function<Folder(const Folder&, Change&, int)> dig = [&](const Folder& now, Change& change,
+                                                                 int depth) -> Folder {
         if (depth == 0) return Folder{.children = {}, .files = now.files.add(change, "deep")};
         return Folder{.children = now.children.update(change, "d", [&](const Folder& child, Change& inner) {
             return dig(child, inner, depth - 1);

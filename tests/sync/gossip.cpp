@@ -83,7 +83,8 @@ TEST_CASE("S1-12 gossip between equals is one small digest each way; with m miss
     net.run_for(30s);
     std::size_t digests = 0;
     for (const Sent& sent : net.wire->log) {
-        const bool keepalive = sent.kind == MessageKind::ping || sent.kind == MessageKind::pong || sent.kind == announcement;
+        const bool keepalive =
+            sent.kind == MessageKind::ping || sent.kind == MessageKind::pong || sent.kind == announcement;
         CHECK((keepalive || sent.kind == MessageKind::digest));
         if (sent.kind == MessageKind::digest) {
             ++digests;
@@ -137,8 +138,8 @@ TEST_CASE("S1-16 a partition with writes to the same key on both sides heals") {
     const auto a = net.join("a"), b = net.join("b"), c = net.join("c"), d = net.join("d");
     a->update(assign("k", "start"));
     net.run_for(3s);
-    // Everything between {a, b} and {c, d} is lost: told by whom the message goes to is not known here, so by silence of
-    // one side at a time.
+    // Everything between {a, b} and {c, d} is lost: told by whom the message goes to is not known here, so by silence
+    // of one side at a time.
     for (int round = 0; round < 3; ++round) {
         net.wire->silenced = {"c", "d"};
         a->update(assign("k", "left " + std::to_string(round)));
@@ -156,7 +157,8 @@ TEST_CASE("S1-16 a partition with writes to the same key on both sides heals") {
     CHECK(a->state().size() == 3);
 }
 
-TEST_CASE("S2-15 a frame from the future is refused for now, stays with its sender, and is taken when its time has come") {
+TEST_CASE(
+    "S2-15 a frame from the future is refused for now, stays with its sender, and is taken when its time has come") {
     MemoryHub hub;
     auto wire = std::make_shared<Wire>();
     ManualTime wall_a, wall_b;
@@ -250,7 +252,8 @@ TEST_CASE("S2-21 every frame twice, in random order, 5 replicas, 1,000 frames: i
     }));
     for (std::uint16_t station = 1; station <= 5; ++station) raw.dial({"memory", station});
     net.run();
-    for (const Link link : links) raw.send(link, encode_message(Greeting{{.pool = "netsync", .replica = {4, 4}, .port = 1}}));
+    for (const Link link : links)
+        raw.send(link, encode_message(Greeting{{.pool = "netsync", .replica = {4, 4}, .port = 1}}));
     net.run();
     for (const SharedBytes& frame : frames)
         for (const Link link : links) raw.send(link, frame);
@@ -271,9 +274,7 @@ TEST_CASE("one lost message never makes a round go on for ever: each ends with a
         a->update(add("a"));
         b->update(add("b"));
         std::size_t seen = 0;
-        net.wire->lose = [&](const Sent& sent) {
-            return sent.kind >= MessageKind::update && seen++ == lost;
-        };
+        net.wire->lose = [&](const Sent& sent) { return sent.kind >= MessageKind::update && seen++ == lost; };
         net.run_for(10s);
         CHECK(a->digest() == b->digest());
         CHECK(a->state().size() == 2);
@@ -304,7 +305,8 @@ TEST_CASE("a NullStore pool repairs by state") {
     CHECK(b.report().syncs.back().end == SyncEnd::adopted);
 }
 
-TEST_CASE("ten thousand frames of two origins that answer each other come over in causal order, within the buffer's cap") {
+TEST_CASE(
+    "ten thousand frames of two origins that answer each other come over in causal order, within the buffer's cap") {
     Network<PnCounter> net;
     const auto a = net.join("a"), b = net.join("b");
     net.run();

@@ -1,5 +1,5 @@
-// A transport that does with its events what a replica does: takes a mutex, under which it is also called. Everything is
-// kept, and can be waited for.
+// A transport that does with its events what a replica does: takes a mutex, under which it is also called. Everything
+// is kept, and can be waited for.
 #pragma once
 
 #include <algorithm>
@@ -61,8 +61,12 @@ struct Station {
     auto heard() const { return copy(heard_); }
     auto hinted() const { return copy(hinted_); }
     auto woken() const { return copy(woken_); }
-    std::size_t received_count(Link link) const { return received(link, [](const auto& all) { return all.size(); }); }
-    std::vector<Bytes> received(Link link) const { return received(link, [](const auto& all) { return all; }); }
+    std::size_t received_count(Link link) const {
+        return received(link, [](const auto& all) { return all.size(); });
+    }
+    std::vector<Bytes> received(Link link) const {
+        return received(link, [](const auto& all) { return all; });
+    }
 
     /// True as soon as `holds`, which reads the above; false if it never does.
     template <class Predicate>
@@ -72,7 +76,9 @@ struct Station {
     }
 
     /// The first link, once it is open.
-    Link link() const { return eventually([this] { return !opened_.empty(); }) ? opened().front().link : Link{}; }
+    Link link() const {
+        return eventually([this] { return !opened_.empty(); }) ? opened().front().link : Link{};
+    }
 
     /// Whether a link ends, and for this reason.
     bool closed(Link link, auto reason) const {
@@ -87,7 +93,7 @@ struct Station {
 
     Transport transport;
 
-   private:
+ private:
     template <class Kept>
     Kept copy(const Kept& kept) const {
         const std::lock_guard lock{mutex_};

@@ -115,7 +115,8 @@ TEST_CASE("tcp: close() waits a second at most for a peer that does not read") {
     RawPeer peer(a.transport.port());
     const Link link = a.link();
     auto message = bytes(1u << 20);
-    while (a.send(link, message)) {}
+    while (a.send(link, message)) {
+    }
     a.close(link);
     const std::weak_ptr<const Bytes> last = message;
     message.reset();
@@ -146,7 +147,8 @@ TEST_CASE("tcp: a dial that nobody answers times out") {
     full.bind({asio::ip::address_v4::loopback(), 0});
     full.listen(0);
     std::vector<tcp::socket> waiting;
-    for (int i = 0; i < 4; ++i) waiting.emplace_back(context).async_connect(full.local_endpoint(), [](std::error_code) {});
+    for (int i = 0; i < 4; ++i)
+        waiting.emplace_back(context).async_connect(full.local_endpoint(), [](std::error_code) {});
     Station<> a;
     netsync::Options options;
     options.answer_timeout = 100ms;

@@ -13,7 +13,7 @@ namespace netsync {
 /// state's context is always a plain vector, because delivery is causal; a delta's is a cloud: the dots it minted and
 /// those it removed. Look-up O(log n) in replicas and ranges.
 class CausalContext {
-   public:
+ public:
     CausalContext() = default;
     explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
 
@@ -37,9 +37,10 @@ class CausalContext {
             absorb(range.replica);
             return;
         }
-        auto at = std::lower_bound(cloud_.begin(), cloud_.end(), range, [](const DotRange& held, const DotRange& added) {
-            return held.replica != added.replica ? held.replica < added.replica : held.last + 1 < added.first;
-        });
+        auto at =
+            std::lower_bound(cloud_.begin(), cloud_.end(), range, [](const DotRange& held, const DotRange& added) {
+                return held.replica != added.replica ? held.replica < added.replica : held.last + 1 < added.first;
+            });
         auto end = at;
         for (; end != cloud_.end() && end->replica == range.replica && end->first <= range.last + 1; ++end) {
             range.first = std::min(range.first, end->first);
@@ -60,7 +61,7 @@ class CausalContext {
 
     friend bool operator==(const CausalContext&, const CausalContext&) = default;
 
-   private:
+ private:
     std::vector<DotRange>::const_iterator upper_bound(Dot dot) const noexcept {
         return std::upper_bound(cloud_.begin(), cloud_.end(), dot, [](Dot key, const DotRange& range) {
             return key.replica() != range.replica ? key.replica() < range.replica : key.counter() < range.first;

@@ -12,14 +12,15 @@
 
 namespace netsync {
 
-/// Stands for a ReplicaId inside this process. 0 is "none". Its order means nothing: what is sent or shown is sorted by id.
+/// Stands for a ReplicaId inside this process. 0 is "none". Its order means nothing: what is sent or shown is sorted by
+/// id.
 enum class ReplicaIndex : std::uint32_t {};
 
 namespace detail {
 
 /// Every id this process has met, at most 2^20 - 1. Reading an id takes no lock: chunks never move once published.
 class ReplicaTable {
-   public:
+ public:
     static constexpr std::uint32_t chunk_bits = 10;
     static constexpr std::uint32_t chunk_size = 1u << chunk_bits;
     static constexpr std::uint32_t capacity = 1u << 20;
@@ -55,7 +56,7 @@ class ReplicaTable {
         return (*chunks_[at >> chunk_bits].load(std::memory_order_acquire))[at & (chunk_size - 1)];
     }
 
-   private:
+ private:
     using Chunk = std::array<ReplicaId, chunk_size>;
 
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none

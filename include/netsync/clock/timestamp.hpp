@@ -85,8 +85,7 @@ inline Result<Ntp64> parse_rfc3339(std::string_view text) {
     }
     if (text != "Z") return errc::bad_timestamp;
     namespace chrono = std::chrono;
-    const chrono::year_month_day date{chrono::year{static_cast<int>(year)},
-                                      chrono::month{static_cast<unsigned>(month)},
+    const chrono::year_month_day date{chrono::year{static_cast<int>(year)}, chrono::month{static_cast<unsigned>(month)},
                                       chrono::day{static_cast<unsigned>(day)}};
     if (!date.ok() || year < 1970 || hour > 23 || minute > 59 || second > 59) return errc::bad_timestamp;
     const auto days = static_cast<std::uint64_t>(chrono::sys_days{date}.time_since_epoch().count());

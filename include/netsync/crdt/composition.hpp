@@ -21,8 +21,8 @@ bool merge(T& mine, const T& theirs, const Join& join) {
         return mine.merge(theirs);
     } else {
         bool changed = false;
-        detail::for_each_field(
-            [&](auto& field, const auto& other) { changed |= netsync::merge(field, other, join); }, mine, theirs);
+        detail::for_each_field([&](auto& field, const auto& other) { changed |= netsync::merge(field, other, join); },
+                               mine, theirs);
         return changed;
     }
 }
@@ -59,7 +59,9 @@ bool is_bottom(const T& value) {
 /// Whether a delta stays within what `owner` may write (see Owned).
 template <crdt T>
 bool permits(const T& delta, OwnerId owner) {
-    if constexpr (requires { { delta.permits(owner) } -> std::same_as<bool>; }) {
+    if constexpr (requires {
+                      { delta.permits(owner) } -> std::same_as<bool>;
+                  }) {
         return delta.permits(owner);
     } else if constexpr (detail::composite<T>) {
         bool all = true;
@@ -74,7 +76,9 @@ bool permits(const T& delta, OwnerId owner) {
 /// Changes nothing that can be read. Called by the replica; true if anything went.
 template <crdt T>
 bool drop_stable(T& state, const VersionVector& stable) {
-    if constexpr (requires { { state.drop_stable(stable) } -> std::same_as<bool>; }) {
+    if constexpr (requires {
+                      { state.drop_stable(stable) } -> std::same_as<bool>;
+                  }) {
         return state.drop_stable(stable);
     } else if constexpr (detail::composite<T>) {
         bool dropped = false;

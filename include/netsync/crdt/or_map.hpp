@@ -7,13 +7,13 @@
 
 namespace netsync {
 
-/// The observed-remove map (Almeida, Shoker, Baquero 2018). A key is there while anything is alive in its value. Removing
-/// a key takes away exactly what the remover had seen under it (reset-remove): what is written there concurrently stays,
-/// alone. `Value` is causal (wrap a monotone type as Joined<T>) and may be incomplete here, so that types can be
-/// recursive. update, remove, find: O(1) expected beside the value's own cost.
+/// The observed-remove map (Almeida, Shoker, Baquero 2018). A key is there while anything is alive in its value.
+/// Removing a key takes away exactly what the remover had seen under it (reset-remove): what is written there
+/// concurrently stays, alone. `Value` is causal (wrap a monotone type as Joined<T>) and may be incomplete here, so that
+/// types can be recursive. update, remove, find: O(1) expected beside the value's own cost.
 template <class Key, class Value>
 class OrMap {
-   public:
+ public:
     /// A delta that changes the value under `key`: `f(const Value&, Change&)` returns the value's delta. A key that is
     /// absent starts from a default-constructed value.
     template <class Query, class F>
@@ -91,7 +91,7 @@ class OrMap {
 
     friend bool operator==(const OrMap& a, const OrMap& b) { return a.entries_ == b.entries_; }
 
-   private:
+ private:
     static constexpr void require_causal() {
         static_assert(causal<Value>,
                       "netsync: the value of an OrMap must model netsync::causal (all its content under dots); wrap a "

@@ -33,9 +33,10 @@ namespace detail {
 /// The delta of `now` that changes what lies at the end of the path.
 template <class T, class F>
 T update_at(const T& now, Change& change, F& f) {
-    static_assert(mutator<F, T>,
-                  "netsync: what `update` ends in must model netsync::mutator: called with (const T&, Change&) it returns "
-                  "a delta of T; for a verb, T has no mutator of that name that takes these arguments");
+    static_assert(
+        mutator<F, T>,
+        "netsync: what `update` ends in must model netsync::mutator: called with (const T&, Change&) it returns "
+        "a delta of T; for a verb, T has no mutator of that name that takes these arguments");
     return f(now, change);
 }
 
@@ -46,7 +47,8 @@ T update_at(const T& now, Change& change, const Step& step, Next& next, Rest&...
         delta.*step = update_at(now.*step, change, next, rest...);
         return delta;
     } else if constexpr (std::same_as<Step, Mine>) {
-        return now.update(change, [&](const auto& part, Change& inner) { return update_at(part, inner, next, rest...); });
+        return now.update(change,
+                          [&](const auto& part, Change& inner) { return update_at(part, inner, next, rest...); });
     } else {
         static_assert(updatable_at<T, Step>,
                       "netsync: this step of the path needs a type that models netsync::updatable_at (an OrMap); of an "
@@ -83,9 +85,11 @@ auto find_at(const T& value, OwnerId self, const Step& step, const Rest&... rest
 
 /// The type at the end of the path.
 template <class T, class... Path>
-using type_at = std::remove_cvref_t<decltype(*find_at(std::declval<const T&>(), OwnerId{}, std::declval<const Path&>()...))>;
+using type_at =
+    std::remove_cvref_t<decltype(*find_at(std::declval<const T&>(), OwnerId{}, std::declval<const Path&>()...))>;
 
-/// What a delta says about the end of the path: null where it does not touch it, the bottom where it emptied what is there.
+/// What a delta says about the end of the path: null where it does not touch it, the bottom where it emptied what is
+/// there.
 template <class T>
 const T* touched_at(const T& delta, OwnerId) {
     return is_bottom(delta) ? nullptr : &delta;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <netsync/crdt/change.hpp>
 #include <tuple>
 #include <type_traits>
@@ -89,16 +90,10 @@ template <class... Arguments>
 auto assign(Arguments&&... arguments) {
     return detail::verb<detail::CallAssign>(std::forward<Arguments>(arguments)...);
 }
-/// Counts up, by one or by the number given.
-template <class... Arguments>
-auto increment(Arguments&&... arguments) {
-    return detail::verb<detail::CallIncrement>(std::forward<Arguments>(arguments)...);
-}
-/// Counts down, by one or by the number given.
-template <class... Arguments>
-auto decrement(Arguments&&... arguments) {
-    return detail::verb<detail::CallDecrement>(std::forward<Arguments>(arguments)...);
-}
+/// Counts up.
+inline auto increment(std::uint64_t by = 1) { return detail::verb<detail::CallIncrement>(by); }
+/// Counts down.
+inline auto decrement(std::uint64_t by = 1) { return detail::verb<detail::CallDecrement>(by); }
 /// Removes everything that is seen.
 inline auto clear() { return detail::verb<detail::CallClear>(); }
 

@@ -2,7 +2,7 @@
 // headers lead here (lan.hpp and its like): the core stays free of Asio.
 #pragma once
 
-#if defined(ASIO_DETAIL_CONFIG_HPP) && \
+#if defined(ASIO_DETAIL_CONFIG_HPP) &&                                                                                 \
     !(defined(ASIO_STANDALONE) && defined(ASIO_HAS_CO_AWAIT) && defined(ASIO_HAS_STD_COROUTINE))
 #error "Asio came before netsync with other settings: link the CMake target netsync::lan, or define ASIO_STANDALONE, \
 ASIO_HAS_CO_AWAIT=1 and ASIO_HAS_STD_COROUTINE=1 for the whole program, or include netsync first"

@@ -12,12 +12,12 @@
 namespace netsync::detail {
 
 /// Keys to values. Iteration is in order of insertion until something is erased (the last entry then takes its place).
-/// Up to `linear_size` entries there is no index: they are compared one by one. Beyond: linear probing, at most 3/4 full,
-/// erased by shifting back, so no tombstones. `Value` may be incomplete where only the type of the map is named.
+/// Up to `linear_size` entries there is no index: they are compared one by one. Beyond: linear probing, at most 3/4
+/// full, erased by shifting back, so no tombstones. `Value` may be incomplete where only the type of the map is named.
 /// find, insert, erase: O(1) expected. References are invalidated by insertion and erasure.
 template <class Key, class Value>
 class DenseMap {
-   public:
+ public:
     struct Entry {
         Key key;
         Value value;
@@ -102,7 +102,7 @@ class DenseMap {
         return true;
     }
 
-   private:
+ private:
     struct Slot {
         std::uint32_t tag = 0;
         std::uint32_t entry = 0;  // position + 1; 0 is free

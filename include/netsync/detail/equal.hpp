@@ -20,12 +20,16 @@ concept ordered_range = requires(const T& value) {
 template <class T>
 bool equal_values(const T& a, const T& b) {
     if constexpr (ordered_range<T>) {
-        return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
-                   return equal_values(x, y);
-               });
-    } else if constexpr (requires { a.has_value(); *a; }) {
+        return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                                  [](const auto& x, const auto& y) { return equal_values(x, y); });
+    } else if constexpr (requires {
+                             a.has_value();
+                             *a;
+                         }) {
         return a.has_value() == b.has_value() && (!a.has_value() || equal_values(*a, *b));
-    } else if constexpr (requires { { a == b } -> std::convertible_to<bool>; }) {
+    } else if constexpr (requires {
+                             { a == b } -> std::convertible_to<bool>;
+                         }) {
         return static_cast<bool>(a == b);
     } else if constexpr (requires { std::tuple_size<T>::value; }) {
         return [&]<std::size_t... I>(std::index_sequence<I...>) {

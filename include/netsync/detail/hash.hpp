@@ -70,7 +70,9 @@ std::uint64_t hash_key(const Key& key) noexcept {
     } else if constexpr (std::convertible_to<const Key&, std::string_view>) {
         const std::string_view text = key;
         return hash_bytes(text.data(), text.size(), table_seed());
-    } else if constexpr (requires { { std::hash<Key>{}(key) } -> std::convertible_to<std::size_t>; }) {
+    } else if constexpr (requires {
+                             { std::hash<Key>{}(key) } -> std::convertible_to<std::size_t>;
+                         }) {
         return mix(std::hash<Key>{}(key), table_seed());
     } else if constexpr (requires { std::tuple_size<Key>::value; }) {
         std::uint64_t hash = 0;

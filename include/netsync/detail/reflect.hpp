@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -17,7 +18,9 @@ template <class Struct>
 struct AnyField {
     template <class Field>
         requires(!std::is_same_v<std::remove_cvref_t<Field>, Struct>)
-    operator Field() const noexcept;  // never defined: only asked whether it would convert
+    operator Field() const {
+        std::abort();  // never called: only asked whether it would convert
+    }
 };
 
 template <class Struct, std::size_t... Index>
@@ -52,134 +55,124 @@ constexpr auto tie_fields(T& value) {
     static_assert(count <= max_fields, "netsync: a struct has at most 32 fields; nest structs for more");
     if constexpr (count == 0) {
         return std::tuple<>{};
-    }
-    else if constexpr (count == 1) {
+    } else if constexpr (count == 1) {
         auto& [f1] = value;
         return std::tie(f1);
-    }
-    else if constexpr (count == 2) {
+    } else if constexpr (count == 2) {
         auto& [f1, f2] = value;
         return std::tie(f1, f2);
-    }
-    else if constexpr (count == 3) {
+    } else if constexpr (count == 3) {
         auto& [f1, f2, f3] = value;
         return std::tie(f1, f2, f3);
-    }
-    else if constexpr (count == 4) {
+    } else if constexpr (count == 4) {
         auto& [f1, f2, f3, f4] = value;
         return std::tie(f1, f2, f3, f4);
-    }
-    else if constexpr (count == 5) {
+    } else if constexpr (count == 5) {
         auto& [f1, f2, f3, f4, f5] = value;
         return std::tie(f1, f2, f3, f4, f5);
-    }
-    else if constexpr (count == 6) {
+    } else if constexpr (count == 6) {
         auto& [f1, f2, f3, f4, f5, f6] = value;
         return std::tie(f1, f2, f3, f4, f5, f6);
-    }
-    else if constexpr (count == 7) {
+    } else if constexpr (count == 7) {
         auto& [f1, f2, f3, f4, f5, f6, f7] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7);
-    }
-    else if constexpr (count == 8) {
+    } else if constexpr (count == 8) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8);
-    }
-    else if constexpr (count == 9) {
+    } else if constexpr (count == 9) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9);
-    }
-    else if constexpr (count == 10) {
+    } else if constexpr (count == 10) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
-    }
-    else if constexpr (count == 11) {
+    } else if constexpr (count == 11) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
-    }
-    else if constexpr (count == 12) {
+    } else if constexpr (count == 12) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
-    }
-    else if constexpr (count == 13) {
+    } else if constexpr (count == 13) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
-    }
-    else if constexpr (count == 14) {
+    } else if constexpr (count == 14) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
-    }
-    else if constexpr (count == 15) {
+    } else if constexpr (count == 15) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
-    }
-    else if constexpr (count == 16) {
+    } else if constexpr (count == 16) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
-    }
-    else if constexpr (count == 17) {
+    } else if constexpr (count == 17) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
-    }
-    else if constexpr (count == 18) {
+    } else if constexpr (count == 18) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
-    }
-    else if constexpr (count == 19) {
+    } else if constexpr (count == 19) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
-    }
-    else if constexpr (count == 20) {
+    } else if constexpr (count == 20) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
-    }
-    else if constexpr (count == 21) {
+    } else if constexpr (count == 21) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] = value;
         return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21);
-    }
-    else if constexpr (count == 22) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22);
-    }
-    else if constexpr (count == 23) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23);
-    }
-    else if constexpr (count == 24) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24);
-    }
-    else if constexpr (count == 25) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25);
-    }
-    else if constexpr (count == 26) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26);
-    }
-    else if constexpr (count == 27) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27);
-    }
-    else if constexpr (count == 28) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28);
-    }
-    else if constexpr (count == 29) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29);
-    }
-    else if constexpr (count == 30) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30);
-    }
-    else if constexpr (count == 31) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
-    }
-    else if constexpr (count == 32) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
+    } else if constexpr (count == 22) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] =
+            value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22);
+    } else if constexpr (count == 23) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+               f23] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23);
+    } else if constexpr (count == 24) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24);
+    } else if constexpr (count == 25) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25);
+    } else if constexpr (count == 26) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26);
+    } else if constexpr (count == 27) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27);
+    } else if constexpr (count == 28) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28);
+    } else if constexpr (count == 29) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28, f29);
+    } else if constexpr (count == 30) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28, f29, f30);
+    } else if constexpr (count == 31) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30, f31] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
+    } else if constexpr (count == 32) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30, f31, f32] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
     }
 }
 
@@ -187,9 +180,8 @@ constexpr auto tie_fields(T& value) {
 template <class F, class First, class... Rest>
 constexpr void for_each_field(F&& f, First& first, Rest&... rest) {
     [&]<std::size_t... Index>(std::index_sequence<Index...>) {
-        [[maybe_unused]] const auto visit = [&]<std::size_t I>(std::integral_constant<std::size_t, I>, auto&&... tuples) {
-            f(std::get<I>(tuples)...);
-        };
+        [[maybe_unused]] const auto visit = [&]<std::size_t I>(std::integral_constant<std::size_t, I>,
+                                                               auto&&... tuples) { f(std::get<I>(tuples)...); };
         (visit(std::integral_constant<std::size_t, Index>{}, tie_fields(first), tie_fields(rest)...), ...);
     }(std::make_index_sequence<field_count<std::remove_cv_t<First>>>{});
 }

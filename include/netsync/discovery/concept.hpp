@@ -17,8 +17,8 @@ using DiscoveryEvent = std::variant<AnnouncementReceived, PeerHinted>;
 using DiscoveryEvents = std::function<void(const DiscoveryEvent&)>;
 
 /// A transport makes one for each start, calls start() once, then announce() any number of times, then stop(). It makes
-/// these calls and runs the handlers of the executor one at a time, and runs no handler after stop(), nor while or after
-/// the discovery is destroyed: so a discovery needs no lock, and its handlers may capture `this`.
+/// these calls and runs the handlers of the executor one at a time, and runs no handler after stop(), nor while or
+/// after the discovery is destroyed: so a discovery needs no lock, and its handlers may capture `this`.
 ///
 /// - `start(executor, options, events)`: opens what it listens on; its events come from the executor, never from within
 ///   this call. An error says that this discovery cannot work at all, and keeps the transport from starting.
@@ -29,12 +29,12 @@ using DiscoveryEvents = std::function<void(const DiscoveryEvent&)>;
 ///
 /// Exemplar: StaticPeers.
 template <class T>
-concept discovery = std::default_initializable<T> && requires(T& discovery, const asio::any_io_executor& executor,
-                                                              const Options& options, DiscoveryEvents events,
-                                                              ByteView bytes) {
-    { discovery.start(executor, options, std::move(events)) } -> std::same_as<std::error_code>;
-    { discovery.announce(bytes) } -> std::same_as<void>;
-    { discovery.stop() } -> std::same_as<void>;
-};
+concept discovery =
+    std::default_initializable<T> && requires(T& discovery, const asio::any_io_executor& executor,
+                                              const Options& options, DiscoveryEvents events, ByteView bytes) {
+        { discovery.start(executor, options, std::move(events)) } -> std::same_as<std::error_code>;
+        { discovery.announce(bytes) } -> std::same_as<void>;
+        { discovery.stop() } -> std::same_as<void>;
+    };
 
 }  // namespace netsync

@@ -1,5 +1,5 @@
-// netsync: where replicas can be dialed, and the two ways to hear of it. Discoveries tell a transport; a transport tells
-// the pool.
+// netsync: where replicas can be dialed, and the two ways to hear of it. Discoveries tell a transport; a transport
+// tells the pool.
 #pragma once
 
 #include <charconv>
@@ -32,8 +32,10 @@ inline Result<Endpoint> parse_endpoint(std::string_view text) {
     if (colon == std::string_view::npos || colon == 0) return errc::bad_endpoint;
     std::string_view host = text.substr(0, colon);
     const std::string_view digits = text.substr(colon + 1);
-    if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    else if (host.find(':') != std::string_view::npos) return errc::bad_endpoint;
+    if (host.front() == '[' && host.back() == ']')
+        host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != std::string_view::npos)
+        return errc::bad_endpoint;
     Endpoint endpoint{std::string(host), 0};
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), endpoint.port);
     if (error != std::errc{} || end != digits.data() + digits.size() || endpoint.port == 0 || host.empty())

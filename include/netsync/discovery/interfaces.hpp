@@ -40,7 +40,8 @@ inline Interfaces interfaces() {
             Ipv4Interface& added = found.v4.emplace_back();
             added.address = address_of(one->ifa_addr);
             if (one->ifa_netmask != nullptr && (one->ifa_flags & (IFF_BROADCAST | IFF_LOOPBACK)))
-                added.broadcast = asio::ip::address_v4(added.address.to_uint() | ~address_of(one->ifa_netmask).to_uint());
+                added.broadcast =
+                    asio::ip::address_v4(added.address.to_uint() | ~address_of(one->ifa_netmask).to_uint());
         } else if (one->ifa_addr->sa_family == AF_INET6) {
             const unsigned index = ::if_nametoindex(one->ifa_name);
             if (found.v6.empty() || found.v6.back() != index) found.v6.push_back(index);

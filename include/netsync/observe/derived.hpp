@@ -9,10 +9,11 @@
 
 namespace netsync {
 
-/// A view that `Replica::derive` keeps. Copies share it; it may outlive the replica, and then stays as it was. Any thread.
+/// A view that `Replica::derive` keeps. Copies share it; it may outlive the replica, and then stays as it was. Any
+/// thread.
 template <class View>
 class Derived {
-   public:
+ public:
     /// Calls `f(const View&)` and returns its result; the view does not change meanwhile, and updates wait: be brief.
     template <class F>
     auto read(F&& f) const {
@@ -25,7 +26,7 @@ class Derived {
         return read([](const View& view) { return view; });
     }
 
-   private:
+ private:
     template <class T>
     friend class Derivations;
 
@@ -43,16 +44,16 @@ class Derived {
 /// The views over one state. Every call is made under the replica's mutex.
 template <class T>
 class Derivations {
-   public:
-    /// `f(view, now, delta)` brings the view up to date with `now`; only what `delta` mentions has changed. It is called at
-    /// once with the whole state as the delta, and again from `initial` whenever a whole state was joined. It must not call
-    /// the replica.
+ public:
+    /// `f(view, now, delta)` brings the view up to date with `now`; only what `delta` mentions has changed. It is
+    /// called at once with the whole state as the delta, and again from `initial` whenever a whole state was joined. It
+    /// must not call the replica.
     template <class View, class F>
     Derived<View> add(const T& now, View initial, F f) {
         Derived<View> derived{initial};
         f(derived.shared_->view, now, now);
-        entries_.push_back([weak = std::weak_ptr{derived.shared_}, initial = std::move(initial), f = std::move(f)](
-                               const T& state, const T& delta, bool whole) mutable {
+        entries_.push_back([weak = std::weak_ptr{derived.shared_}, initial = std::move(initial),
+                            f = std::move(f)](const T& state, const T& delta, bool whole) mutable {
             const auto shared = weak.lock();
             if (!shared) return false;
             const std::lock_guard lock{shared->mutex};
@@ -67,7 +68,7 @@ class Derivations {
         std::erase_if(entries_, [&](auto& refresh) { return !refresh(now, delta, whole); });
     }
 
-   private:
+ private:
     std::vector<std::function<bool(const T&, const T&, bool)>> entries_;
 };
 

@@ -1,5 +1,5 @@
-// netsync: subscriptions to a part of the data. A merged delta comes in; the callback hears of it if the delta touches the
-// end of its path.
+// netsync: subscriptions to a part of the data. A merged delta comes in; the callback hears of it if the delta touches
+// the end of its path.
 #pragma once
 
 #include <concepts>
@@ -19,7 +19,8 @@ void call_observer(F& f, const Delta& delta, const ChangeInfo& info) {
     else if constexpr (std::invocable<F&, const Delta&>)
         f(delta);
     else {
-        static_assert(std::invocable<F&>, "netsync: an observer is called with (delta, ChangeInfo), (delta), or nothing");
+        static_assert(std::invocable<F&>,
+                      "netsync: an observer is called with (delta, ChangeInfo), (delta), or nothing");
         f();
     }
 }

@@ -21,20 +21,20 @@ enum class JoinState { alone, greeting, loading, ready };
 
 constexpr std::string_view to_string(MemberState state) noexcept {
     switch (state) {
-        case MemberState::known: return "known";
-        case MemberState::live: return "live";
-        case MemberState::suspect: return "suspect";
-        case MemberState::offline: return "offline";
+    case MemberState::known: return "known";
+    case MemberState::live: return "live";
+    case MemberState::suspect: return "suspect";
+    case MemberState::offline: return "offline";
     }
     return "?";
 }
 
 constexpr std::string_view to_string(JoinState state) noexcept {
     switch (state) {
-        case JoinState::alone: return "alone";
-        case JoinState::greeting: return "greeting";
-        case JoinState::loading: return "loading";
-        case JoinState::ready: return "ready";
+    case JoinState::alone: return "alone";
+    case JoinState::greeting: return "greeting";
+    case JoinState::loading: return "loading";
+    case JoinState::ready: return "ready";
     }
     return "?";
 }
@@ -44,7 +44,7 @@ struct Member {
     std::string name{};
     MemberState state = MemberState::known;
     Endpoint endpoint{};
-    Link link{};  ///< where it is talked to; Link{} where it is not
+    Link link{};                ///< where it is talked to; Link{} where it is not
     std::vector<Head> heads{};  ///< what it was last known to hold
     Duration last_heard{};      ///< on the transport's clock
     Ntp64 last_seen{};          ///< on the wall clock; zero: never

@@ -1,5 +1,5 @@
-// netsync: who is there. Announcements, links and introductions come in; members and their states go out, with what is to
-// be sent. Stage 7 of the flow.
+// netsync: who is there. Announcements, links and introductions come in; members and their states go out, with what is
+// to be sent. Stage 7 of the flow.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@ struct Moment {
 /// identity is the replica id, so duplicates, reordering and crossing dials end in one member with one link.
 /// Sans-IO, one thread; every call gets the moment and the outbox to fill.
 class Pool {
-   public:
+ public:
     Pool(const Options& options, const History& history, std::uint64_t seed)
         : options_(options), history_(history), random_(seed), session_(random_.next()) {}
 
@@ -161,23 +161,24 @@ class Pool {
         member.redial_at = now.time + options_.redial.least;
     }
 
-    /// A pool message. True when the peer has just become a member on this link: then both sides compare what they hold.
+    /// A pool message. True when the peer has just become a member on this link: then both sides compare what they
+    /// hold.
     bool on_message(Link link, MessageKind kind, ByteView bytes, const Moment& now, Outbox& out) {
         const auto found = links_.find(link);
         if (found == links_.end()) return false;
         switch (kind) {
-            case MessageKind::response: on_response(found->second, link, bytes, now, out); return false;
-            case MessageKind::greeting: return on_introduction<Greeting>(found->second, link, bytes, now, out);
-            case MessageKind::handshake: return on_introduction<Handshake>(found->second, link, bytes, now, out);
-            case MessageKind::introduce_yourself: out.send(link, Greeting{introduction(now)}); return false;
-            case MessageKind::refusal: {
-                const Result<Refusal> refusal = decode_message<Refusal>(bytes);
-                refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
-                return false;
-            }
-            case MessageKind::ping: on_ping(link, bytes, now, out); return false;
-            case MessageKind::pong: on_pong(link, bytes, now, out); return false;
-            default: return false;
+        case MessageKind::response: on_response(found->second, link, bytes, now, out); return false;
+        case MessageKind::greeting: return on_introduction<Greeting>(found->second, link, bytes, now, out);
+        case MessageKind::handshake: return on_introduction<Handshake>(found->second, link, bytes, now, out);
+        case MessageKind::introduce_yourself: out.send(link, Greeting{introduction(now)}); return false;
+        case MessageKind::refusal: {
+            const Result<Refusal> refusal = decode_message<Refusal>(bytes);
+            refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
+            return false;
+        }
+        case MessageKind::ping: on_ping(link, bytes, now, out); return false;
+        case MessageKind::pong: on_pong(link, bytes, now, out); return false;
+        default: return false;
         }
     }
 
@@ -193,7 +194,8 @@ class Pool {
         const auto found = links_.find(link);
         const ReplicaId who = found == links_.end() ? ReplicaId{} : found->second.replica;
         if (reason == errc::same_replica && found != links_.end() && found->second.dialed)
-            if (const auto hint = hinted_.find(*found->second.dialed); hint != hinted_.end()) hint->second.replica = self_;
+            if (const auto hint = hinted_.find(*found->second.dialed); hint != hinted_.end())
+                hint->second.replica = self_;
         if (tell && reason.category() == error_category()) out.send(link, Refusal{static_cast<errc>(reason.value())});
         out.events.push_back({who, MemberState::known, MemberState::known, reason});
         drop(link, out);
@@ -220,7 +222,7 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_at_); }
 
-   private:
+ private:
     /// One link, from its opening on.
     struct Peer {
         ReplicaId replica{};
@@ -251,20 +253,24 @@ class Pool {
     }
 
     void announce(const Moment& now, Outbox& out) {
-        out.announcement =
-            encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_});
+        out.announcement = encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_});
         announce_at_ = now.time + pick(options_.announce);
     }
 
     Duration pick(const Interval& interval) {
         const auto width = (interval.most - interval.least).count();
-        return interval.least + Duration{static_cast<std::int64_t>(
-                                    random_.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
+        return interval.least +
+               Duration{static_cast<std::int64_t>(random_.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
     }
 
     Introduction introduction(const Moment& now) const {
-        Introduction self{.pool = options_.pool, .replica = self_, .name = options_.name, .session = session_,
-                          .port = port_, .wall = now.wall, .heads = history_.heads()};
+        Introduction self{.pool = options_.pool,
+                          .replica = self_,
+                          .name = options_.name,
+                          .session = session_,
+                          .port = port_,
+                          .wall = now.wall,
+                          .heads = history_.heads()};
         self.members = acquaintances();
         return self;
     }
@@ -301,7 +307,8 @@ class Pool {
         member.skew = difference(theirs.wall, now.wall);
         member.redial_after = {};
         if (peer.dialed)
-            if (const auto hint = hinted_.find(*peer.dialed); hint != hinted_.end()) hint->second = {member.replica, {}, {}};
+            if (const auto hint = hinted_.find(*peer.dialed); hint != hinted_.end())
+                hint->second = {member.replica, {}, {}};
         const bool fresh = member.link != link;
         if (fresh && member.link != Link{}) {
             if (!prefers(link, member)) return drop(link, out), false;
@@ -329,8 +336,8 @@ class Pool {
         return true;
     }
 
-    /// Of two links to one member that of the lower id's dial stays; of two dialed by us the first; of two dialed by the
-    /// member the last, since it would not have dialed with the first one in order.
+    /// Of two links to one member that of the lower id's dial stays; of two dialed by us the first; of two dialed by
+    /// the member the last, since it would not have dialed with the first one in order.
     bool prefers(Link link, const Member& member) const {
         const ReplicaId& dialer = dialer_of(link);
         if (dialer != dialer_of(member.link)) return dialer == std::min(self_, member.replica);
@@ -377,8 +384,7 @@ class Pool {
     void check(Member& member, const Moment& now, Outbox& out) {
         const Duration silence = now.time - member.last_heard;
         if (member.state == MemberState::live || member.state == MemberState::suspect) {
-            if (silence > options_.keepalive_timeout)
-                return lose(member, out);
+            if (silence > options_.keepalive_timeout) return lose(member, out);
             if (silence > options_.keepalive_timeout / 2) enter(member, MemberState::suspect, out);
         }
         if (member.link != Link{})

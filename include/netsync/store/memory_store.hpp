@@ -15,7 +15,7 @@ namespace netsync {
 /// Copies share their contents, as two openings of one file would: a test restarts a replica on the same "disk".
 /// append: O(log origins); frames: O(log frames) to the first.
 class MemoryStore {
-   public:
+ public:
     std::error_code append(const Frame& frame) {
         const FrameHeader& header = frame.header();
         auto& log = contents_->logs[header.origin];
@@ -60,14 +60,14 @@ class MemoryStore {
         if (found == contents_->logs.end()) return false;
         const auto& log = found->second;
         if (log.empty() || range.first < log.front().first || range.first > log.back().last) return false;
-        auto at = std::partition_point(log.begin(), log.end(),
-                                       [&](const Entry& entry) { return entry.last < range.first; });
+        auto at =
+            std::partition_point(log.begin(), log.end(), [&](const Entry& entry) { return entry.last < range.first; });
         for (; at != log.end() && at->first <= range.last; ++at)
             if (!visit(at->bytes)) break;
         return true;
     }
 
-   private:
+ private:
     struct Entry {
         std::uint64_t first;
         std::uint64_t last;

@@ -1,4 +1,5 @@
-// netsync: frames for those who lack them. A request comes in; what of it the log holds, and one message carries, goes out.
+// netsync: frames for those who lack them. A request comes in; what of it the log holds, and one message carries, goes
+// out.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,8 @@ namespace netsync {
 /// Answers with the oldest frames asked for, in the order of their timestamps, which is a causal one: the receiver can
 /// merge each as it comes. About limits.transfer bytes. Returns how many frames were sent.
 template <store Store>
-std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, const Limits& limits, Outbox& out) {
+std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, const Limits& limits,
+                         Outbox& out) {
     struct Found {
         Ntp64 time;
         ReplicaId origin;
@@ -25,7 +27,8 @@ std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& st
     FramesMessage answer;
     std::vector<Found> found;
     std::optional<Ntp64> cut;  // of ranges that were not read to their end: nothing later may go first
-    const std::size_t share = std::max<std::size_t>(16u << 10, 2 * limits.transfer / std::max<std::size_t>(1, request.ranges.size()));
+    const std::size_t share =
+        std::max<std::size_t>(16u << 10, 2 * limits.transfer / std::max<std::size_t>(1, request.ranges.size()));
     for (const CounterRange& range : request.ranges) {
         std::size_t size = 0;
         std::optional<Ntp64> stopped;

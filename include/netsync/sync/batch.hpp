@@ -11,17 +11,17 @@
 
 namespace netsync {
 
-/// A delta-group in the making (Almeida, Shoker, Baquero 2018): one frame, atomic at every replica. Each step is checked,
-/// encoded and merged as it is made. Handed to the function given to `batch`; not for keeping. One thread.
+/// A delta-group in the making (Almeida, Shoker, Baquero 2018): one frame, atomic at every replica. Each step is
+/// checked, encoded and merged as it is made. Handed to the function given to `batch`; not for keeping. One thread.
 template <crdt T>
 class Batch {
-   public:
+ public:
     Batch(T& state, const CausalContext& seen, ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time,
           const Limits& limits)
         : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits) {}
 
-    /// One step, spelled as in Replica::update. A step that cannot be made (errc::not_owner, too_large, too_deep, not_utf8)
-    /// is left out, and so is every one after it; those before it stand.
+    /// One step, spelled as in Replica::update. A step that cannot be made (errc::not_owner, too_large, too_deep,
+    /// not_utf8) is left out, and so is every one after it; those before it stand.
     template <class... Steps>
     void update(Steps&&... path_and_mutator) {
         if (error_) return;
@@ -51,7 +51,7 @@ class Batch {
     Ntp64 time() const noexcept { return time_; }
     bool changed() const noexcept { return changed_ || !minted_.empty() || !removed_.empty(); }
 
-   private:
+ private:
     static constexpr std::size_t removed_size = 24;  // of a removed range in a frame's header, about
 
     void fail(std::error_code error) { error_ = error; }

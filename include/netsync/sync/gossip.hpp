@@ -1,5 +1,5 @@
-// netsync: how replicas become equal. What members say they hold comes in; requests for what is lacking go out, and end.
-// Stage 8 of the flow. A round is a function of two digests; nothing believed about a peer outlives it.
+// netsync: how replicas become equal. What members say they hold comes in; requests for what is lacking go out, and
+// end. Stage 8 of the flow. A round is a function of two digests; nothing believed about a peer outlives it.
 #pragma once
 
 #include <algorithm>
@@ -21,11 +21,12 @@
 
 namespace netsync {
 
-/// Pull-based anti-entropy (Demers et al. 1987; scuttlebutt, van Renesse et al. 2008). At random intervals a random live
-/// member is asked for its digest; each side asks for exactly the frames that it lacks, never for what it has asked of
-/// another member meanwhile. A newcomer first takes the whole state of the highest roller. Sans-IO, one thread.
+/// Pull-based anti-entropy (Demers et al. 1987; scuttlebutt, van Renesse et al. 2008). At random intervals a random
+/// live member is asked for its digest; each side asks for exactly the frames that it lacks, never for what it has
+/// asked of another member meanwhile. A newcomer first takes the whole state of the highest roller. Sans-IO, one
+/// thread.
 class Gossip {
-   public:
+ public:
     using Buffer = CausalBuffer<Frame>;
 
     Gossip(const Options& options, const History& history, const Buffer& buffer, Pool& pool, std::uint64_t seed)
@@ -105,8 +106,8 @@ class Gossip {
     /// A piece of a state. The bytes of the whole when it is complete, to be adopted and told by on_adopted.
     std::optional<Bytes> on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
         const auto session = sessions_.find(member.replica);
-        const bool awaited = loading_from_ == member.replica ||
-                             (session != sessions_.end() && session->second.wants_state);
+        const bool awaited =
+            loading_from_ == member.replica || (session != sessions_.end() && session->second.wants_state);
         if (!awaited) return std::nullopt;
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
         if (!complete) {
@@ -127,8 +128,8 @@ class Gossip {
         if (const auto session = sessions_.find(member.replica); session != sessions_.end()) {
             finish(session, error ? SyncEnd::failed : SyncEnd::adopted, now);
         } else if (loading_from_ == member.replica) {
-            remember({member.replica, 1, 0, 0, 0, error ? SyncEnd::failed : SyncEnd::adopted,
-                      now.time - *first_greeting_});
+            remember(
+                {member.replica, 1, 0, 0, 0, error ? SyncEnd::failed : SyncEnd::adopted, now.time - *first_greeting_});
             loading_from_ = ReplicaId{};
             if (error) {
                 passed_over_.insert(member.replica);
@@ -154,7 +155,7 @@ class Gossip {
         gossip(now, out);
     }
 
-   private:
+ private:
     struct Session {
         SyncReport report;
         std::vector<CounterRange> asked;
@@ -171,8 +172,9 @@ class Gossip {
 
     void schedule(const Moment& now) {
         const auto width = (options_.gossip.most - options_.gossip.least).count();
-        next_at_ = now.time + options_.gossip.least +
-                   Duration{static_cast<std::int64_t>(random_.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
+        next_at_ =
+            now.time + options_.gossip.least +
+            Duration{static_cast<std::int64_t>(random_.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
     }
 
     void gossip(const Moment&, Outbox& out) {

@@ -1,5 +1,6 @@
-// netsync: the data of one replica: its state, its log and its clock. Local changes come in and go out as frames (stages 1
-// to 4); frames and states of others come in and are merged (stage 9). Merge is the only thing that changes the state.
+// netsync: the data of one replica: its state, its log and its clock. Local changes come in and go out as frames
+// (stages 1 to 4); frames and states of others come in and are merged (stage 9). Merge is the only thing that changes
+// the state.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +40,7 @@ struct Received {
 /// Sans-IO but for its Store and Clock policies; every call is made under the replica's mutex.
 template <store Store, clock Clock, crdt CrdtType>
 class LocalCopy {
-   public:
+ public:
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
         : options_(options), store_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
@@ -49,7 +50,8 @@ class LocalCopy {
             if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) join(*held);
         store_.replay([&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
-                if (frame->header().last() > counter_of(frame->header().origin)) static_cast<void>(apply(*frame, false));
+                if (frame->header().last() > counter_of(frame->header().origin))
+                    static_cast<void>(apply(*frame, false));
             return true;
         });
         clock_.restore(history_.time());
@@ -70,8 +72,8 @@ class LocalCopy {
     /// nothing changed. `error` says why steps were left out, or that the log failed.
     template <class F>
     std::optional<Frame> change(F&& steps, std::error_code& error) {
-        Batch<CrdtType> batch{state_, history_.context(), self_, history_.counter(self_) + 1, clock_.tick(),
-                              options_.limits};
+        Batch<CrdtType> batch{state_,        history_.context(), self_, history_.counter(self_) + 1,
+                              clock_.tick(), options_.limits};
         steps(batch);
         error = batch.error();
         if (!batch.changed()) return std::nullopt;
@@ -91,13 +93,13 @@ class LocalCopy {
     Received receive(const Frame& frame) {
         Received result;
         switch (buffer_.offer(frame, history_.vector())) {
-            case Arrival::duplicate:
-                result.duplicate = true;
-                if (is_forked(frame)) result.refused = errc::forked;
-                return result;
-            case Arrival::held: result.held = true; return result;
-            case Arrival::refused: result.refused = errc::too_large; return result;
-            case Arrival::ready: break;
+        case Arrival::duplicate:
+            result.duplicate = true;
+            if (is_forked(frame)) result.refused = errc::forked;
+            return result;
+        case Arrival::held: result.held = true; return result;
+        case Arrival::refused: result.refused = errc::too_large; return result;
+        case Arrival::ready: break;
         }
         result.refused = apply(frame, true);
         for (bool more = !result.refused; more;) {
@@ -140,7 +142,7 @@ class LocalCopy {
     Derivations<CrdtType> derivations;
     Notifications notifications;
 
-   private:
+ private:
     std::uint64_t counter_of(const ReplicaId& origin) const {
         const ReplicaIndex index = find_index(origin);
         return index == ReplicaIndex{} ? 0 : history_.counter(index);
@@ -177,8 +179,8 @@ class LocalCopy {
         if (is_new)
             if (const std::error_code error = clock_.observe(header.time)) return error;
         const CausalContext context = frame.context();
-        const bool changed = merge(
-            state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = header.origin.owner()});
+        const bool changed =
+            merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = header.origin.owner()});
         vector_rose_ = true;
         if (!is_new) {
             history_.advance(origin, header.last(), header.hash, header.time);
@@ -202,8 +204,8 @@ class LocalCopy {
     bool join(const Snapshot<CrdtType>& theirs) {
         CausalContext context;
         for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
-        const bool changed = merge(
-            state_, theirs.state, Join{.mine = history_.context(), .theirs = context, .scope = Scope::whole});
+        const bool changed =
+            merge(state_, theirs.state, Join{.mine = history_.context(), .theirs = context, .scope = Scope::whole});
         for (const Head& head : theirs.heads)
             if (const ReplicaIndex origin = intern(head.replica); head.counter > history_.counter(origin))
                 history_.advance(origin, head.counter, head.hash, theirs.time);

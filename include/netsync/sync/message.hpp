@@ -86,14 +86,14 @@ std::error_code decode_sync(MessageKind kind, ByteView bytes, Handler&& handle) 
         return decoded ? handle(*std::move(decoded)) : decoded.error();
     };
     switch (kind) {
-        case MessageKind::digest: return as(std::type_identity<DigestMessage>{});
-        case MessageKind::heads: return as(std::type_identity<HeadsMessage>{});
-        case MessageKind::fetch: return as(std::type_identity<FetchMessage>{});
-        case MessageKind::frames: return as(std::type_identity<FramesMessage>{});
-        case MessageKind::state_request: return as(std::type_identity<StateRequest>{});
-        case MessageKind::state_chunk: return as(std::type_identity<StateChunk>{});
-        case MessageKind::frame_refused: return as(std::type_identity<FrameRefused>{});
-        default: return {};
+    case MessageKind::digest: return as(std::type_identity<DigestMessage>{});
+    case MessageKind::heads: return as(std::type_identity<HeadsMessage>{});
+    case MessageKind::fetch: return as(std::type_identity<FetchMessage>{});
+    case MessageKind::frames: return as(std::type_identity<FramesMessage>{});
+    case MessageKind::state_request: return as(std::type_identity<StateRequest>{});
+    case MessageKind::state_chunk: return as(std::type_identity<StateChunk>{});
+    case MessageKind::frame_refused: return as(std::type_identity<FrameRefused>{});
+    default: return {};
     }
 }
 

@@ -13,9 +13,9 @@ namespace netsync {
 
 /// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
 class StateSource {
-   public:
-    /// Answers with up to `window` chunks. `digest` is that of the state held now; `encode()` gives its bytes. A request
-    /// for another state than is held or kept is answered with the present one, from its start.
+ public:
+    /// Answers with up to `window` chunks. `digest` is that of the state held now; `encode()` gives its bytes. A
+    /// request for another state than is held or kept is answered with the present one, from its start.
     template <class Encode>
     std::error_code answer(Link link, const StateRequest& request, std::uint64_t digest, const Limits& limits,
                            Duration now, Encode&& encode, Outbox& out) {
@@ -31,7 +31,8 @@ class StateSource {
         for (int sent = 0; sent < window && (sent == 0 || offset < snapshot_->size()); ++sent) {
             const std::size_t size = std::min<std::size_t>(limits.transfer, snapshot_->size() - offset);
             const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
-            out.send(link, StateChunk{digest_, snapshot_->size(), offset, Bytes(from, from + static_cast<std::ptrdiff_t>(size))});
+            out.send(link, StateChunk{digest_, snapshot_->size(), offset,
+                                      Bytes(from, from + static_cast<std::ptrdiff_t>(size))});
             offset += size;
         }
         return {};
@@ -44,7 +45,7 @@ class StateSource {
 
     static constexpr int window = 8;  ///< chunks an answer
 
-   private:
+ private:
     SharedBytes snapshot_;
     std::uint64_t digest_ = 0;
     Duration expires_{};
@@ -52,7 +53,7 @@ class StateSource {
 
 /// The taking side: one transfer at a time, its bytes growing as they arrive.
 class StateSink {
-   public:
+ public:
     /// Begins, or goes on with what has arrived so far of the same state.
     void ask(Link link, Outbox& out) {
         asked_until_ = bytes_.size();
@@ -84,7 +85,7 @@ class StateSink {
         return std::exchange(bytes_, {});
     }
 
-   private:
+ private:
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
     Bytes bytes_;

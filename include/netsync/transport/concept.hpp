@@ -32,8 +32,7 @@ struct LinkClosed {
 /// The time of the last wake_at() has come.
 struct Woken {};
 
-using TransportEvent =
-    std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
+using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
 using TransportEvents = std::function<void(const TransportEvent&)>;
 
 /// The replica calls these under its mutex, from any thread; they must not call back into it from within. Events come
@@ -53,19 +52,19 @@ using TransportEvents = std::function<void(const TransportEvent&)>;
 ///
 /// Exemplar: MemoryTransport.
 template <class T>
-concept transport = std::movable<T> && requires(T& transport, const Options& options, TransportEvents events,
-                                                Duration time, ByteView bytes, const Endpoint& endpoint, Link link,
-                                                SharedBytes message) {
-    { transport.start(options, std::move(events)) } -> std::same_as<std::error_code>;
-    { transport.stop() } -> std::same_as<void>;
-    { transport.now() } -> std::same_as<Duration>;
-    { transport.wake_at(time) } -> std::same_as<void>;
-    { transport.announce(bytes) } -> std::same_as<void>;
-    { transport.dial(endpoint) } -> std::same_as<Link>;
-    { transport.send(link, std::move(message)) } -> std::same_as<bool>;
-    { transport.close(link) } -> std::same_as<void>;
-    { transport.port() } -> std::same_as<std::uint16_t>;
-    { transport.entropy() } -> std::same_as<std::uint64_t>;
-};
+concept transport =
+    std::movable<T> && requires(T& transport, const Options& options, TransportEvents events, Duration time,
+                                ByteView bytes, const Endpoint& endpoint, Link link, SharedBytes message) {
+        { transport.start(options, std::move(events)) } -> std::same_as<std::error_code>;
+        { transport.stop() } -> std::same_as<void>;
+        { transport.now() } -> std::same_as<Duration>;
+        { transport.wake_at(time) } -> std::same_as<void>;
+        { transport.announce(bytes) } -> std::same_as<void>;
+        { transport.dial(endpoint) } -> std::same_as<Link>;
+        { transport.send(link, std::move(message)) } -> std::same_as<bool>;
+        { transport.close(link) } -> std::same_as<void>;
+        { transport.port() } -> std::same_as<std::uint16_t>;
+        { transport.entropy() } -> std::same_as<std::uint64_t>;
+    };
 
 }  // namespace netsync

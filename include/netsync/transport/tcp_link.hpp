@@ -31,16 +31,12 @@ struct TcpLinkHost {
 /// Only send() and close() may be called from outside the executor. They never wait for an event: a mutex is held for
 /// no longer than one write that does not block.
 class TcpLink : public std::enable_shared_from_this<TcpLink> {
-   public:
+ public:
     using tcp = asio::ip::tcp;
 
     TcpLink(const TcpLinkHost& host, Link id) : TcpLink(host, id, tcp::socket(host.executor)) {}
     TcpLink(const TcpLinkHost& host, Link id, tcp::socket socket)
-        : host_(host),
-          id_(id),
-          socket_(std::move(socket)),
-          timer_(host.executor),
-          reader_(host.limits.message()) {}
+        : host_(host), id_(id), socket_(std::move(socket)), timer_(host.executor), reader_(host.limits.message()) {}
 
     /// Tries each address of the endpoint until one answers. LinkOpened or LinkClosed follows.
     void dial(const Endpoint& endpoint) {
@@ -95,9 +91,8 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
         if (stage_ != Stage::opening && stage_ != Stage::open) return;
         const bool connected = stage_ == Stage::open;
         stage_ = Stage::closing;
-        asio::post(socket_.get_executor(), [self = shared_from_this(), connected] {
-            connected ? self->finish() : self->end();
-        });
+        asio::post(socket_.get_executor(),
+                   [self = shared_from_this(), connected] { connected ? self->finish() : self->end(); });
     }
 
     /// Ends at once. No event follows.
@@ -111,7 +106,7 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
         writer_.clear();
     }
 
-   private:
+ private:
     enum class Stage { opening, open, closing, ended };
 
     static constexpr auto longest_close = std::chrono::seconds{1};
@@ -144,10 +139,9 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
     void read() {
         if (stage() == Stage::ended) return;
         const auto room = reader_.room();
-        socket_.async_read_some(asio::buffer(room.data(), room.size()),
-                                [self = shared_from_this()](std::error_code error, std::size_t count) {
-                                    self->arrived(error, count);
-                                });
+        socket_.async_read_some(
+            asio::buffer(room.data(), room.size()),
+            [self = shared_from_this()](std::error_code error, std::size_t count) { self->arrived(error, count); });
     }
 
     void arrived(std::error_code error, std::size_t count) {

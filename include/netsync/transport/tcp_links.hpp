@@ -20,13 +20,12 @@ namespace netsync::detail {
 
 /// dial(), send() and close() come from any thread and never wait for an event; the rest runs on the executor.
 class TcpLinks {
-   public:
+ public:
     using tcp = asio::ip::tcp;
 
     TcpLinks(const asio::any_io_executor& executor, const Options& options, TransportEvents events)
         : host_{executor, options.limits, options.answer_timeout, std::move(events), [this](Link id) { forget(id); }},
-          acceptor_(executor),
-          pause_(executor) {}
+          acceptor_(executor), pause_(executor) {}
 
     /// Accepts on `port` of every address of this machine; 0: on a free one.
     std::error_code listen(std::uint16_t port) {
@@ -70,7 +69,7 @@ class TcpLinks {
         if (const auto link = find(id)) link->close();
     }
 
-   private:
+ private:
     static constexpr auto pause_after_error = std::chrono::milliseconds{100};
 
     /// Never the same in one process, so that no restart of a transport can confuse two links.

@@ -1,5 +1,5 @@
-// netsync: the transport of real networks: messages over TCP, announcements by the discoveries it is given. It runs on a
-// thread of its own, or on an executor of the program.
+// netsync: the transport of real networks: messages over TCP, announcements by the discoveries it is given. It runs on
+// a thread of its own, or on an executor of the program.
 #pragma once
 
 #include <cassert>
@@ -28,15 +28,16 @@ namespace netsync {
 /// one longer than limits.message() ends its link with errc::too_large. send() writes on the caller's thread when the
 /// link is idle. A link that the peer closed ends with std::errc::connection_reset, whether it reset it or not.
 ///
-/// stop() waits for the event under way, so its caller holds no lock that an event takes; a name that is being looked up
-/// may delay it. close() cannot take back an event that another thread is about to take.
+/// stop() waits for the event under way, so its caller holds no lock that an event takes; a name that is being looked
+/// up may delay it. close() cannot take back an event that another thread is about to take.
 template <discovery... Discovery>
 class TcpTransport {
-   public:
+ public:
     /// On a thread of its own, from start() to stop().
     TcpTransport() : state_(std::make_unique<State>()) {}
 
-    /// On an executor of the program, run by any number of threads. It must outlive this or its stop(), not its running.
+    /// On an executor of the program, run by any number of threads. It must outlive this or its stop(), not its
+    /// running.
     template <std::convertible_to<asio::any_io_executor> Executor>
         requires(!std::same_as<Executor, TcpTransport>)
     TcpTransport(Executor executor) : TcpTransport() {
@@ -116,16 +117,13 @@ class TcpTransport {
         return std::uint64_t{device()} << 32 | device();
     }
 
-   private:
+ private:
     /// What lives from start() to stop(), all of it behind the gate.
     struct Session {
         Session(std::shared_ptr<asio::io_context> own, std::shared_ptr<detail::Gate> behind,
                 const asio::any_io_executor& inner, const Options& options, TransportEvents sink)
-            : context(std::move(own)),
-              gate(std::move(behind)),
-              executor(detail::GatedExecutor(inner, gate)),
-              events(std::move(sink)),
-              links(executor, options, [this](const TransportEvent& event) { events(event); }),
+            : context(std::move(own)), gate(std::move(behind)), executor(detail::GatedExecutor(inner, gate)),
+              events(std::move(sink)), links(executor, options, [this](const TransportEvent& event) { events(event); }),
               alarm(executor, [this] { events(Woken{}); }) {}
 
         std::error_code start(const Options& options) {

@@ -101,8 +101,8 @@ template <class T, class Archive, class Access = cereal::access>
 concept has_private_serialize = requires(T& value, Archive& archive) { Access::member_serialize(archive, value); };
 
 template <class T, class Archive>
-concept has_record = has_member_serialize<T, Archive> || has_free_serialize<T, Archive> ||
-                     has_private_serialize<T, Archive>;
+concept has_record =
+    has_member_serialize<T, Archive> || has_free_serialize<T, Archive> || has_private_serialize<T, Archive>;
 
 template <class Archive, class T, class Access = cereal::access>
 void serialize_record(Archive& archive, T& value) {

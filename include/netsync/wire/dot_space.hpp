@@ -13,10 +13,10 @@
 
 namespace netsync {
 
-/// For a frame: the range it minted, and its timestamp. For a state: its version vector as ranges from 1, by replica id,
-/// and the latest time in it. Values with neither have an empty space. No time beyond `time` can be encoded.
+/// For a frame: the range it minted, and its timestamp. For a state: its version vector as ranges from 1, by replica
+/// id, and the latest time in it. Values with neither have an empty space. No time beyond `time` can be encoded.
 class DotSpace {
-   public:
+ public:
     DotSpace() = default;
     DotSpace(DotRange minted, Ntp64 time) : ranges_{minted}, time_(time) {}
     DotSpace(std::vector<DotRange> by_id, Ntp64 time) : ranges_(std::move(by_id)), time_(time) {
@@ -32,8 +32,8 @@ class DotSpace {
     std::optional<std::size_t> position(Dot dot) const noexcept {
         std::size_t at = 0;
         if (!positions_.empty()) {
-            const auto found = std::lower_bound(positions_.begin(), positions_.end(),
-                                                std::pair{dot.replica(), std::uint32_t{0}});
+            const auto found =
+                std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
             if (found == positions_.end()) return std::nullopt;
             at = found->second;
         }
@@ -41,7 +41,7 @@ class DotSpace {
         return at;
     }
 
-   private:
+ private:
     std::vector<DotRange> ranges_;
     std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // only for states: by index
     Ntp64 time_;

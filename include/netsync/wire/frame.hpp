@@ -32,18 +32,18 @@ struct FrameHeader {
     ReplicaId origin;
     std::uint64_t first = 1;  ///< the dots minted: `count` of them, at least one
     std::uint64_t count = 1;
-    Ntp64 time;
+    Ntp64 time{};
     std::vector<ReplicaCounter> dependencies{};  ///< the origin's version vector, where it rose since its last frame
     std::vector<CounterRange> removed{};         ///< dots that the delta supersedes
-    std::uint64_t hash = 0;                    ///< rolling: of all the origin's frames up to this one
+    std::uint64_t hash = 0;                      ///< rolling: of all the origin's frames up to this one
 
     std::uint64_t last() const noexcept { return first + count - 1; }
 };
 
-/// One change, encoded. Cheap to copy: the bytes are shared. The same bytes are logged and are the message that brings an
-/// update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, delta, hash.
+/// One change, encoded. Cheap to copy: the bytes are shared. The same bytes are logged and are the message that brings
+/// an update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, delta, hash.
 class Frame {
-   public:
+ public:
     /// Checks everything but the delta, which is read when it is applied. O(size of the header).
     static Result<Frame> parse(SharedBytes bytes, const Limits& limits = {}) {
         if (bytes->size() > limits.frame) return errc::too_large;
@@ -52,8 +52,8 @@ class Frame {
         return frame;
     }
 
-    /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the origin's
-    /// frame before this one, 0 before the first. O(size).
+    /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the
+    /// origin's frame before this one, 0 before the first. O(size).
     static Frame make(FrameHeader header, ByteView delta, std::uint64_t previous_hash) {
         Output out;
         out.reserve(delta.size() + 64);
@@ -103,7 +103,7 @@ class Frame {
     const std::vector<ReplicaCounter>& dependencies() const noexcept { return header_.dependencies; }
     std::size_t size_bytes() const noexcept { return bytes_->size(); }
 
-   private:
+ private:
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
@@ -186,8 +186,8 @@ class Frame {
     std::size_t delta_start_ = 0;
 };
 
-/// A delta as bytes. `first` and `time` are those of its change. Refuses what replicas with the same limits would refuse:
-/// errc::too_large, too_deep, not_utf8. O(size).
+/// A delta as bytes. `first` and `time` are those of its change. Refuses what replicas with the same limits would
+/// refuse: errc::too_large, too_deep, not_utf8. O(size).
 template <crdt T>
 Result<Bytes> encode_delta(const T& delta, const DotRange& minted, Ntp64 time, const Limits& limits) {
     Output out{DotSpace{minted, time}, limits.depth};

@@ -14,7 +14,7 @@ namespace netsync {
 
 /// The version vector of a replica, with the hash that makes a second history under one id visible. One thread.
 class History {
-   public:
+ public:
     const VersionVector& vector() const noexcept { return context_.vector(); }
     /// The same as a context, for merging: a state's context is always a plain vector.
     const CausalContext& context() const noexcept { return context_; }
@@ -60,7 +60,7 @@ class History {
         return digest == 0 ? 1 : digest;
     }
 
-   private:
+ private:
     CausalContext context_;
     std::unordered_map<ReplicaIndex, std::uint64_t> hashes_;
     Ntp64 time_{};

@@ -8,17 +8,17 @@ namespace netsync {
 
 /// Sizes in bytes unless they say otherwise. A replica refuses to make what others with the same limits would refuse.
 struct Limits {
-    std::size_t frame = 16u << 20;          ///< one change, encoded; a larger `update` fails with errc::too_large
+    std::size_t frame = 16u << 20;             ///< one change, encoded; a larger `update` fails with errc::too_large
     std::size_t state = std::size_t{4} << 30;  ///< a whole state, encoded
-    std::size_t datagram = 1200;            ///< an announcement
-    std::size_t transfer = 256u << 10;      ///< one message of frames or one chunk of a state, about
-    std::size_t backlog = 4u << 20;         ///< unsent bytes of one link, beyond which updates wait for gossip
-    std::size_t depth = 128;                ///< nesting of one encoded value
-    std::size_t replicas = 4096;            ///< entries of a version vector
-    std::size_t members = 1024;             ///< members known
-    std::size_t links = 2048;               ///< links open, strangers included
-    std::size_t buffered_frames = 10'000;   ///< frames that wait for others
-    std::size_t buffered_bytes = 16u << 20;  ///< the same, in bytes
+    std::size_t datagram = 1200;               ///< an announcement
+    std::size_t transfer = 256u << 10;         ///< one message of frames or one chunk of a state, about
+    std::size_t backlog = 4u << 20;            ///< unsent bytes of one link, beyond which updates wait for gossip
+    std::size_t depth = 128;                   ///< nesting of one encoded value
+    std::size_t replicas = 4096;               ///< entries of a version vector
+    std::size_t members = 1024;                ///< members known
+    std::size_t links = 2048;                  ///< links open, strangers included
+    std::size_t buffered_frames = 10'000;      ///< frames that wait for others
+    std::size_t buffered_bytes = 16u << 20;    ///< the same, in bytes
 
     /// The largest message a transport must carry.
     std::size_t message() const noexcept { return std::max(frame, transfer) + 4096; }

@@ -1,5 +1,5 @@
-// netsync: what travels over a link: one byte that names the kind, then the message as a record. A record may grow at its
-// end: older programs skip what they do not know.
+// netsync: what travels over a link: one byte that names the kind, then the message as a record. A record may grow at
+// its end: older programs skip what they do not know.
 #pragma once
 
 #include <cstdint>

@@ -21,11 +21,12 @@ namespace netsync {
 /// Fails (error(), sticky) where a reader would: on nesting beyond the limit, and on strings that are not UTF-8 (bytes
 /// go into a std::vector<std::byte>). One thread.
 class Output {
-   public:
+ public:
     using is_saving = std::true_type;
     using is_loading = std::false_type;
 
-    explicit Output(DotSpace space = {}, std::size_t max_depth = 128) : space_(std::move(space)), depth_left_(max_depth) {}
+    explicit Output(DotSpace space = {}, std::size_t max_depth = 128)
+        : space_(std::move(space)), depth_left_(max_depth) {}
 
     template <class... T>
     Output& operator()(const T&... values) {
@@ -84,7 +85,7 @@ class Output {
     const Bytes& view() const noexcept { return bytes_; }
     Bytes take() && { return std::move(bytes_); }
 
-   private:
+ private:
     template <class T>
     void write(const T& value) {
         if constexpr (std::same_as<T, Dot>) {

@@ -40,6 +40,8 @@ inline bool is_utf8(ByteView bytes) noexcept {
     return true;
 }
 
-inline bool is_utf8(std::string_view text) noexcept { return is_utf8(std::as_bytes(std::span{text.data(), text.size()})); }
+inline bool is_utf8(std::string_view text) noexcept {
+    return is_utf8(std::as_bytes(std::span{text.data(), text.size()}));
+}
 
 }  // namespace netsync

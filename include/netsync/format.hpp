@@ -1,0 +1,100 @@
+// netsync: the opt-in header for printing with {fmt}: ids, timestamps, states, reports. `fmt::print("{}\n",
+// replica.report())`.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <netsync/netsync.hpp>
+#include <string>
+#include <string_view>
+
+namespace netsync {
+
+/// The first eight digits of the owner and the last four of the incarnation: enough to tell members apart on a screen.
+inline std::string short_name(const ReplicaId& id) {
+    const std::string digits = to_string(id);
+    return digits.substr(0, 8) + '-' + digits.substr(28);
+}
+
+namespace detail {
+
+/// Prints what `to_string` gives, with the width and alignment of a string.
+template <class T>
+struct TextFormatter : fmt::formatter<std::string_view> {
+    template <class Context>
+    auto format(const T& value, Context& context) const {
+        return fmt::formatter<std::string_view>::format(std::string_view{to_string(value)}, context);
+    }
+};
+
+inline double milliseconds(Duration time) noexcept { return static_cast<double>(time.count()) / 1e6; }
+
+}  // namespace detail
+
+}  // namespace netsync
+
+template <>
+struct fmt::formatter<netsync::ReplicaId> : netsync::detail::TextFormatter<netsync::ReplicaId> {};
+template <>
+struct fmt::formatter<netsync::Timestamp> : netsync::detail::TextFormatter<netsync::Timestamp> {};
+template <>
+struct fmt::formatter<netsync::Endpoint> : netsync::detail::TextFormatter<netsync::Endpoint> {};
+template <>
+struct fmt::formatter<netsync::MemberState> : netsync::detail::TextFormatter<netsync::MemberState> {};
+template <>
+struct fmt::formatter<netsync::JoinState> : netsync::detail::TextFormatter<netsync::JoinState> {};
+template <>
+struct fmt::formatter<netsync::SyncEnd> : netsync::detail::TextFormatter<netsync::SyncEnd> {};
+
+/// One line.
+template <>
+struct fmt::formatter<netsync::SyncReport> {
+    constexpr auto parse(format_parse_context& context) { return context.begin(); }
+
+    template <class Context>
+    auto format(const netsync::SyncReport& sync, Context& context) const {
+        return fmt::format_to(context.out(), "{}: {} after {} requests, {} frames ({} new), {} bytes, {:.1f} ms",
+                              netsync::short_name(sync.peer), sync.end, sync.rounds, sync.frames, sync.applied,
+                              sync.bytes, netsync::detail::milliseconds(sync.took));
+    }
+};
+
+/// One line a member.
+template <>
+struct fmt::formatter<netsync::Member> {
+    constexpr auto parse(format_parse_context& context) { return context.begin(); }
+
+    template <class Context>
+    auto format(const netsync::Member& member, Context& context) const {
+        return fmt::format_to(context.out(), "{} {:<12} {:<8} {:<21} round trip {:.2f} ms, skew {:+.1f} ms",
+                              netsync::short_name(member.replica), member.name, member.state, member.endpoint,
+                              netsync::detail::milliseconds(member.round_trip),
+                              netsync::detail::milliseconds(member.skew));
+    }
+};
+
+/// Several lines, the last one without a line end.
+template <>
+struct fmt::formatter<netsync::Report> {
+    constexpr auto parse(format_parse_context& context) { return context.begin(); }
+
+    template <class Context>
+    auto format(const netsync::Report& report, Context& context) const {
+        const netsync::Traffic& traffic = report.traffic;
+        auto out =
+            fmt::format_to(context.out(), "{} {} in pool {}, port {}: {}, {} changes pending\n", report.name,
+                           netsync::short_name(report.replica), report.pool, report.port, report.state, report.pending);
+        out = fmt::format_to(
+            out, "in  {} messages, {} bytes, {} frames ({} applied, {} duplicate, {} drifted, {} refused)\n",
+            traffic.messages_in, traffic.bytes_in, traffic.frames_in, traffic.frames_applied, traffic.frames_duplicate,
+            traffic.frames_drifted, traffic.frames_refused);
+        out = fmt::format_to(out, "out {} messages, {} bytes, {} frames; {} frames wait for others",
+                             traffic.messages_out, traffic.bytes_out, traffic.frames_out, report.buffered_frames);
+        if (report.store_error) out = fmt::format_to(out, "\nstore: {}", report.store_error.message());
+        for (const netsync::Head& head : report.heads)
+            out = fmt::format_to(out, "\nholds {} up to {}", netsync::short_name(head.replica), head.counter);
+        for (const netsync::Member& member : report.members) out = fmt::format_to(out, "\nmember {}", member);
+        for (const netsync::SyncReport& sync : report.syncs) out = fmt::format_to(out, "\nsync {}", sync);
+        return out;
+    }
+};

@@ -1,0 +1,7070 @@
+// netsync/netsync.hpp: made by tools/amalgamate.py from include/; edit those files, not this one.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cassert>
+#include <charconv>
+#include <chrono>
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// ---- netsync/clock/ntp64.hpp ----
+
+// netsync: a point in time as 64 bits: seconds since the Unix epoch over a binary fraction (RFC 5905, NTP's format with
+// another epoch). The integer is what is compared, stored and sent; nanoseconds are for people.
+
+namespace netsync {
+
+/// High 32 bits: seconds since 1970; low 32 bits: fraction, 2^-32 s. A hybrid clock keeps its logical counter in the
+/// low 4 bits, 3.7 ns in all. Good until 2106.
+struct Ntp64 {
+    std::uint64_t value = 0;
+
+    static constexpr std::uint64_t counter_mask = 0xf;
+
+    /// Rounds down: (s << 32) + floor(ns * 2^32 / 10^9). A negative duration has no NTP64 and becomes 0.
+    static constexpr Ntp64 from_duration(std::chrono::nanoseconds since_epoch) noexcept {
+        if (since_epoch.count() < 0) return {};
+        const auto ns = static_cast<std::uint64_t>(since_epoch.count());
+        return {((ns / 1'000'000'000u) << 32) + ((ns % 1'000'000'000u) << 32) / 1'000'000'000u};
+    }
+
+    constexpr std::uint64_t seconds() const noexcept { return value >> 32; }
+
+    /// The fraction in nanoseconds, rounded up, so that every nanosecond comes back from `from_duration` unchanged.
+    constexpr std::uint32_t nanoseconds() const noexcept {
+        const std::uint64_t ns = ((value & 0xffffffffu) * 1'000'000'000u + 0xffffffffu) >> 32;
+        return static_cast<std::uint32_t>(ns < 1'000'000'000u ? ns : 999'999'999u);
+    }
+
+    constexpr std::chrono::nanoseconds to_duration() const noexcept {
+        return std::chrono::seconds{seconds()} + std::chrono::nanoseconds{nanoseconds()};
+    }
+
+    friend constexpr auto operator<=>(const Ntp64&, const Ntp64&) = default;
+};
+
+/// How far `a` lies ahead of `b`; negative when behind.
+constexpr std::chrono::nanoseconds difference(Ntp64 a, Ntp64 b) noexcept {
+    return a >= b ? Ntp64{a.value - b.value}.to_duration() : -Ntp64{b.value - a.value}.to_duration();
+}
+
+}  // namespace netsync
+
+// ---- netsync/clock/concept.hpp ----
+
+// netsync: the Clock policy. It stamps what happens here and judges the stamps of others (DESIGN: time).
+
+namespace netsync {
+
+/// A source of strictly increasing times. All calls come from the replica, under its mutex.
+///
+/// - `tick()`: the time of a new local change; greater than every earlier tick and every observed time, whatever the
+///   wall clock does.
+/// - `observe(time)`: a remote time was seen. On success later ticks exceed it. errc::clock_drift where it lies too far
+///   ahead: then the clock is as before, and the caller offers the change again later.
+/// - `now()`: the physical time, for showing and for measuring the skew of peers; it may jump.
+/// - `restore(time)`: after a restart: the greatest time of the log. Later ticks exceed it.
+///
+/// Exemplar: ManualClock.
+template <class C>
+concept clock = std::movable<C> && requires(C& clock, const C& reader, Ntp64 time) {
+    { clock.tick() } -> std::same_as<Ntp64>;
+    { clock.observe(time) } -> std::same_as<std::error_code>;
+    { reader.now() } -> std::same_as<Ntp64>;
+    { clock.restore(time) } -> std::same_as<void>;
+};
+
+}  // namespace netsync
+
+// ---- netsync/error.hpp ----
+
+// netsync: errors by origin. Remote input and I/O end in a std::error_code of these; misuse by the programmer asserts.
+// Every stage returns them; replica.hpp turns those of a convenience overload into std::system_error.
+
+namespace netsync {
+
+/// What can go wrong. The text of each says what was expected. Compare with `condition` to ask whose fault it was.
+enum class errc {
+    malformed = 1,
+    too_large,
+    too_deep,
+    not_utf8,
+    unsupported_version,
+    wrong_pool,
+    not_owner,
+    clock_drift,
+    forked,
+    not_contiguous,
+    unknown_replica,
+    bad_timestamp,
+    bad_replica_id,
+    bad_endpoint,
+    not_started,
+    no_peer,
+    timed_out,
+    replica_table_full,
+    below_horizon,
+    same_replica,
+    duplicate_link,
+};
+
+/// Whose fault an error is: what a program decides on, where `errc` is what a person reads.
+enum class condition {
+    peer_misbehaved = 1,  ///< bytes or claims of a peer that no correct program sends
+    incompatible,         ///< a correct peer that we cannot talk to: other pool, version or type
+    local_failure,        ///< our own store, socket or limit
+    retry_later,          ///< refused for now; offered again by gossip
+};
+
+namespace detail {
+
+class ErrorCategory final : public std::error_category {
+ public:
+    const char* name() const noexcept override { return "netsync"; }
+
+    std::string message(int code) const override {
+        switch (static_cast<errc>(code)) {
+        case errc::malformed: return "malformed bytes: expected a netsync encoding";
+        case errc::too_large: return "too large: a size is beyond the limits of this replica";
+        case errc::too_deep: return "too deep: nesting is beyond the limits of this replica";
+        case errc::not_utf8: return "not UTF-8: text is UTF-8; raw bytes go into a std::vector<std::byte>";
+        case errc::unsupported_version: return "no common wire version: expected the version that this program speaks";
+        case errc::wrong_pool: return "wrong pool: expected the pool name that this replica was given";
+        case errc::not_owner: return "not the owner: an owned part is written by its owner only";
+        case errc::clock_drift: return "clock drift: the timestamp is further ahead than max_drift allows";
+        case errc::forked: return "forked: two histories use the same replica id and counter";
+        case errc::not_contiguous: return "not contiguous: expected the origin's next counter";
+        case errc::unknown_replica: return "unknown replica: expected a replica of this pool";
+        case errc::bad_timestamp:
+            return "bad timestamp: expected <RFC 3339 in UTC>/<hex id> or <decimal NTP64>/<hex id>";
+        case errc::bad_replica_id: return "bad replica id: expected 1 to 32 hex digits, not all zero";
+        case errc::bad_endpoint: return "bad endpoint: expected HOST:PORT with a port from 1 to 65535";
+        case errc::not_started: return "not started: call start() first";
+        case errc::no_peer: return "no peer: expected at least one live member";
+        case errc::timed_out: return "timed out: the peer did not answer in time";
+        case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
+        case errc::below_horizon: return "below the horizon: the log no longer holds these frames";
+        case errc::same_replica: return "same replica: the peer has this replica's own id";
+        case errc::duplicate_link: return "duplicate link: another link to this peer is kept";
+        }
+        return "unknown netsync error";
+    }
+
+    bool equivalent(int code, const std::error_condition& asked) const noexcept override;
+};
+
+class ConditionCategory final : public std::error_category {
+ public:
+    const char* name() const noexcept override { return "netsync condition"; }
+
+    std::string message(int code) const override {
+        switch (static_cast<condition>(code)) {
+        case condition::peer_misbehaved: return "the peer misbehaved";
+        case condition::incompatible: return "the peer is incompatible";
+        case condition::local_failure: return "a local failure";
+        case condition::retry_later: return "refused for now";
+        }
+        return "unknown netsync condition";
+    }
+};
+
+inline const std::error_category& condition_category() noexcept {
+    static const ConditionCategory instance;
+    return instance;
+}
+
+constexpr condition condition_of(errc code) noexcept {
+    switch (code) {
+    case errc::malformed:
+    case errc::too_large:
+    case errc::too_deep:
+    case errc::not_owner:
+    case errc::forked:
+    case errc::bad_timestamp:
+    case errc::bad_replica_id: return condition::peer_misbehaved;
+    case errc::unsupported_version:
+    case errc::wrong_pool:
+    case errc::same_replica: return condition::incompatible;
+    case errc::clock_drift:
+    case errc::not_contiguous:
+    case errc::unknown_replica:
+    case errc::no_peer:
+    case errc::timed_out:
+    case errc::below_horizon:
+    case errc::duplicate_link: return condition::retry_later;
+    case errc::not_utf8:
+    case errc::bad_endpoint:
+    case errc::not_started:
+    case errc::replica_table_full: return condition::local_failure;
+    }
+    return condition::local_failure;
+}
+
+inline bool ErrorCategory::equivalent(int code, const std::error_condition& asked) const noexcept {
+    if (asked.category() == condition_category())
+        return static_cast<int>(condition_of(static_cast<errc>(code))) == asked.value();
+    return default_error_condition(code) == asked;
+}
+
+}  // namespace detail
+
+/// The category of `errc`.
+inline const std::error_category& error_category() noexcept {
+    static const detail::ErrorCategory instance;
+    return instance;
+}
+
+inline std::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), error_category()}; }
+inline std::error_condition make_error_condition(condition code) noexcept {
+    return {static_cast<int>(code), detail::condition_category()};
+}
+
+/// A value or the reason why there is none. Reading the value of a failed result is a programmer's error (assert).
+template <class T>
+class [[nodiscard]] Result {
+ public:
+    Result(T value) : value_(std::move(value)) {}
+    Result(std::error_code error) : error_(error) { assert(error && "a Result without a value needs an error"); }
+    Result(errc code) : error_(make_error_code(code)) {}
+
+    explicit operator bool() const noexcept { return value_.has_value(); }
+    std::error_code error() const noexcept { return error_; }
+
+    const T& operator*() const& noexcept {
+        assert(value_ && "check the Result before reading its value");
+        return *value_;
+    }
+    T&& operator*() && noexcept {
+        assert(value_ && "check the Result before reading its value");
+        return std::move(*value_);
+    }
+    const T* operator->() const noexcept { return &**this; }
+
+    /// The value; throws std::system_error where there is none.
+    T value() && {
+        if (!value_) throw std::system_error(error_);
+        return std::move(*value_);
+    }
+
+ private:
+    std::optional<T> value_;
+    std::error_code error_;
+};
+
+}  // namespace netsync
+
+template <>
+struct std::is_error_code_enum<netsync::errc> : std::true_type {};
+template <>
+struct std::is_error_condition_enum<netsync::condition> : std::true_type {};
+
+// ---- netsync/clock/hybrid_clock.hpp ----
+
+// netsync: the default clock: wall time where it moves forward, a logical counter where it does not.
+
+namespace netsync {
+
+/// The machine's wall clock: the one place where the library reads it.
+struct SystemTime {
+    Ntp64 operator()() const noexcept {
+        return Ntp64::from_duration(std::chrono::system_clock::now().time_since_epoch());
+    }
+};
+
+/// A hybrid logical clock (Kulkarni et al. 2014) by the rules of uhlc: NTP64 with the counter in the low 4 bits, carry
+/// allowed. Never goes back; refuses, for now, stamps more than `max_drift` ahead, so that one bad clock poisons no
+/// one. `Source` is a callable that gives the physical time.
+template <class Source = SystemTime>
+class BasicHybridClock {
+ public:
+    static constexpr std::chrono::nanoseconds default_max_drift = std::chrono::milliseconds{100};
+
+    explicit BasicHybridClock(std::chrono::nanoseconds max_drift = default_max_drift, Source source = {})
+        : max_drift_(Ntp64::from_duration(max_drift).value), source_(std::move(source)) {}
+
+    Ntp64 tick() {
+        const Ntp64 physical = now();
+        if (physical.value > (last_.value & ~Ntp64::counter_mask))
+            last_ = physical;
+        else
+            ++last_.value;
+        return last_;
+    }
+
+    std::error_code observe(Ntp64 time) {
+        const Ntp64 physical = now();
+        if (time > physical && time.value - physical.value > max_drift_) return errc::clock_drift;
+        const Ntp64 latest = std::max({physical, time, last_});
+        if (latest == physical)
+            last_ = physical;
+        else
+            last_ = Ntp64{latest.value + 1};
+        return {};
+    }
+
+    Ntp64 now() const { return Ntp64{source_().value & ~Ntp64::counter_mask}; }
+    void restore(Ntp64 time) { last_ = std::max(last_, time); }
+
+ private:
+    std::uint64_t max_drift_;
+    Source source_;
+    Ntp64 last_{};
+};
+
+using HybridClock = BasicHybridClock<>;
+
+static_assert(clock<HybridClock>);
+
+}  // namespace netsync
+
+// ---- netsync/clock/lamport_clock.hpp ----
+
+// netsync: time as order only, for programs whose machines have no trustworthy wall clock.
+
+namespace netsync {
+
+/// Counts events (Lamport 1978): greater than all that was seen, with no relation to wall time. A stamp cannot be "too
+/// far ahead" here, so nothing is ever refused; a peer can therefore exhaust the 64 bits. For trusted pools only.
+class LamportClock {
+ public:
+    Ntp64 tick() {
+        ++last_.value;
+        return last_;
+    }
+    std::error_code observe(Ntp64 time) {
+        last_ = std::max(last_, time);
+        return {};
+    }
+    Ntp64 now() const { return last_; }
+    void restore(Ntp64 time) { last_ = std::max(last_, time); }
+
+ private:
+    Ntp64 last_{};
+};
+
+static_assert(clock<LamportClock>);
+
+}  // namespace netsync
+
+// ---- netsync/clock/manual_clock.hpp ----
+
+// netsync: a hybrid clock whose wall time is set by hand, for tests and simulations.
+
+namespace netsync {
+
+/// A wall clock in a variable. Copies share it, so that a test moves the time of many replicas at once, or of one.
+class ManualTime {
+ public:
+    ManualTime() : time_(std::make_shared<Ntp64>(Ntp64::from_duration(std::chrono::seconds{1'600'000'000}))) {}
+    explicit ManualTime(Ntp64 start) : time_(std::make_shared<Ntp64>(start)) {}
+
+    Ntp64 operator()() const noexcept { return *time_; }
+    void set(Ntp64 time) noexcept { *time_ = time; }
+    void advance(std::chrono::nanoseconds by) noexcept {
+        const std::uint64_t step = Ntp64::from_duration(by < by.zero() ? -by : by).value;
+        time_->value = by < by.zero() ? time_->value - step : time_->value + step;
+    }
+
+ private:
+    std::shared_ptr<Ntp64> time_;
+};
+
+/// The rules of HybridClock over a ManualTime: `ManualClock clock{100ms, time}; time.advance(1s);`. One thread.
+using ManualClock = BasicHybridClock<ManualTime>;
+
+static_assert(clock<ManualClock>);
+
+}  // namespace netsync
+
+// ---- netsync/detail/reflect.hpp ----
+
+// netsync: aggregate reflection. A plain struct comes in, its fields go out, in order of declaration: what composition
+// (crdt/) and the archives (wire/) are made of. C++20 structured bindings; no macro, no registration.
+
+namespace netsync::detail {
+
+inline constexpr std::size_t max_fields = 32;
+
+/// Converts to the type of any field of `Struct`, never to `Struct` itself (that would be its copy constructor).
+template <class Struct>
+struct AnyField {
+    template <class Field>
+        requires(!std::is_same_v<std::remove_cvref_t<Field>, Struct>)
+    operator Field() const {
+        std::abort();  // never called: only asked whether it would convert
+    }
+};
+
+template <class Struct, std::size_t... Index>
+constexpr bool takes_fields(std::index_sequence<Index...>) {
+    return requires { Struct{(static_cast<void>(Index), AnyField<Struct>{})...}; };
+}
+
+template <class Struct, std::size_t Count = 0>
+constexpr std::size_t count_fields() {
+    if constexpr (Count > max_fields || !takes_fields<Struct>(std::make_index_sequence<Count + 1>{}))
+        return Count;
+    else
+        return count_fields<Struct, Count + 1>();
+}
+
+template <class T>
+inline constexpr bool is_std_array = false;
+template <class T, std::size_t Size>
+inline constexpr bool is_std_array<std::array<T, Size>> = true;
+
+/// A plain struct: an aggregate class that is neither a union nor a std::array.
+template <class T>
+concept plain_struct = std::is_aggregate_v<T> && std::is_class_v<T> && !is_std_array<T>;
+
+template <plain_struct T>
+inline constexpr std::size_t field_count = count_fields<T>();
+
+/// The fields of `value` as a tuple of references.
+template <class T>
+constexpr auto tie_fields(T& value) {
+    constexpr std::size_t count = field_count<std::remove_cv_t<T>>;
+    static_assert(count <= max_fields, "netsync: a struct has at most 32 fields; nest structs for more");
+    if constexpr (count == 0) {
+        return std::tuple<>{};
+    } else if constexpr (count == 1) {
+        auto& [f1] = value;
+        return std::tie(f1);
+    } else if constexpr (count == 2) {
+        auto& [f1, f2] = value;
+        return std::tie(f1, f2);
+    } else if constexpr (count == 3) {
+        auto& [f1, f2, f3] = value;
+        return std::tie(f1, f2, f3);
+    } else if constexpr (count == 4) {
+        auto& [f1, f2, f3, f4] = value;
+        return std::tie(f1, f2, f3, f4);
+    } else if constexpr (count == 5) {
+        auto& [f1, f2, f3, f4, f5] = value;
+        return std::tie(f1, f2, f3, f4, f5);
+    } else if constexpr (count == 6) {
+        auto& [f1, f2, f3, f4, f5, f6] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6);
+    } else if constexpr (count == 7) {
+        auto& [f1, f2, f3, f4, f5, f6, f7] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7);
+    } else if constexpr (count == 8) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8);
+    } else if constexpr (count == 9) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9);
+    } else if constexpr (count == 10) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
+    } else if constexpr (count == 11) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
+    } else if constexpr (count == 12) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
+    } else if constexpr (count == 13) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
+    } else if constexpr (count == 14) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
+    } else if constexpr (count == 15) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
+    } else if constexpr (count == 16) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
+    } else if constexpr (count == 17) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
+    } else if constexpr (count == 18) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
+    } else if constexpr (count == 19) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
+    } else if constexpr (count == 20) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
+    } else if constexpr (count == 21) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21);
+    } else if constexpr (count == 22) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] =
+            value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22);
+    } else if constexpr (count == 23) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+               f23] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23);
+    } else if constexpr (count == 24) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24);
+    } else if constexpr (count == 25) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25);
+    } else if constexpr (count == 26) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26);
+    } else if constexpr (count == 27) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27);
+    } else if constexpr (count == 28) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28);
+    } else if constexpr (count == 29) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28, f29);
+    } else if constexpr (count == 30) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28, f29, f30);
+    } else if constexpr (count == 31) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30, f31] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
+    } else if constexpr (count == 32) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30, f31, f32] = value;
+        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
+                        f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
+    }
+}
+
+/// Calls `f(field...)` for each field, of several structs of one type side by side.
+template <class F, class First, class... Rest>
+constexpr void for_each_field(F&& f, First& first, Rest&... rest) {
+    [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+        [[maybe_unused]] const auto visit = [&]<std::size_t I>(std::integral_constant<std::size_t, I>,
+                                                               auto&&... tuples) { f(std::get<I>(tuples)...); };
+        (visit(std::integral_constant<std::size_t, Index>{}, tie_fields(first), tie_fields(rest)...), ...);
+    }(std::make_index_sequence<field_count<std::remove_cv_t<First>>>{});
+}
+
+template <class T>
+using field_types = decltype(tie_fields(std::declval<T&>()));
+
+}  // namespace netsync::detail
+
+// ---- netsync/detail/hash.hpp ----
+
+// netsync: one 64-bit hash for tables, digests and rolling hashes. Values and bytes come in, 64 well-mixed bits go out.
+// Multiply-and-fold over 8-byte little-endian words, in the manner of wyhash (Wang Yi, 2019); not cryptographic.
+
+namespace netsync::detail {
+
+/// The two halves of the 128-bit product, folded.
+constexpr std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+#ifdef __SIZEOF_INT128__
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+#else
+    const std::uint64_t a_low = a & 0xffffffffu, a_high = a >> 32, b_low = b & 0xffffffffu, b_high = b >> 32;
+    const std::uint64_t low = a_low * b_low, cross = a_high * b_low + (low >> 32);
+    const std::uint64_t middle = a_low * b_high + (cross & 0xffffffffu);
+    return ((middle << 32) | (low & 0xffffffffu)) ^ (a_high * b_high + (cross >> 32) + (middle >> 32));
+#endif
+}
+
+constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
+    return fold(a ^ 0xa0761d6478bd642fu, b ^ 0xe7037ed1a0b428dbu);
+}
+
+/// Eight bytes as a little-endian integer, on every machine.
+inline std::uint64_t read_word(const void* from, std::size_t size = 8) noexcept {
+    std::uint64_t word = 0;
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(&word, from, size);
+    } else {
+        const auto* bytes = static_cast<const unsigned char*>(from);
+        for (std::size_t i = 0; i < size; ++i) word |= static_cast<std::uint64_t>(bytes[i]) << (8 * i);
+    }
+    return word;
+}
+
+/// The same bits on every machine and in every run. O(size).
+inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_t seed = 0) noexcept {
+    const auto* at = static_cast<const unsigned char*>(data);
+    std::uint64_t hash = mix(seed, size);
+    std::size_t left = size;
+    for (; left >= 8; left -= 8, at += 8) hash = mix(hash, read_word(at));
+    if (left > 0) hash = mix(hash, read_word(at, left));
+    return mix(hash, 0x589965cc75374cc3u);
+}
+
+/// Differs from process to process (address randomisation), so that a peer cannot prepare colliding keys. Nothing
+/// observable depends on it: tables iterate in an order of their own, and what is sent is sorted.
+inline std::uint64_t table_seed() noexcept {
+    static const int anchor = 0;
+    static const std::uint64_t seed = mix(reinterpret_cast<std::uintptr_t>(&anchor), 0x2545f4914f6cdd1du);
+    return seed;
+}
+
+template <class Key>
+std::uint64_t hash_key(const Key& key) noexcept {
+    if constexpr (std::integral<Key> || std::is_enum_v<Key>) {
+        return mix(static_cast<std::uint64_t>(key), table_seed());
+    } else if constexpr (std::convertible_to<const Key&, std::string_view>) {
+        const std::string_view text = key;
+        return hash_bytes(text.data(), text.size(), table_seed());
+    } else if constexpr (requires {
+                             { std::hash<Key>{}(key) } -> std::convertible_to<std::size_t>;
+                         }) {
+        return mix(std::hash<Key>{}(key), table_seed());
+    } else if constexpr (requires { std::tuple_size<Key>::value; }) {
+        std::uint64_t hash = 0;
+        std::apply([&](const auto&... part) { ((hash = mix(hash, hash_key(part))), ...); }, key);
+        return hash;
+    } else {
+        static_assert(plain_struct<Key>, "netsync: a key is a number, a string, a struct of keys, or has a std::hash");
+        std::uint64_t hash = 0;
+        for_each_field([&](const auto& part) { hash = mix(hash, hash_key(part)); }, key);
+        return hash;
+    }
+}
+
+}  // namespace netsync::detail
+
+// ---- netsync/causal/replica_id.hpp ----
+
+// netsync: who made a change. The identity of a replica, and its text form.
+
+namespace netsync {
+
+/// Who a replica belongs to: the half of a ReplicaId that survives a new incarnation. Keys the parts of an `Owned`.
+enum class OwnerId : std::uint64_t {};
+
+/// 128 bits that name a replica: the owner (high half) and its incarnation (low half). A program that lost its memory,
+/// or finds that a copy of it is alive, keeps the owner and takes a new incarnation, so that no dot is ever used twice.
+/// Ordered as its big-endian bytes, which is the order of the printed form.
+struct ReplicaId {
+    std::uint64_t owner_bits = 0;
+    std::uint64_t incarnation = 0;
+
+    constexpr OwnerId owner() const noexcept { return OwnerId{owner_bits}; }
+    constexpr bool is_nil() const noexcept { return owner_bits == 0 && incarnation == 0; }
+    friend constexpr auto operator<=>(const ReplicaId&, const ReplicaId&) = default;
+};
+
+namespace detail {
+
+inline void append_hex(std::string& out, std::uint64_t value) {
+    for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789ABCDEF"[(value >> shift) & 0xf];
+}
+
+constexpr int hex_digit(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+}  // namespace detail
+
+/// 32 upper-case hex digits, leading zeros kept.
+inline std::string to_string(const ReplicaId& id) {
+    std::string text;
+    text.reserve(32);
+    detail::append_hex(text, id.owner_bits);
+    detail::append_hex(text, id.incarnation);
+    return text;
+}
+
+/// Reads 1 to 32 hex digits of any case. errc::bad_replica_id for anything else, and for the all-zero id.
+inline Result<ReplicaId> parse_replica_id(std::string_view text) {
+    if (text.empty() || text.size() > 32) return errc::bad_replica_id;
+    ReplicaId id;
+    for (const char c : text) {
+        const int digit = detail::hex_digit(c);
+        if (digit < 0) return errc::bad_replica_id;
+        id.owner_bits = (id.owner_bits << 4) | (id.incarnation >> 60);
+        id.incarnation = (id.incarnation << 4) | static_cast<std::uint64_t>(digit);
+    }
+    if (id.is_nil()) return errc::bad_replica_id;
+    return id;
+}
+
+/// The owner that a name stands for: the same in every run, so that a program without a disk finds its own part again.
+inline OwnerId owner_of_name(std::string_view name) noexcept {
+    return OwnerId{detail::hash_bytes(name.data(), name.size(), 0x6e616d65u) | 1u};
+}
+
+}  // namespace netsync
+
+template <>
+struct std::hash<netsync::ReplicaId> {
+    std::size_t operator()(const netsync::ReplicaId& id) const noexcept {
+        return static_cast<std::size_t>(netsync::detail::mix(id.owner_bits, id.incarnation));
+    }
+};
+
+// ---- netsync/clock/timestamp.hpp ----
+
+// netsync: when and by whom. One concrete type for every clock, with an exact text form and one for people.
+
+namespace netsync {
+
+/// A moment of a replica. Ordered by time, then by replica id: total, and the same everywhere.
+struct Timestamp {
+    Ntp64 time;
+    ReplicaId replica;
+    friend constexpr auto operator<=>(const Timestamp&, const Timestamp&) = default;
+};
+
+/// For people: `2022-04-09T06:53:36.397295996Z/89F9DD8514914648989315B2D30D7BE5`. Rounds to nanoseconds, so 16
+/// successive stamps share 5 texts; `to_exact_string` keeps every bit.
+inline std::string to_string(const Timestamp& stamp) {
+    using namespace std::chrono;
+    const sys_seconds time{seconds{stamp.time.seconds()}};
+    const sys_days day = floor<days>(time);
+    const year_month_day date{day};
+    const hh_mm_ss<seconds> clock{time - day};
+    std::string text;
+    text.reserve(63);
+    const auto digits = [&](std::uint64_t value, int width) {
+        char buffer[20];
+        for (int i = width; i-- > 0; value /= 10) buffer[i] = static_cast<char>('0' + value % 10);
+        text.append(buffer, static_cast<std::size_t>(width));
+    };
+    digits(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4);
+    text += '-';
+    digits(static_cast<unsigned>(date.month()), 2);
+    text += '-';
+    digits(static_cast<unsigned>(date.day()), 2);
+    text += 'T';
+    digits(static_cast<std::uint64_t>(clock.hours().count()), 2);
+    text += ':';
+    digits(static_cast<std::uint64_t>(clock.minutes().count()), 2);
+    text += ':';
+    digits(static_cast<std::uint64_t>(clock.seconds().count()), 2);
+    text += '.';
+    digits(stamp.time.nanoseconds(), 9);
+    return text + "Z/" + to_string(stamp.replica);
+}
+
+/// `<decimal NTP64>/<hex id>`: parses back to the same bits.
+inline std::string to_exact_string(const Timestamp& stamp) {
+    return std::to_string(stamp.time.value) + '/' + to_string(stamp.replica);
+}
+
+namespace detail {
+
+/// Takes decimal digits from the front of `text`; at least `least`, at most `most`. False if there are not enough.
+constexpr bool take_digits(std::string_view& text, std::size_t least, std::size_t most, std::uint64_t& value) {
+    std::size_t count = 0;
+    for (value = 0; count < text.size() && count < most && text[count] >= '0' && text[count] <= '9'; ++count)
+        value = value * 10 + static_cast<std::uint64_t>(text[count] - '0');
+    text.remove_prefix(count);
+    return count >= least;
+}
+
+constexpr bool take(std::string_view& text, char expected) {
+    if (text.empty() || text.front() != expected) return false;
+    text.remove_prefix(1);
+    return true;
+}
+
+inline Result<Ntp64> parse_rfc3339(std::string_view text) {
+    std::uint64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, nanosecond = 0;
+    if (!take_digits(text, 4, 4, year) || !take(text, '-') || !take_digits(text, 2, 2, month) || !take(text, '-') ||
+        !take_digits(text, 2, 2, day) || !take(text, 'T') || !take_digits(text, 2, 2, hour) || !take(text, ':') ||
+        !take_digits(text, 2, 2, minute) || !take(text, ':') || !take_digits(text, 2, 2, second))
+        return errc::bad_timestamp;
+    if (take(text, '.')) {
+        const std::size_t before = text.size();
+        if (!take_digits(text, 1, 9, nanosecond)) return errc::bad_timestamp;
+        for (std::size_t digits = before - text.size(); digits < 9; ++digits) nanosecond *= 10;
+    }
+    if (text != "Z") return errc::bad_timestamp;
+    namespace chrono = std::chrono;
+    const chrono::year_month_day date{chrono::year{static_cast<int>(year)}, chrono::month{static_cast<unsigned>(month)},
+                                      chrono::day{static_cast<unsigned>(day)}};
+    if (!date.ok() || year < 1970 || hour > 23 || minute > 59 || second > 59) return errc::bad_timestamp;
+    const auto days = static_cast<std::uint64_t>(chrono::sys_days{date}.time_since_epoch().count());
+    const std::uint64_t seconds = days * 86'400 + hour * 3'600 + minute * 60 + second;
+    if (seconds > 0xffffffffu) return errc::bad_timestamp;  // beyond 2106
+    return Ntp64{(seconds << 32) + Ntp64::from_duration(chrono::nanoseconds{nanosecond}).value};
+}
+
+}  // namespace detail
+
+/// Reads both text forms; the id may have 1 to 32 hex digits of any case. errc::bad_timestamp for anything else.
+inline Result<Timestamp> parse_timestamp(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    if (slash == std::string_view::npos) return errc::bad_timestamp;
+    const std::string_view time = text.substr(0, slash);
+    const Result<ReplicaId> replica = parse_replica_id(text.substr(slash + 1));
+    if (!replica) return errc::bad_timestamp;
+    std::uint64_t exact = 0;
+    const auto [end, error] = std::from_chars(time.data(), time.data() + time.size(), exact);
+    if (!time.empty() && error == std::errc{} && end == time.data() + time.size())
+        return Timestamp{Ntp64{exact}, *replica};
+    const Result<Ntp64> parsed = detail::parse_rfc3339(time);
+    if (!parsed) return errc::bad_timestamp;
+    return Timestamp{*parsed, *replica};
+}
+
+}  // namespace netsync
+
+// ---- netsync/causal/replica_index.hpp ----
+
+// netsync: replica ids, interned. 128-bit ids come in from the wire, small process-wide numbers go into the dots.
+
+namespace netsync {
+
+/// Stands for a ReplicaId inside this process. 0 is "none". Its order means nothing: what is sent or shown is sorted by
+/// id.
+enum class ReplicaIndex : std::uint32_t {};
+
+namespace detail {
+
+/// Every id this process has met, at most 2^20 - 1. Reading an id takes no lock: chunks never move once published.
+class ReplicaTable {
+ public:
+    static constexpr std::uint32_t chunk_bits = 10;
+    static constexpr std::uint32_t chunk_size = 1u << chunk_bits;
+    static constexpr std::uint32_t capacity = 1u << 20;
+
+    static ReplicaTable& instance() {
+        static ReplicaTable table;
+        return table;
+    }
+
+    /// The number of `id`, made if it is new. ReplicaIndex{} when the table is full.
+    ReplicaIndex intern(const ReplicaId& id) {
+        const std::lock_guard lock{mutex_};
+        if (const auto found = indices_.find(id); found != indices_.end()) return found->second;
+        if (next_ == capacity) return ReplicaIndex{};
+        auto& chunk = chunks_[next_ >> chunk_bits];
+        if (!chunk.load(std::memory_order_relaxed))
+            chunk.store(owned_.emplace_back(std::make_unique<Chunk>()).get(), std::memory_order_release);
+        (*chunk.load(std::memory_order_relaxed))[next_ & (chunk_size - 1)] = id;
+        const ReplicaIndex index{next_++};
+        indices_.emplace(id, index);
+        return index;
+    }
+
+    ReplicaIndex find(const ReplicaId& id) const {
+        const std::lock_guard lock{mutex_};
+        const auto found = indices_.find(id);
+        return found == indices_.end() ? ReplicaIndex{} : found->second;
+    }
+
+    /// Only for an index that `intern` or `find` gave.
+    const ReplicaId& id(ReplicaIndex index) const noexcept {
+        const auto at = static_cast<std::uint32_t>(index);
+        return (*chunks_[at >> chunk_bits].load(std::memory_order_acquire))[at & (chunk_size - 1)];
+    }
+
+ private:
+    using Chunk = std::array<ReplicaId, chunk_size>;
+
+    ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
+
+    mutable std::mutex mutex_;
+    std::unordered_map<ReplicaId, ReplicaIndex> indices_;
+    std::vector<std::unique_ptr<Chunk>> owned_;
+    std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
+    std::uint32_t next_ = 0;
+};
+
+}  // namespace detail
+
+/// The process-wide number of a replica id. Any thread; O(1). ReplicaIndex{} once a process has met 2^20 - 1 ids.
+inline ReplicaIndex intern(const ReplicaId& id) { return detail::ReplicaTable::instance().intern(id); }
+
+/// As `intern`, but a new id stays unknown: for ids that a peer only mentions.
+inline ReplicaIndex find_index(const ReplicaId& id) { return detail::ReplicaTable::instance().find(id); }
+
+/// The id behind a number that `intern` gave. Any thread; no lock.
+inline const ReplicaId& id_of(ReplicaIndex index) { return detail::ReplicaTable::instance().id(index); }
+
+}  // namespace netsync
+
+// ---- netsync/causal/dot.hpp ----
+
+// netsync: the name of one change: (replica, counter), in eight bytes. Everything causal is made of dots.
+
+namespace netsync {
+
+/// Counters run from 1 to this: 2^44 - 1 changes an incarnation, 200 days at a million a second.
+inline constexpr std::uint64_t max_counter = (std::uint64_t{1} << 44) - 1;
+
+/// One change of one replica (Preguiça et al., dotted version vectors, 2010). Replicas number their own changes densely
+/// from 1. `Dot{}` is no dot. Packed: 20 bits of replica index over 44 bits of counter.
+class Dot {
+ public:
+    constexpr Dot() = default;
+    constexpr Dot(ReplicaIndex replica, std::uint64_t counter)
+        : bits_((static_cast<std::uint64_t>(replica) << 44) | counter) {
+        assert(counter <= max_counter);
+    }
+
+    constexpr ReplicaIndex replica() const noexcept { return ReplicaIndex{static_cast<std::uint32_t>(bits_ >> 44)}; }
+    constexpr std::uint64_t counter() const noexcept { return bits_ & max_counter; }
+    constexpr explicit operator bool() const noexcept { return bits_ != 0; }
+
+    friend constexpr bool operator==(Dot, Dot) = default;
+    /// An order for containers. Not that of the wire: there, dots go by replica id (see `precedes`).
+    friend constexpr auto operator<=>(Dot, Dot) = default;
+
+ private:
+    std::uint64_t bits_ = 0;
+};
+
+/// The same order in every process: by replica id, then by counter.
+inline bool precedes(Dot a, Dot b) {
+    if (a.replica() == b.replica()) return a.counter() < b.counter();
+    return id_of(a.replica()) < id_of(b.replica());
+}
+
+/// The dots of one replica from `first` to `last`, both included; empty when last < first.
+struct DotRange {
+    ReplicaIndex replica{};
+    std::uint64_t first = 1;
+    std::uint64_t last = 0;
+
+    constexpr bool empty() const noexcept { return last < first; }
+    constexpr std::uint64_t size() const noexcept { return empty() ? 0 : last - first + 1; }
+    constexpr bool contains(Dot dot) const noexcept {
+        return dot.replica() == replica && first <= dot.counter() && dot.counter() <= last;
+    }
+    friend constexpr bool operator==(const DotRange&, const DotRange&) = default;
+};
+
+}  // namespace netsync
+
+// ---- netsync/causal/version_vector.hpp ----
+
+// netsync: what a replica has seen, when it has seen everything below each counter.
+
+namespace netsync {
+
+/// For each replica the highest counter seen, with nothing missing below it (Parker et al. 1983). Absent means 0.
+/// Look-up O(log n) in the number of replicas; a handful of cache lines for any real pool.
+class VersionVector {
+ public:
+    struct Entry {
+        ReplicaIndex replica{};
+        std::uint64_t counter = 0;
+        friend constexpr bool operator==(const Entry&, const Entry&) = default;
+    };
+
+    bool empty() const noexcept { return entries_.empty(); }
+    std::size_t size() const noexcept { return entries_.size(); }
+    auto begin() const noexcept { return entries_.begin(); }
+    auto end() const noexcept { return entries_.end(); }
+
+    std::uint64_t counter(ReplicaIndex replica) const noexcept {
+        const auto at = lower_bound(replica);
+        return at != entries_.end() && at->replica == replica ? at->counter : 0;
+    }
+
+    bool contains(Dot dot) const noexcept { return dot.counter() <= counter(dot.replica()); }
+
+    /// Raises the counter of `replica` to at least `counter`; true if it rose.
+    bool advance(ReplicaIndex replica, std::uint64_t counter) {
+        if (counter == 0) return false;
+        const auto at = entries_.begin() + (lower_bound(replica) - entries_.cbegin());
+        if (at == entries_.end() || at->replica != replica) {
+            entries_.insert(at, {replica, counter});
+            return true;
+        }
+        if (at->counter >= counter) return false;
+        at->counter = counter;
+        return true;
+    }
+
+    /// The least upper bound of both; true if this one rose.
+    bool merge(const VersionVector& other) {
+        bool rose = false;
+        for (const Entry& entry : other) rose |= advance(entry.replica, entry.counter);
+        return rose;
+    }
+
+    /// Whether everything that `other` has seen is seen here: other ≤ this.
+    bool includes(const VersionVector& other) const noexcept {
+        return std::all_of(other.begin(), other.end(),
+                           [&](const Entry& entry) { return counter(entry.replica) >= entry.counter; });
+    }
+
+    void erase(ReplicaIndex replica) {
+        const auto at = lower_bound(replica);
+        if (at != entries_.end() && at->replica == replica) entries_.erase(at);
+    }
+
+    /// The entries by replica id: the order of the wire and of anything shown.
+    std::vector<Entry> sorted() const {
+        std::vector<Entry> result = entries_;
+        std::sort(result.begin(), result.end(),
+                  [](const Entry& a, const Entry& b) { return id_of(a.replica) < id_of(b.replica); });
+        return result;
+    }
+
+    friend bool operator==(const VersionVector&, const VersionVector&) = default;
+
+ private:
+    std::vector<Entry>::const_iterator lower_bound(ReplicaIndex replica) const noexcept {
+        return std::lower_bound(entries_.begin(), entries_.end(), replica,
+                                [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; });
+    }
+
+    std::vector<Entry> entries_;  // by index
+};
+
+}  // namespace netsync
+
+// ---- netsync/causal/causal_context.hpp ----
+
+// netsync: which dots a state or a delta has seen. Merging reads it to tell "not yet seen" from "seen and removed".
+
+namespace netsync {
+
+/// A set of dots: a version vector, and beyond it a cloud of contiguous ranges (Almeida, Shoker, Baquero 2018). A
+/// state's context is always a plain vector, because delivery is causal; a delta's is a cloud: the dots it minted and
+/// those it removed. Look-up O(log n) in replicas and ranges.
+class CausalContext {
+ public:
+    CausalContext() = default;
+    explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
+
+    const VersionVector& vector() const noexcept { return vector_; }
+    std::span<const DotRange> cloud() const noexcept { return cloud_; }
+    bool empty() const noexcept { return vector_.empty() && cloud_.empty(); }
+
+    bool contains(Dot dot) const noexcept {
+        if (vector_.contains(dot)) return true;
+        const auto after = upper_bound(dot);
+        return after != cloud_.begin() && std::prev(after)->contains(dot);
+    }
+
+    void add(Dot dot) { add(DotRange{dot.replica(), dot.counter(), dot.counter()}); }
+
+    /// Adds a range; ranges that touch become one, and those that touch the vector become part of it.
+    void add(DotRange range) {
+        if (range.empty()) return;
+        if (range.first <= vector_.counter(range.replica) + 1) {
+            vector_.advance(range.replica, range.last);
+            absorb(range.replica);
+            return;
+        }
+        auto at =
+            std::lower_bound(cloud_.begin(), cloud_.end(), range, [](const DotRange& held, const DotRange& added) {
+                return held.replica != added.replica ? held.replica < added.replica : held.last + 1 < added.first;
+            });
+        auto end = at;
+        for (; end != cloud_.end() && end->replica == range.replica && end->first <= range.last + 1; ++end) {
+            range.first = std::min(range.first, end->first);
+            range.last = std::max(range.last, end->last);
+        }
+        if (at == end) {
+            cloud_.insert(at, range);
+        } else {
+            *at = range;
+            cloud_.erase(at + 1, end);
+        }
+    }
+
+    void merge(const CausalContext& other) {
+        for (const VersionVector::Entry& entry : other.vector_) add(DotRange{entry.replica, 1, entry.counter});
+        for (const DotRange& range : other.cloud_) add(range);
+    }
+
+    friend bool operator==(const CausalContext&, const CausalContext&) = default;
+
+ private:
+    std::vector<DotRange>::const_iterator upper_bound(Dot dot) const noexcept {
+        return std::upper_bound(cloud_.begin(), cloud_.end(), dot, [](Dot key, const DotRange& range) {
+            return key.replica() != range.replica ? key.replica() < range.replica : key.counter() < range.first;
+        });
+    }
+
+    void absorb(ReplicaIndex replica) {
+        std::erase_if(cloud_, [&](const DotRange& range) {
+            if (range.replica != replica || range.first > vector_.counter(replica) + 1) return false;
+            vector_.advance(replica, range.last);
+            return true;
+        });
+    }
+
+    VersionVector vector_;
+    std::vector<DotRange> cloud_;  // by replica, then first; disjoint, none adjacent
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/concept.hpp ----
+
+// netsync: what a CrdtType is. A change is a value of your own type, and merge is the only thing that changes state.
+
+namespace netsync {
+
+/// How much of its target a merge speaks about. A delta speaks about what it mentions; a whole state about everything.
+enum class Scope { mentioned, whole };
+
+/// Where a merge writes. A state drops what has become empty; a delta keeps the mention of it, for those who get it.
+enum class Target { state, delta };
+
+/// The two sides of a causal merge: what each has seen, which says of a dot on one side only whether the other has not
+/// seen it yet (keep it) or has seen it removed (drop it).
+struct Join {
+    const CausalContext& mine;
+    const CausalContext& theirs;
+    Scope scope = Scope::mentioned;
+    Target target = Target::state;
+    std::optional<OwnerId> origin{};  ///< who made the delta; none where a whole state is joined
+
+    Join whole() const noexcept { return {mine, theirs, Scope::whole, target, origin}; }
+};
+
+/// A leaf without dots: a join-semilattice. `merge` is the least upper bound (idempotent, commutative, associative) and
+/// says whether this side rose; a default-constructed value is the bottom. `HighestBid` is the exemplar (README).
+template <class T>
+concept monotone = std::default_initializable<T> && std::copyable<T> && requires(T& mine, const T& theirs) {
+    { mine.merge(theirs) } -> std::same_as<bool>;
+};
+
+namespace detail {
+struct AnyDot {
+    void operator()(Dot) const noexcept {}
+};
+}  // namespace detail
+
+/// A leaf whose content lies under dots (Almeida, Shoker, Baquero 2018).
+///
+/// - `merge(theirs, join)`: the join of both contents under both contexts; true if this side changed.
+/// - `for_each_dot(f)`: every dot that is alive in it.
+/// - `is_bottom()`: holds nothing and, as a delta, mentions nothing.
+/// - its encoding: `save`/`load` over an archive (wire/archive.hpp), in one canonical form, so that equal states have
+///   equal bytes.
+/// - optional `drop_stable(vector)`: forget metadata that every member has seen (tombstones); true if anything went.
+/// - optional `permits(owner)`: for a delta, whether `owner` may make it (see Owned).
+///
+/// Laws: idempotent, commutative, associative; state ⊔ delta = the state as mutated. Exemplar: OrSet.
+template <class T>
+concept causal_leaf = std::default_initializable<T> && std::copyable<T> &&
+                      requires(T& mine, const T& theirs, const Join& join, detail::AnyDot visit) {
+                          { mine.merge(theirs, join) } -> std::same_as<bool>;
+                          { theirs.for_each_dot(visit) } -> std::same_as<void>;
+                          { theirs.is_bottom() } -> std::same_as<bool>;
+                      };
+
+template <class T>
+inline constexpr bool is_crdt = false;
+template <class T>
+inline constexpr bool is_causal = false;
+
+/// Anything that a Replica can hold: a causal leaf, a monotone leaf, or a plain struct whose members are CRDTs.
+template <class T>
+concept crdt = is_crdt<T>;
+
+/// A CRDT whose whole content lies under dots, so that a parent can remove exactly what the remover had seen: what an
+/// OrMap can hold. Wrap a monotone type as Joined<T>.
+template <class T>
+concept causal = is_causal<T>;
+
+namespace detail {
+
+template <class Fields>
+inline constexpr bool all_crdt = false;
+template <class... Field>
+inline constexpr bool all_crdt<std::tuple<Field&...>> = (is_crdt<std::remove_cv_t<Field>> && ...);
+
+template <class Fields>
+inline constexpr bool all_causal = false;
+template <class... Field>
+inline constexpr bool all_causal<std::tuple<Field&...>> = (is_causal<std::remove_cv_t<Field>> && ...);
+
+}  // namespace detail
+
+template <class T>
+    requires causal_leaf<T> || monotone<T>
+inline constexpr bool is_crdt<T> = true;
+template <detail::plain_struct T>
+    requires(!causal_leaf<T> && !monotone<T>)
+inline constexpr bool is_crdt<T> = detail::all_crdt<detail::field_types<T>>;
+
+template <causal_leaf T>
+inline constexpr bool is_causal<T> = true;
+template <detail::plain_struct T>
+    requires(!causal_leaf<T> && !monotone<T>)
+inline constexpr bool is_causal<T> = detail::all_causal<detail::field_types<T>>;
+
+}  // namespace netsync
+
+// ---- netsync/detail/equal.hpp ----
+
+// netsync: equality of values whose structs declare none: field by field, through containers.
+
+namespace netsync::detail {
+
+template <class T>
+concept ordered_range = requires(const T& value) {
+    typename T::value_type;
+    value.begin();
+    value.end();
+    value.size();
+} && !requires { typename T::hasher; } && !std::convertible_to<const T&, std::string_view>;
+
+template <class T>
+bool equal_values(const T& a, const T& b) {
+    if constexpr (ordered_range<T>) {
+        return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                                  [](const auto& x, const auto& y) { return equal_values(x, y); });
+    } else if constexpr (requires {
+                             a.has_value();
+                             *a;
+                         }) {
+        return a.has_value() == b.has_value() && (!a.has_value() || equal_values(*a, *b));
+    } else if constexpr (requires {
+                             { a == b } -> std::convertible_to<bool>;
+                         }) {
+        return static_cast<bool>(a == b);
+    } else if constexpr (requires { std::tuple_size<T>::value; }) {
+        return [&]<std::size_t... I>(std::index_sequence<I...>) {
+            return (equal_values(std::get<I>(a), std::get<I>(b)) && ...);
+        }(std::make_index_sequence<std::tuple_size_v<T>>{});
+    } else {
+        bool same = true;
+        for_each_field([&](const auto& left, const auto& right) { same = same && equal_values(left, right); }, a, b);
+        return same;
+    }
+}
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/composition.hpp ----
+
+// netsync: a struct of CRDTs is a CRDT. Each operation of a leaf comes in and goes out for structs, field by field.
+
+namespace netsync {
+
+namespace detail {
+template <class T>
+concept composite = crdt<T> && !causal_leaf<T> && !monotone<T>;
+}  // namespace detail
+
+/// The one thing that changes state. True if `mine` changed. A delta costs the size of the delta.
+template <crdt T>
+bool merge(T& mine, const T& theirs, const Join& join) {
+    if constexpr (causal_leaf<T>) {
+        return mine.merge(theirs, join);
+    } else if constexpr (monotone<T>) {
+        return mine.merge(theirs);
+    } else {
+        bool changed = false;
+        detail::for_each_field([&](auto& field, const auto& other) { changed |= netsync::merge(field, other, join); },
+                               mine, theirs);
+        return changed;
+    }
+}
+
+/// Visits every dot that is alive in `value`. A monotone leaf has none.
+template <crdt T, class F>
+void for_each_dot(const T& value, F&& visit) {
+    if constexpr (causal_leaf<T>)
+        value.for_each_dot(visit);
+    else if constexpr (detail::composite<T>)
+        detail::for_each_field([&](const auto& field) { netsync::for_each_dot(field, visit); }, value);
+}
+
+/// Equality of everything, dots included: the type's own `==`, or field by field for a struct without one.
+template <class T>
+bool equal(const T& a, const T& b) {
+    return detail::equal_values(a, b);
+}
+
+/// Whether `value` holds nothing and, as a delta, mentions nothing.
+template <crdt T>
+bool is_bottom(const T& value) {
+    if constexpr (causal_leaf<T>) {
+        return value.is_bottom();
+    } else if constexpr (monotone<T>) {
+        return netsync::equal(value, T{});
+    } else {
+        bool bottom = true;
+        detail::for_each_field([&](const auto& field) { bottom = bottom && netsync::is_bottom(field); }, value);
+        return bottom;
+    }
+}
+
+/// Whether a delta stays within what `owner` may write (see Owned).
+template <crdt T>
+bool permits(const T& delta, OwnerId owner) {
+    if constexpr (requires {
+                      { delta.permits(owner) } -> std::same_as<bool>;
+                  }) {
+        return delta.permits(owner);
+    } else if constexpr (detail::composite<T>) {
+        bool all = true;
+        detail::for_each_field([&](const auto& field) { all = all && netsync::permits(field, owner); }, delta);
+        return all;
+    } else {
+        return true;
+    }
+}
+
+/// Forgets metadata that every member has seen, where the type keeps any (causal stability, Baquero et al. 2017).
+/// Changes nothing that can be read. Called by the replica; true if anything went.
+template <crdt T>
+bool drop_stable(T& state, const VersionVector& stable) {
+    if constexpr (requires {
+                      { state.drop_stable(stable) } -> std::same_as<bool>;
+                  }) {
+        return state.drop_stable(stable);
+    } else if constexpr (detail::composite<T>) {
+        bool dropped = false;
+        detail::for_each_field([&](auto& field) { dropped |= netsync::drop_stable(field, stable); }, state);
+        return dropped;
+    } else {
+        return false;
+    }
+}
+
+}  // namespace netsync
+
+// ---- netsync/crdt/change.hpp ----
+
+// netsync: a change while it is being made. A mutator takes dots and the time from it and returns a delta; what was
+// minted and removed is the delta's causal context.
+
+namespace netsync {
+
+/// Handed to a mutator, made by the replica: `Change{self, next counter, time}`. Not for keeping. One thread.
+class Change {
+ public:
+    Change(ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time)
+        : minted_{replica, next_counter, next_counter - 1}, time_(time) {}
+
+    /// The next dot of this replica: names what the delta adds.
+    Dot mint() {
+        ++minted_.last;
+        return Dot{minted_.replica, minted_.last};
+    }
+
+    /// Says that the dot was seen and is superseded: with the dot absent from the delta, that is an observed-remove.
+    void remove(Dot dot) { removed_.push_back(dot); }
+
+    /// Removes everything alive in `content`: exactly what this replica has seen of it. O(dots in content).
+    template <crdt T>
+    void remove_all(const T& content) {
+        netsync::for_each_dot(content, [this](Dot dot) { remove(dot); });
+    }
+
+    /// The one time of all that this change writes; ties within it go by counter.
+    Ntp64 time() const noexcept { return time_; }
+    ReplicaIndex replica() const noexcept { return minted_.replica; }
+    OwnerId owner() const { return id_of(minted_.replica).owner(); }
+
+    const DotRange& minted() const noexcept { return minted_; }
+    const std::vector<Dot>& removed() const noexcept { return removed_; }
+
+    /// The delta's causal context.
+    CausalContext context() const {
+        CausalContext context;
+        for (const Dot dot : removed_) context.add(dot);
+        context.add(minted_);
+        return context;
+    }
+
+ private:
+    DotRange minted_;
+    Ntp64 time_;
+    std::vector<Dot> removed_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/detail/dense_map.hpp ----
+
+// netsync: a hash table whose entries lie densely in one vector, beside an index of 8-byte slots. What the dot stores
+// (crdt/dot_store.hpp) keep their elements in: small deltas cost one allocation, big states are walked at memory speed.
+
+namespace netsync::detail {
+
+/// Keys to values. Iteration is in order of insertion until something is erased (the last entry then takes its place).
+/// Up to `linear_size` entries there is no index: they are compared one by one. Beyond: linear probing, at most 3/4
+/// full, erased by shifting back, so no tombstones. `Value` may be incomplete where only the type of the map is named.
+/// find, insert, erase: O(1) expected. References are invalidated by insertion and erasure.
+template <class Key, class Value>
+class DenseMap {
+ public:
+    struct Entry {
+        Key key;
+        Value value;
+    };
+
+    bool empty() const noexcept { return entries_.empty(); }
+    std::size_t size() const noexcept { return entries_.size(); }
+    auto begin() const noexcept { return entries_.begin(); }
+    auto end() const noexcept { return entries_.end(); }
+
+    void clear() noexcept {
+        entries_.clear();
+        slots_.clear();
+    }
+
+    void reserve(std::size_t count) {
+        entries_.reserve(count);
+        if (count > linear_size) rebuild_index(slots_for(count));
+    }
+
+    template <class Query>
+    const Value* find(const Query& key) const {
+        const std::size_t at = position(key);
+        return at == none ? nullptr : &entries_[at].value;
+    }
+    template <class Query>
+    Value* find(const Query& key) {
+        const std::size_t at = position(key);
+        return at == none ? nullptr : &entries_[at].value;
+    }
+
+    /// The value under `key`, made by default where there was none; `second` says whether it was made.
+    std::pair<Value*, bool> try_emplace(const Key& key) {
+        if (slots_.empty()) {
+            if (const std::size_t at = scan(key); at != none) return {&entries_[at].value, false};
+            entries_.push_back({key, Value{}});
+            if (entries_.size() > linear_size) rebuild_index(slots_for(entries_.size()));
+            return {&entries_.back().value, true};
+        }
+        const std::uint64_t hash = hash_key(key);
+        const std::uint32_t tag = tag_of(hash);
+        std::size_t slot = hash & mask();
+        for (; slots_[slot].entry != 0; slot = (slot + 1) & mask())
+            if (slots_[slot].tag == tag && entries_[slots_[slot].entry - 1].key == key)
+                return {&entries_[slots_[slot].entry - 1].value, false};
+        assert(entries_.size() < 0xfffffffeu && "netsync: one map holds at most 2^32 - 2 entries");
+        entries_.push_back({key, Value{}});
+        slots_[slot] = {tag, static_cast<std::uint32_t>(entries_.size())};
+        if (entries_.size() * 4 > slots_.size() * 3) rebuild_index(slots_.size() * 2);
+        return {&entries_.back().value, true};
+    }
+
+    template <class Query>
+    bool erase(const Query& key) {
+        const std::size_t at = position(key);
+        if (at == none) return false;
+        erase_at(at);
+        return true;
+    }
+
+    /// The entry at position `at` (0 … size() − 1), for walks that erase: go backwards, the last entry fills the hole.
+    Entry& entry(std::size_t at) noexcept { return entries_[at]; }
+
+    void erase_at(std::size_t at) {
+        const std::size_t last = entries_.size() - 1;
+        if (!slots_.empty()) {
+            unlink(slot_of(at));
+            if (at != last) slots_[slot_of(last)].entry = static_cast<std::uint32_t>(at + 1);
+        }
+        if (at != last) entries_[at] = std::move(entries_[last]);
+        entries_.pop_back();
+    }
+
+    /// Equal as maps: the order of the entries does not matter. O(size).
+    template <class Equal>
+    bool equal(const DenseMap& other, Equal&& same) const {
+        if (size() != other.size()) return false;
+        for (const Entry& entry : entries_) {
+            const Value* theirs = other.find(entry.key);
+            if (!theirs || !same(entry.value, *theirs)) return false;
+        }
+        return true;
+    }
+
+ private:
+    struct Slot {
+        std::uint32_t tag = 0;
+        std::uint32_t entry = 0;  // position + 1; 0 is free
+    };
+
+    static constexpr std::size_t linear_size = 8;
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+    std::size_t mask() const noexcept { return slots_.size() - 1; }
+    static std::uint32_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32); }
+
+    static std::size_t slots_for(std::size_t entries) {
+        std::size_t slots = 32;
+        while (entries * 4 > slots * 3) slots *= 2;
+        return slots;
+    }
+
+    template <class Query>
+    std::size_t scan(const Query& key) const {
+        for (std::size_t at = 0; at < entries_.size(); ++at)
+            if (entries_[at].key == key) return at;
+        return none;
+    }
+
+    template <class Query>
+    std::size_t position(const Query& key) const {
+        if (slots_.empty()) return scan(key);
+        const std::uint64_t hash = hash_key(key);
+        const std::uint32_t tag = tag_of(hash);
+        for (std::size_t slot = hash & mask(); slots_[slot].entry != 0; slot = (slot + 1) & mask())
+            if (slots_[slot].tag == tag && entries_[slots_[slot].entry - 1].key == key) return slots_[slot].entry - 1;
+        return none;
+    }
+
+    std::size_t slot_of(std::size_t at) const {
+        std::size_t slot = hash_key(entries_[at].key) & mask();
+        while (slots_[slot].entry != at + 1) slot = (slot + 1) & mask();
+        return slot;
+    }
+
+    void unlink(std::size_t hole) {
+        for (std::size_t next = (hole + 1) & mask(); slots_[next].entry != 0; next = (next + 1) & mask()) {
+            const std::size_t home = hash_key(entries_[slots_[next].entry - 1].key) & mask();
+            if (((next - home) & mask()) < ((next - hole) & mask())) continue;  // already as near to home as it can be
+            slots_[hole] = slots_[next];
+            hole = next;
+        }
+        slots_[hole] = {};
+    }
+
+    void rebuild_index(std::size_t slots) {
+        slots_.assign(slots, Slot{});
+        for (std::size_t at = 0; at < entries_.size(); ++at) {
+            const std::uint64_t hash = hash_key(entries_[at].key);
+            std::size_t slot = hash & mask();
+            while (slots_[slot].entry != 0) slot = (slot + 1) & mask();
+            slots_[slot] = {tag_of(hash), static_cast<std::uint32_t>(at + 1)};
+        }
+    }
+
+    std::vector<Entry> entries_;
+    std::vector<Slot> slots_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/detail/lazy.hpp ----
+
+// netsync: a value that is rarely there: one pointer while it is absent, copied with its holder when present.
+
+namespace netsync::detail {
+
+/// A copyable, optional T on the heap. `T` may be incomplete where only the type is named.
+template <class T>
+class Lazy {
+ public:
+    Lazy() = default;
+    Lazy(const Lazy& other) : value_(other.value_ ? std::make_unique<T>(*other.value_) : nullptr) {}
+    Lazy(Lazy&&) noexcept = default;
+    Lazy& operator=(Lazy other) noexcept {
+        value_ = std::move(other.value_);
+        return *this;
+    }
+    ~Lazy() = default;
+
+    explicit operator bool() const noexcept { return value_ != nullptr; }
+    const T& operator*() const noexcept { return *value_; }
+    T& operator*() noexcept { return *value_; }
+    const T* operator->() const noexcept { return value_.get(); }
+    T* operator->() noexcept { return value_.get(); }
+
+    /// The value, made by default if there is none.
+    T& make() {
+        if (!value_) value_ = std::make_unique<T>();
+        return *value_;
+    }
+    void reset() noexcept { value_.reset(); }
+
+ private:
+    std::unique_ptr<T> value_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/detail/one_or_more.hpp ----
+
+// netsync: a sequence that nearly always holds one item. The dots of an element: one, unless replicas wrote at once.
+
+namespace netsync::detail {
+
+/// The first item lies inside, the others behind one pointer. `Item{}` stands for "none"; `Item::operator bool` tells.
+/// Value semantics; the order of items is that of insertion and means nothing.
+template <class Item>
+class OneOrMore {
+ public:
+    bool empty() const noexcept { return !first_; }
+    std::size_t size() const noexcept { return (first_ ? 1u : 0u) + (more_ ? more_->size() : 0u); }
+
+    void push_back(Item item) {
+        if (!first_)
+            first_ = std::move(item);
+        else
+            more_.make().push_back(std::move(item));
+    }
+
+    template <class F>
+    void for_each(F&& f) const {
+        if (first_) f(first_);
+        if (more_)
+            for (const Item& item : *more_) f(item);
+    }
+
+    template <class Predicate>
+    const Item* find_if(Predicate&& is) const {
+        if (first_ && is(first_)) return &first_;
+        if (more_)
+            for (const Item& item : *more_)
+                if (is(item)) return &item;
+        return nullptr;
+    }
+
+    /// Keeps the items that `keep` accepts; true if any went.
+    template <class Predicate>
+    bool retain(Predicate&& keep) {
+        bool dropped = false;
+        if (more_) dropped = std::erase_if(*more_, [&](const Item& item) { return !keep(item); }) > 0;
+        if (first_ && !keep(first_)) {
+            dropped = true;
+            first_ = Item{};
+            if (more_ && !more_->empty()) {
+                first_ = std::move(more_->back());
+                more_->pop_back();
+            }
+        }
+        if (more_ && more_->empty()) more_.reset();
+        return dropped;
+    }
+
+ private:
+    Item first_{};
+    Lazy<std::vector<Item>> more_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/dot_store.hpp ----
+
+// netsync: the three dot stores of the literature (Almeida, Shoker, Baquero 2018): DotSet, DotFun and DotMap. Every
+// causal type is a few lines over one of them; the join lives here and nowhere else.
+
+namespace netsync {
+
+namespace detail {
+
+constexpr Dot dot_of(Dot item) noexcept { return item; }
+template <class Item>
+constexpr Dot dot_of(const Item& item) noexcept {
+    return item.dot;
+}
+
+/// mine ⊔ theirs for items named by dots: a dot stays if both have it, or if the side without it has not seen it.
+template <class Item>
+bool join_items(OneOrMore<Item>& mine, const OneOrMore<Item>& theirs, const Join& join) {
+    const auto holds = [](const OneOrMore<Item>& items, Dot dot) {
+        return items.find_if([&](const Item& item) { return dot_of(item) == dot; }) != nullptr;
+    };
+    bool changed = mine.retain(
+        [&](const Item& item) { return !join.theirs.contains(dot_of(item)) || holds(theirs, dot_of(item)); });
+    theirs.for_each([&](const Item& item) {
+        if (join.mine.contains(dot_of(item)) || holds(mine, dot_of(item))) return;
+        mine.push_back(item);
+        changed = true;
+    });
+    return changed;
+}
+
+/// The items in the order of the wire.
+template <class Item>
+std::vector<Item> sorted_items(const OneOrMore<Item>& items) {
+    std::vector<Item> result;
+    result.reserve(items.size());
+    items.for_each([&](const Item& item) { result.push_back(item); });
+    std::sort(result.begin(), result.end(),
+              [](const Item& a, const Item& b) { return precedes(dot_of(a), dot_of(b)); });
+    return result;
+}
+
+template <class Archive, class Item>
+void save_items(Archive& out, const OneOrMore<Item>& items) {
+    out.count(items.size(), sizeof(Item));
+    if (items.size() == 1)
+        items.for_each([&](const Item& item) { out(item); });
+    else
+        for (const Item& item : sorted_items(items)) out(item);
+}
+
+template <class Archive, class Item>
+void load_items(Archive& in, OneOrMore<Item>& items) {
+    Dot previous;
+    for (std::size_t left = in.count(sizeof(Item)); left > 0 && in.ok(); --left) {
+        Item item{};
+        in(item);
+        if (!dot_of(item) || (previous && !precedes(previous, dot_of(item)))) return in.fail(errc::malformed);
+        previous = dot_of(item);
+        items.push_back(std::move(item));
+    }
+}
+
+}  // namespace detail
+
+/// A set of dots: an element of an OrSet is there while it has one. 16 bytes while there is at most one.
+class DotSet {
+ public:
+    DotSet() = default;
+    explicit DotSet(Dot dot) { dots_.push_back(dot); }
+
+    std::size_t size() const noexcept { return dots_.size(); }
+    bool is_bottom() const noexcept { return dots_.empty(); }
+    bool merge(const DotSet& theirs, const Join& join) { return detail::join_items(dots_, theirs.dots_, join); }
+
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        dots_.for_each(visit);
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        detail::save_items(out, dots_);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        detail::load_items(in, dots_);
+    }
+
+    friend bool operator==(const DotSet& a, const DotSet& b) {
+        return a.size() == b.size() && detail::sorted_items(a.dots_) == detail::sorted_items(b.dots_);
+    }
+
+ private:
+    detail::OneOrMore<Dot> dots_;
+};
+
+/// Values named by dots: what was written and is not superseded, by whom. One entry unless replicas wrote at once.
+template <class Value>
+class DotFun {
+ public:
+    struct Entry {
+        Dot dot;
+        Value value{};
+
+        constexpr explicit operator bool() const noexcept { return static_cast<bool>(dot); }
+        template <class Archive>
+        void save(Archive& out) const {
+            out(dot, value);
+        }
+        template <class Archive>
+        void load(Archive& in) {
+            in(dot, value);
+        }
+    };
+
+    DotFun() = default;
+    DotFun(Dot dot, Value value) { entries_.push_back({dot, std::move(value)}); }
+
+    std::size_t size() const noexcept { return entries_.size(); }
+    bool is_bottom() const noexcept { return entries_.empty(); }
+    bool merge(const DotFun& theirs, const Join& join) { return detail::join_items(entries_, theirs.entries_, join); }
+
+    template <class F>
+    void for_each(F&& visit) const {
+        entries_.for_each(visit);
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        entries_.for_each([&](const Entry& entry) { visit(entry.dot); });
+    }
+    template <class Predicate>
+    const Entry* find_if(Predicate&& is) const {
+        return entries_.find_if(is);
+    }
+    template <class Predicate>
+    bool retain(Predicate&& keep) {
+        return entries_.retain(keep);
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        detail::save_items(out, entries_);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        detail::load_items(in, entries_);
+    }
+
+    friend bool operator==(const DotFun& a, const DotFun& b) {
+        if (a.size() != b.size()) return false;
+        const auto left = detail::sorted_items(a.entries_), right = detail::sorted_items(b.entries_);
+        return std::equal(left.begin(), left.end(), right.begin(), [](const Entry& x, const Entry& y) {
+            return x.dot == y.dot && netsync::equal(x.value, y.value);
+        });
+    }
+
+ private:
+    detail::OneOrMore<Entry> entries_;
+};
+
+/// Keys to dot stores, nested at will. A key is there while anything is alive under it. As a delta it mentions the keys
+/// of its entries, and those it emptied: of these, all that the remover had seen goes, but what the entry still holds.
+/// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
+template <class Key, class Content>
+class DotMap {
+ public:
+    using Entry = typename detail::DenseMap<Key, Content>::Entry;
+
+    bool empty() const noexcept { return entries_.empty(); }
+    std::size_t size() const noexcept { return entries_.size(); }
+    auto begin() const noexcept { return entries_.begin(); }
+    auto end() const noexcept { return entries_.end(); }
+
+    template <class Query>
+    const Content* find(const Query& key) const {
+        return entries_.find(key);
+    }
+
+    /// For deltas: the entry of `key`, made if there is none.
+    Content& operator[](const Key& key) { return *entries_.try_emplace(key).first; }
+
+    /// For deltas: says that all that was seen under `key` goes; its dots are removed by the change.
+    void empty_key(const Key& key) { emptied_.make().try_emplace(key); }
+
+    /// For deltas: whether `key` was touched.
+    template <class Query>
+    bool mentions(const Query& key) const {
+        return entries_.find(key) || is_emptied(key);
+    }
+
+    /// For deltas: visits each key that was touched, once.
+    template <class F>
+    void for_each_mentioned(F&& visit) const {
+        for (const Entry& entry : entries_) visit(entry.key);
+        for_each_emptied([&](const Key& key) {
+            if (!entries_.find(key)) visit(key);
+        });
+    }
+
+    bool is_bottom() const noexcept { return entries_.empty() && !emptied_; }
+
+    bool merge(const DotMap& theirs, const Join& join) {
+        bool changed = false;
+        for (const Entry& entry : theirs.entries_)
+            changed |= merge_key(entry.key, &entry.value, theirs.is_emptied(entry.key) ? join.whole() : join);
+        theirs.for_each_emptied([&](const Key& key) {
+            if (!theirs.entries_.find(key)) changed |= merge_key(key, nullptr, join.whole());
+            if (join.target == Target::delta) empty_key(key);
+        });
+        if (join.scope == Scope::whole) changed |= merge_unmentioned(theirs, join);
+        return changed;
+    }
+
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        for (const Entry& entry : entries_) netsync::for_each_dot(entry.value, visit);
+    }
+
+    bool permits(OwnerId owner) const {
+        return std::all_of(begin(), end(), [&](const Entry& entry) { return netsync::permits(entry.value, owner); });
+    }
+
+    /// Applies `drop(content)`, which says whether it forgot anything, to every entry; entries left empty go.
+    template <class Drop>
+    bool drop_entries(Drop&& drop) {
+        bool dropped = false;
+        for (std::size_t at = entries_.size(); at-- > 0;) {
+            dropped |= drop(entries_.entry(at).value);
+            if (netsync::is_bottom(entries_.entry(at).value)) entries_.erase_at(at);
+        }
+        return dropped;
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
+        out.charge(entries_.size() * sizeof(Entry));
+        if (entries_.size() == 1) {
+            out(begin()->key, begin()->value);
+        } else {
+            std::vector<const Entry*> sorted;
+            sorted.reserve(entries_.size());
+            for (const Entry& entry : entries_) sorted.push_back(&entry);
+            std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) { return a->key < b->key; });
+            for (const Entry* entry : sorted) out(entry->key, entry->value);
+        }
+        if (!emptied_) return;
+        std::vector<Key> keys;
+        keys.reserve(emptied_->size());
+        for_each_emptied([&](const Key& key) { keys.push_back(key); });
+        std::sort(keys.begin(), keys.end());
+        out.count(keys.size(), sizeof(typename Keys::Entry));
+        for (const Key& key : keys) out(key);
+    }
+
+    template <class Archive>
+    void load(Archive& in) {
+        const std::size_t head = in.count(0, 2);
+        in.charge(head / 2 * sizeof(Entry));
+        Key previous{};
+        for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
+            Key key{};
+            in(key);
+            if (!in.ok()) return;
+            if (at > 0 && !(previous < key)) return in.fail(errc::malformed);
+            Content& content = *entries_.try_emplace(key).first;
+            in(content);
+            if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
+            previous = std::move(key);
+        }
+        if (head % 2 == 0) return;
+        const std::size_t count = in.count(sizeof(typename Keys::Entry));
+        if (count == 0) return in.fail(errc::malformed);
+        for (std::size_t at = 0; at < count && in.ok(); ++at) {
+            Key key{};
+            in(key);
+            if (at > 0 && !(previous < key)) return in.fail(errc::malformed);
+            empty_key(key);
+            previous = std::move(key);
+        }
+    }
+
+    friend bool operator==(const DotMap& a, const DotMap& b) {
+        return a.entries_.equal(b.entries_, [](const auto& x, const auto& y) { return netsync::equal(x, y); });
+    }
+
+ private:
+    struct Nothing {};
+    using Keys = detail::DenseMap<Key, Nothing>;
+
+    template <class Query>
+    bool is_emptied(const Query& key) const {
+        return emptied_ && emptied_->find(key);
+    }
+
+    template <class F>
+    void for_each_emptied(F&& visit) const {
+        if (emptied_)
+            for (const auto& [key, nothing] : *emptied_) visit(key);
+    }
+
+    bool merge_key(const Key& key, const Content* theirs, const Join& join) {
+        if (!theirs) {
+            Content* held = entries_.find(key);
+            if (!held) return false;
+            const bool changed = netsync::merge(*held, Content{}, join);
+            if (netsync::is_bottom(*held)) entries_.erase(key);
+            return changed;
+        }
+        const auto [held, made] = entries_.try_emplace(key);
+        const bool changed = netsync::merge(*held, *theirs, join);
+        if ((made || changed) && netsync::is_bottom(*held)) entries_.erase(key);
+        return changed;
+    }
+
+    bool merge_unmentioned(const DotMap& theirs, const Join& join) {
+        bool changed = false;
+        const Content nothing{};
+        for (std::size_t at = entries_.size(); at-- > 0;) {
+            auto& [key, held] = entries_.entry(at);
+            if (theirs.entries_.find(key)) continue;
+            changed |= netsync::merge(held, nothing, join);
+            if (netsync::is_bottom(held)) entries_.erase_at(at);
+        }
+        return changed;
+    }
+
+    detail::DenseMap<Key, Content> entries_;
+    detail::Lazy<Keys> emptied_;  // in deltas only
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/g_set.hpp ----
+
+// netsync: a set that only grows.
+
+namespace netsync {
+
+/// The grow-only set: adds commute and there is no remove. Each element lies under a dot, so that a parent that is
+/// removed takes along exactly the elements that its remover had seen. add, contains: O(1) expected.
+template <class Element>
+class GSet {
+ public:
+    /// A delta that adds `element`; nothing where it is there already.
+    [[nodiscard]] GSet add(Change& change, Element element) const {
+        GSet delta;
+        if (!elements_.find(element)) delta.elements_[element] = DotSet{change.mint()};
+        return delta;
+    }
+
+    template <class Query>
+    bool contains(const Query& element) const {
+        return elements_.find(element) != nullptr;
+    }
+    bool empty() const noexcept { return elements_.empty(); }
+    std::size_t size() const noexcept { return elements_.size(); }
+
+    /// Calls `f(element)` for each; the order is unspecified.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [element, dots] : elements_) f(element);
+    }
+
+    bool merge(const GSet& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        elements_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return elements_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        elements_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        elements_.load(in);
+    }
+
+    friend bool operator==(const GSet&, const GSet&) = default;
+
+ private:
+    DotMap<Element, DotSet> elements_;
+};
+
+static_assert(causal_leaf<GSet<int>>);
+
+}  // namespace netsync
+
+// ---- netsync/crdt/joined.hpp ----
+
+// netsync: a monotone type under dots, so that a removable parent can hold it.
+
+namespace netsync {
+
+/// Each write of a monotone `Value` lies under its own dot, and the value read is the join of those alive: what an
+/// OrMap holds of a leaf that has only `bool merge(const T&)`. A write joins what its writer had seen.
+template <monotone Value>
+class Joined {
+ public:
+    /// A delta that joins `value` in.
+    [[nodiscard]] Joined add(Change& change, Value value) const {
+        writes_.for_each([&](const auto& entry) { value.merge(entry.value); });
+        change.remove_all(writes_);
+        Joined delta;
+        delta.writes_ = {change.mint(), std::move(value)};
+        return delta;
+    }
+
+    /// The join of all writes that are alive; the bottom where there are none.
+    Value value() const {
+        Value joined{};
+        writes_.for_each([&](const auto& entry) { joined.merge(entry.value); });
+        return joined;
+    }
+
+    bool merge(const Joined& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        writes_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        writes_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        writes_.load(in);
+    }
+
+    friend bool operator==(const Joined&, const Joined&) = default;
+
+ private:
+    DotFun<Value> writes_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/lww_register.hpp ----
+
+// netsync: one value; the last writer wins.
+
+namespace netsync {
+
+/// A value and when it was written.
+template <class Value>
+struct Stamped {
+    Ntp64 time;
+    Value value{};
+
+    template <class Archive>
+    void save(Archive& out) const {
+        out.stamp(time);
+        out(value);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        time = in.stamp();
+        in(value);
+    }
+};
+
+namespace detail {
+
+/// Values written at once are all kept, and the latest is the one read: by time, then replica id, then counter. They
+/// must be kept: a parent's remover that saw only the latest must not make replicas differ over the others.
+template <class Value>
+class LastWriter {
+ public:
+    using Entry = typename DotFun<Stamped<Value>>::Entry;
+
+    /// The latest entry, or null where nothing was written.
+    const Entry* latest() const {
+        const Entry* best = nullptr;
+        writes_.for_each([&](const Entry& entry) {
+            if (!best || is_later(entry, *best)) best = &entry;
+        });
+        return best;
+    }
+
+    [[nodiscard]] LastWriter assign(Change& change, Value value) const {
+        change.remove_all(writes_);
+        LastWriter delta;
+        delta.writes_ = {change.mint(), {change.time(), std::move(value)}};
+        return delta;
+    }
+
+    /// Entries that every member has seen and that have lost are dropped.
+    bool drop_losers(const VersionVector& stable) {
+        if (writes_.size() < 2) return false;
+        const Dot winner = latest()->dot;
+        if (!stable.contains(winner)) return false;
+        return writes_.retain([&](const Entry& entry) { return entry.dot == winner || !stable.contains(entry.dot); });
+    }
+
+    bool merge(const LastWriter& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        writes_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        writes_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        writes_.load(in);
+    }
+    friend bool operator==(const LastWriter&, const LastWriter&) = default;
+
+    /// Forgets a lone write that every member has seen; for tombstones.
+    bool drop_if_stable(const VersionVector& stable) {
+        return writes_.size() == 1 && writes_.retain([&](const Entry& entry) { return !stable.contains(entry.dot); });
+    }
+
+ private:
+    static bool is_later(const Entry& a, const Entry& b) {
+        if (a.value.time != b.value.time) return a.value.time > b.value.time;
+        return precedes(b.dot, a.dot);
+    }
+
+    DotFun<Stamped<Value>> writes_;
+};
+
+}  // namespace detail
+
+/// The last-writer-wins register (Johnson, Thomas 1975): of concurrent writes the one with the later timestamp is read;
+/// a write always supersedes what its writer had seen. Before the first write it reads as a default-constructed value.
+template <class Value>
+class LwwRegister {
+ public:
+    /// A delta that writes `value`.
+    [[nodiscard]] LwwRegister assign(Change& change, Value value) const {
+        LwwRegister delta;
+        delta.writes_ = writes_.assign(change, std::move(value));
+        return delta;
+    }
+
+    bool has_value() const { return !writes_.is_bottom(); }
+
+    const Value& value() const {
+        static const Value unwritten{};
+        const auto* latest = writes_.latest();
+        return latest ? latest->value.value : unwritten;
+    }
+
+    /// When and by whom the value was written; all zero before the first write.
+    Stamped<ReplicaId> written() const {
+        const auto* latest = writes_.latest();
+        return latest ? Stamped<ReplicaId>{latest->value.time, id_of(latest->dot.replica())} : Stamped<ReplicaId>{};
+    }
+
+    bool merge(const LwwRegister& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        writes_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    bool drop_stable(const VersionVector& stable) { return writes_.drop_losers(stable); }
+    template <class Archive>
+    void save(Archive& out) const {
+        writes_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        writes_.load(in);
+    }
+
+    friend bool operator==(const LwwRegister&, const LwwRegister&) = default;
+
+ private:
+    detail::LastWriter<Value> writes_;
+};
+
+static_assert(causal_leaf<LwwRegister<int>>);
+
+}  // namespace netsync
+
+// ---- netsync/crdt/lww_map.hpp ----
+
+// netsync: a map in which the last writer of a key wins, removes included.
+
+namespace netsync {
+
+/// Keys to values, each key a last-writer-wins register whose value may be "removed": the later of an assign and a
+/// remove wins, whoever saw whom. A removed key stays as a tombstone until every member has seen it (causal stability).
+/// assign, remove, find: O(1) expected. Iterates in no particular order.
+template <class Key, class Value>
+class LwwMap {
+ public:
+    /// A delta that writes `value` under `key`.
+    [[nodiscard]] LwwMap assign(Change& change, Key key, Value value) const {
+        return write(change, key, std::optional<Value>{std::move(value)});
+    }
+
+    /// A delta that removes `key`; nothing where it was never written.
+    template <class Query>
+    [[nodiscard]] LwwMap remove(Change& change, const Query& key) const {
+        return find(key) ? write(change, Key(key), std::nullopt) : LwwMap{};
+    }
+
+    /// The value under `key`, or null. Good until the map changes.
+    template <class Query>
+    const Value* find(const Query& key) const {
+        const auto* entry = entries_.find(key);
+        return entry ? value_of(*entry) : nullptr;
+    }
+    template <class Query>
+    bool contains(const Query& key) const {
+        return find(key) != nullptr;
+    }
+
+    /// The keys that have a value. O(n): tombstones are skipped.
+    std::size_t size() const {
+        std::size_t count = 0;
+        for_each([&](const Key&, const Value&) { ++count; });
+        return count;
+    }
+    bool empty() const { return size() == 0; }
+
+    /// Calls `f(key, value)` for each key that has one.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [key, writes] : entries_)
+            if (const Value* value = value_of(writes)) f(key, *value);
+    }
+
+    /// For a delta: calls `f(key)` for each key that it writes or removes.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        entries_.for_each_mentioned(f);
+    }
+
+    bool merge(const LwwMap& theirs, const Join& join) { return entries_.merge(theirs.entries_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        entries_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return entries_.is_bottom(); }
+    bool drop_stable(const VersionVector& stable) {
+        return entries_.drop_entries([&](auto& writes) {
+            const bool dropped = writes.drop_losers(stable);
+            return (!value_of(writes) && writes.drop_if_stable(stable)) || dropped;
+        });
+    }
+    template <class Archive>
+    void save(Archive& out) const {
+        entries_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        entries_.load(in);
+    }
+
+    friend bool operator==(const LwwMap&, const LwwMap&) = default;
+
+ private:
+    using Writes = detail::LastWriter<std::optional<Value>>;
+
+    static const Value* value_of(const Writes& writes) {
+        const auto* latest = writes.latest();
+        return latest && latest->value.value ? &*latest->value.value : nullptr;
+    }
+
+    LwwMap write(Change& change, const Key& key, std::optional<Value> value) const {
+        LwwMap delta;
+        const Writes* held = entries_.find(key);
+        delta.entries_[key] = (held ? *held : Writes{}).assign(change, std::move(value));
+        return delta;
+    }
+
+    DotMap<Key, Writes> entries_;
+};
+
+static_assert(causal_leaf<LwwMap<int, int>>);
+
+}  // namespace netsync
+
+// ---- netsync/crdt/lww_set.hpp ----
+
+// netsync: a set in which the later of an add and a remove wins.
+
+namespace netsync {
+
+/// The last-writer-wins element set (Shapiro et al. 2011). Stamps are unique (time, then replica id), so there is no
+/// bias between add and remove: of two at the same time the greater replica id wins, whichever it was.
+/// Where a concurrent add should win instead, use OrSet, which also keeps no tombstones.
+template <class Element>
+class LwwSet {
+ public:
+    /// A delta that adds `element`.
+    [[nodiscard]] LwwSet add(Change& change, Element element) const {
+        LwwSet delta;
+        delta.elements_ = elements_.assign(change, std::move(element), Present{});
+        return delta;
+    }
+
+    /// A delta that removes `element`; nothing where it is absent.
+    template <class Query>
+    [[nodiscard]] LwwSet remove(Change& change, const Query& element) const {
+        LwwSet delta;
+        delta.elements_ = elements_.remove(change, element);
+        return delta;
+    }
+
+    template <class Query>
+    bool contains(const Query& element) const {
+        return elements_.contains(element);
+    }
+    /// O(n): tombstones are skipped.
+    std::size_t size() const { return elements_.size(); }
+    bool empty() const { return elements_.empty(); }
+
+    /// Calls `f(element)` for each; the order is unspecified.
+    template <class F>
+    void for_each(F&& f) const {
+        elements_.for_each([&](const Element& element, const Present&) { f(element); });
+    }
+    /// For a delta: calls `f(element)` for each element that it adds or removes.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        elements_.for_each_mentioned(f);
+    }
+
+    bool merge(const LwwSet& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        elements_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return elements_.is_bottom(); }
+    bool drop_stable(const VersionVector& stable) { return elements_.drop_stable(stable); }
+    template <class Archive>
+    void save(Archive& out) const {
+        elements_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        elements_.load(in);
+    }
+
+    friend bool operator==(const LwwSet&, const LwwSet&) = default;
+
+ private:
+    struct Present {
+        template <class Archive>
+        void save(Archive&) const {}
+        template <class Archive>
+        void load(Archive&) {}
+        friend bool operator==(const Present&, const Present&) = default;
+    };
+
+    LwwMap<Element, Present> elements_;
+};
+
+static_assert(causal_leaf<LwwSet<int>>);
+
+}  // namespace netsync
+
+// ---- netsync/crdt/or_map.hpp ----
+
+// netsync: keys to CRDTs of any causal type, nested at will.
+
+namespace netsync {
+
+/// The observed-remove map (Almeida, Shoker, Baquero 2018). A key is there while anything is alive in its value.
+/// Removing a key takes away exactly what the remover had seen under it (reset-remove): what is written there
+/// concurrently stays, alone. `Value` is causal (wrap a monotone type as Joined<T>) and may be incomplete here, so that
+/// types can be recursive. update, remove, find: O(1) expected beside the value's own cost.
+template <class Key, class Value>
+class OrMap {
+ public:
+    /// A delta that changes the value under `key`: `f(const Value&, Change&)` returns the value's delta. A key that is
+    /// absent starts from a default-constructed value.
+    template <class Query, class F>
+    [[nodiscard]] OrMap update(Change& change, const Query& key, F&& f) const {
+        require_causal();
+        const Value* held = entries_.find(key);
+        OrMap delta;
+        if (Value part = f(held ? *held : bottom(), change); !netsync::is_bottom(part))
+            delta.entries_[Key(key)] = std::move(part);
+        return delta;
+    }
+
+    /// A delta that removes `key` as it was seen here; nothing where it is absent. O(dots under it).
+    template <class Query>
+    [[nodiscard]] OrMap remove(Change& change, const Query& key) const {
+        require_causal();
+        OrMap delta;
+        if (const Value* held = entries_.find(key)) {
+            change.remove_all(*held);
+            delta.entries_.empty_key(Key(key));
+        }
+        return delta;
+    }
+
+    /// The value under `key`, or null. Good until the map changes.
+    template <class Query>
+    const Value* find(const Query& key) const {
+        return entries_.find(key);
+    }
+    template <class Query>
+    bool contains(const Query& key) const {
+        return find(key) != nullptr;
+    }
+    bool empty() const noexcept { return entries_.empty(); }
+    std::size_t size() const noexcept { return entries_.size(); }
+
+    /// Calls `f(key, value)` for each; the order is unspecified.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [key, value] : entries_) f(key, value);
+    }
+
+    /// For a delta: calls `f(key)` for each key that it touches.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        entries_.for_each_mentioned(f);
+    }
+    /// For a delta: whether `key` was touched.
+    template <class Query>
+    bool mentions(const Query& key) const {
+        return entries_.mentions(key);
+    }
+
+    bool merge(const OrMap& theirs, const Join& join) {
+        require_causal();
+        return entries_.merge(theirs.entries_, join);
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        entries_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return entries_.is_bottom(); }
+    bool permits(OwnerId owner) const { return entries_.permits(owner); }
+    bool drop_stable(const VersionVector& stable) {
+        return entries_.drop_entries([&](Value& value) { return netsync::drop_stable(value, stable); });
+    }
+    template <class Archive>
+    void save(Archive& out) const {
+        entries_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        entries_.load(in);
+    }
+
+    friend bool operator==(const OrMap& a, const OrMap& b) { return a.entries_ == b.entries_; }
+
+ private:
+    static constexpr void require_causal() {
+        static_assert(causal<Value>,
+                      "netsync: the value of an OrMap must model netsync::causal (all its content under dots); wrap a "
+                      "monotone type as netsync::Joined<T>");
+    }
+
+    static const Value& bottom() {
+        static const Value value{};
+        return value;
+    }
+
+    DotMap<Key, Value> entries_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/or_set.hpp ----
+
+// netsync: a set in which an add wins over a concurrent remove, without tombstones.
+
+namespace netsync {
+
+/// The optimised observed-remove set (Bieniusa et al. 2012): a remove takes away exactly the adds that it has seen, so
+/// a concurrent add stays. An element costs its key and one dot; a removed one costs nothing.
+/// `Element` is ordered, hashable (numbers, strings, structs of these, or a std::hash) and encodable.
+/// add, remove, contains: O(1) expected. Iterates in no particular order; equality includes the dots.
+template <class Element>
+class OrSet {
+ public:
+    /// A delta that adds `element`. Adding what is there renews it: it then wins over removes that had not seen this.
+    [[nodiscard]] OrSet add(Change& change, Element element) const {
+        OrSet delta;
+        if (const DotSet* held = elements_.find(element)) change.remove_all(*held);
+        delta.elements_[element] = DotSet{change.mint()};
+        return delta;
+    }
+
+    /// A delta that removes `element` as it was seen here. Nothing where it is absent.
+    template <class Query>
+    [[nodiscard]] OrSet remove(Change& change, const Query& element) const {
+        OrSet delta;
+        if (const DotSet* held = elements_.find(element)) {
+            change.remove_all(*held);
+            delta.elements_.empty_key(Element(element));
+        }
+        return delta;
+    }
+
+    /// A delta that removes everything seen here. O(size).
+    [[nodiscard]] OrSet clear(Change& change) const {
+        OrSet delta;
+        for (const auto& [element, dots] : elements_) {
+            change.remove_all(dots);
+            delta.elements_.empty_key(element);
+        }
+        return delta;
+    }
+
+    template <class Query>
+    bool contains(const Query& element) const {
+        return elements_.find(element) != nullptr;
+    }
+    bool empty() const noexcept { return elements_.empty(); }
+    std::size_t size() const noexcept { return elements_.size(); }
+
+    /// Calls `f(element)` for each.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [element, dots] : elements_) f(element);
+    }
+
+    /// For a delta: calls `f(element)` for each element that it adds or removes; ask the state which it was.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        elements_.for_each_mentioned(f);
+    }
+
+    bool merge(const OrSet& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        elements_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return elements_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        elements_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        elements_.load(in);
+    }
+
+    friend bool operator==(const OrSet&, const OrSet&) = default;
+
+ private:
+    DotMap<Element, DotSet> elements_;
+};
+
+static_assert(causal_leaf<OrSet<int>>);
+
+}  // namespace netsync
+
+// ---- netsync/crdt/owned.hpp ----
+
+// netsync: data that each owner writes alone and everybody reads.
+
+namespace netsync {
+
+/// One part of type `Part` for each owner. A change may touch the part of its own replica's owner only: `update` writes
+/// no other, the replica refuses a local delta that would, and merge refuses a frame whose origin is another
+/// (errc::not_owner, state unchanged). `Part` is any CRDT. A removed parent keeps the parts of other owners.
+template <class Part>
+class Owned {
+ public:
+    /// A delta of one's own part: `f(const Part&, Change&)` returns the part's delta.
+    template <class F>
+    [[nodiscard]] Owned update(Change& change, F&& f) const {
+        require_crdt();
+        const Part* held = parts_.find(change.owner());
+        Owned delta;
+        if (Part part = f(held ? *held : bottom(), change); !netsync::is_bottom(part))
+            *delta.parts_.try_emplace(change.owner()).first = std::move(part);
+        return delta;
+    }
+
+    /// The part of `owner`, or null where it has written nothing.
+    const Part* find(OwnerId owner) const { return parts_.find(owner); }
+    bool empty() const noexcept { return parts_.empty(); }
+    std::size_t size() const noexcept { return parts_.size(); }
+
+    /// Calls `f(owner, part)` for each owner; the order is unspecified.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [owner, part] : parts_) f(owner, part);
+    }
+
+    bool merge(const Owned& theirs, const Join& join) {
+        require_crdt();
+        bool changed = false;
+        for (const auto& [owner, part] : theirs.parts_) {
+            if (join.origin && *join.origin != owner) continue;
+            changed |= netsync::merge(*parts_.try_emplace(owner).first, part, join);
+        }
+        for (std::size_t at = parts_.size(); at-- > 0;) {
+            auto& [owner, part] = parts_.entry(at);
+            const bool theirs_to_remove = !join.origin || *join.origin == owner;
+            if (join.scope == Scope::whole && theirs_to_remove && !theirs.parts_.find(owner))
+                changed |= netsync::merge(part, bottom(), join);
+            if (netsync::is_bottom(part)) parts_.erase_at(at);
+        }
+        return changed;
+    }
+
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        for (const auto& [owner, part] : parts_) netsync::for_each_dot(part, visit);
+    }
+    bool is_bottom() const noexcept { return parts_.empty(); }
+    bool permits(OwnerId owner) const {
+        return std::all_of(parts_.begin(), parts_.end(), [&](const auto& entry) { return entry.key == owner; });
+    }
+    bool drop_stable(const VersionVector& stable) {
+        bool dropped = false;
+        for (std::size_t at = parts_.size(); at-- > 0;) {
+            auto& [owner, part] = parts_.entry(at);
+            dropped |= netsync::drop_stable(part, stable);
+            if (netsync::is_bottom(part)) parts_.erase_at(at);
+        }
+        return dropped;
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        std::vector<OwnerId> owners;
+        for (const auto& [owner, part] : parts_) owners.push_back(owner);
+        std::sort(owners.begin(), owners.end());
+        out.count(owners.size(), sizeof(OwnerId) + sizeof(Part));
+        for (const OwnerId owner : owners) out(owner, *parts_.find(owner));
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        OwnerId previous{};
+        const std::size_t count = in.count(sizeof(OwnerId) + sizeof(Part));
+        for (std::size_t at = 0; at < count && in.ok(); ++at) {
+            OwnerId owner{};
+            in(owner);
+            if (at > 0 && owner <= previous) return in.fail(errc::malformed);
+            in(*parts_.try_emplace(owner).first);
+            previous = owner;
+        }
+    }
+
+    friend bool operator==(const Owned& a, const Owned& b) {
+        return a.parts_.equal(b.parts_, [](const Part& x, const Part& y) { return netsync::equal(x, y); });
+    }
+
+ private:
+    static constexpr void require_crdt() {
+        static_assert(crdt<Part>, "netsync: the part of an Owned must model netsync::crdt");
+    }
+
+    static const Part& bottom() {
+        static const Part part{};
+        return part;
+    }
+
+    detail::DenseMap<OwnerId, Part> parts_;
+};
+
+/// As causal as its parts: one with monotone parts cannot go into an OrMap.
+template <class Part>
+inline constexpr bool is_causal<Owned<Part>> = is_causal<Part>;
+
+}  // namespace netsync
+
+// ---- netsync/crdt/verbs.hpp ----
+
+// netsync: verbs: small values that call the mutator of their name. `update(path..., add("milk"))`.
+
+namespace netsync {
+
+/// What `update` takes at the end of a path: called with the present value and the change, returns a delta of the same
+/// type. The library's verbs are such callables; so is any lambda, and any verb of your own.
+template <class F, class T>
+concept mutator = requires(F& f, const T& now, Change& change) {
+    { f(now, change) } -> std::convertible_to<T>;
+};
+
+namespace detail {
+
+/// Holds the arguments until the target is known. Not callable on a type without that mutator, so that the diagnostic
+/// names `mutator`.
+template <class Call, class... Arguments>
+struct Verb {
+    std::tuple<Arguments...> arguments;
+
+    template <class T>
+        requires std::invocable<Call, const T&, Change&, const Arguments&...>
+    auto operator()(const T& target, Change& change) const {
+        return std::apply([&](const Arguments&... given) { return Call{}(target, change, given...); }, arguments);
+    }
+};
+
+template <class Call, class... Arguments>
+Verb<Call, std::decay_t<Arguments>...> verb(Arguments&&... arguments) {
+    return {{std::forward<Arguments>(arguments)...}};
+}
+
+struct CallAdd {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.add(change, given...)) {
+        return target.add(change, given...);
+    }
+};
+struct CallRemove {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.remove(change, given...)) {
+        return target.remove(change, given...);
+    }
+};
+struct CallAssign {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.assign(change, given...)) {
+        return target.assign(change, given...);
+    }
+};
+struct CallIncrement {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.increment(change, given...)) {
+        return target.increment(change, given...);
+    }
+};
+struct CallDecrement {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.decrement(change, given...)) {
+        return target.decrement(change, given...);
+    }
+};
+struct CallClear {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.clear(change)) {
+        return target.clear(change);
+    }
+};
+
+}  // namespace detail
+
+/// Adds an element to a set.
+template <class... Arguments>
+auto add(Arguments&&... arguments) {
+    return detail::verb<detail::CallAdd>(std::forward<Arguments>(arguments)...);
+}
+/// Removes an element of a set, or a key of a map.
+template <class... Arguments>
+auto remove(Arguments&&... arguments) {
+    return detail::verb<detail::CallRemove>(std::forward<Arguments>(arguments)...);
+}
+/// Writes a register, or a key of a last-writer-wins map: `assign(value)`, `assign(key, value)`.
+template <class... Arguments>
+auto assign(Arguments&&... arguments) {
+    return detail::verb<detail::CallAssign>(std::forward<Arguments>(arguments)...);
+}
+/// Counts up.
+inline auto increment(std::uint64_t by = 1) { return detail::verb<detail::CallIncrement>(by); }
+/// Counts down.
+inline auto decrement(std::uint64_t by = 1) { return detail::verb<detail::CallDecrement>(by); }
+/// Removes everything that is seen.
+inline auto clear() { return detail::verb<detail::CallClear>(); }
+
+}  // namespace netsync
+
+// ---- netsync/crdt/path.hpp ----
+
+// netsync: paths: where in a nested value a change, a read or a subscription looks. Pointers to members, map keys, and
+// `mine` for one's own part of an Owned.
+
+namespace netsync {
+
+/// The step into one's own part of an Owned. The part of another is read, never written, under its OwnerId.
+struct Mine {};
+inline constexpr Mine mine{};
+
+/// What can be updated under a key of type `Key`: `update(change, key, f)`, as an OrMap can.
+template <class T, class Key>
+concept updatable_at = requires(const T& now, Change& change, const Key& key) {
+    now.update(change, key, [](const auto& part, Change&) { return part; });
+};
+
+/// What has parts under keys of type `Key` to be read: `find(key)` gives a pointer, null where there is none.
+template <class T, class Key>
+concept readable_at = requires(const T& now, const Key& key) {
+    { *now.find(key) };
+};
+
+namespace detail {
+
+/// The delta of `now` that changes what lies at the end of the path.
+template <class T, class F>
+T update_at(const T& now, Change& change, F& f) {
+    static_assert(
+        mutator<F, T>,
+        "netsync: what `update` ends in must model netsync::mutator: called with (const T&, Change&) it returns "
+        "a delta of T; for a verb, T has no mutator of that name that takes these arguments");
+    return f(now, change);
+}
+
+template <class T, class Step, class Next, class... Rest>
+T update_at(const T& now, Change& change, const Step& step, Next& next, Rest&... rest) {
+    if constexpr (std::is_member_object_pointer_v<Step>) {
+        T delta{};
+        delta.*step = update_at(now.*step, change, next, rest...);
+        return delta;
+    } else if constexpr (std::same_as<Step, Mine>) {
+        return now.update(change,
+                          [&](const auto& part, Change& inner) { return update_at(part, inner, next, rest...); });
+    } else {
+        static_assert(updatable_at<T, Step>,
+                      "netsync: this step of the path needs a type that models netsync::updatable_at (an OrMap); of an "
+                      "Owned only one's own part can be written: use netsync::mine");
+        return now.update(change, step,
+                          [&](const auto& part, Change& inner) { return update_at(part, inner, next, rest...); });
+    }
+}
+
+template <class T, class Step>
+auto* step_into(const T& value, const Step& step, OwnerId self) {
+    if constexpr (std::is_member_object_pointer_v<Step>) {
+        return &(value.*step);
+    } else if constexpr (std::same_as<Step, Mine>) {
+        return value.find(self);
+    } else {
+        static_assert(readable_at<T, Step>, "netsync: this step of the path needs a type that models "
+                                            "netsync::readable_at: a map, or an Owned with an OwnerId");
+        return value.find(step);
+    }
+}
+
+/// What lies at the end of the path, or null where a key is absent.
+template <class T>
+const T* find_at(const T& value, OwnerId) {
+    return &value;
+}
+template <class T, class Step, class... Rest>
+auto find_at(const T& value, OwnerId self, const Step& step, const Rest&... rest) {
+    const auto* part = step_into(value, step, self);
+    using End = decltype(find_at(*part, self, rest...));
+    return part ? find_at(*part, self, rest...) : End{nullptr};
+}
+
+/// The type at the end of the path.
+template <class T, class... Path>
+using type_at =
+    std::remove_cvref_t<decltype(*find_at(std::declval<const T&>(), OwnerId{}, std::declval<const Path&>()...))>;
+
+/// What a delta says about the end of the path: null where it does not touch it, the bottom where it emptied what is
+/// there.
+template <class T>
+const T* touched_at(const T& delta, OwnerId) {
+    return is_bottom(delta) ? nullptr : &delta;
+}
+template <class T, class Step, class... Rest>
+const type_at<T, Step, Rest...>* touched_at(const T& delta, OwnerId self, const Step& step, const Rest&... rest) {
+    if (const auto* part = step_into(delta, step, self)) return touched_at(*part, self, rest...);
+    static const type_at<T, Step, Rest...> bottom{};
+    if constexpr (requires { delta.mentions(step); })
+        if (delta.mentions(step)) return &bottom;
+    return nullptr;
+}
+
+}  // namespace detail
+
+}  // namespace netsync
+
+// ---- netsync/crdt/pn_counter.hpp ----
+
+// netsync: a counter that goes up and down.
+
+namespace netsync {
+
+/// The sum of what each replica has counted up and down (Shapiro et al. 2011), each replica's totals under its latest
+/// dot. Inside a removable parent: a remove takes the totals that it has seen; a replica that counts concurrently keeps
+/// its whole total (as in Riak's embedded counters). increment: O(replicas); value: O(replicas). Wraps at 64 bits.
+class PnCounter {
+ public:
+    /// A delta that counts up by `by`.
+    [[nodiscard]] PnCounter increment(Change& change, std::uint64_t by = 1) const { return count(change, by, 0); }
+    /// A delta that counts down by `by`.
+    [[nodiscard]] PnCounter decrement(Change& change, std::uint64_t by = 1) const { return count(change, 0, by); }
+
+    std::int64_t value() const {
+        std::uint64_t sum = 0;
+        totals_.for_each([&](const auto& entry) { sum += entry.value.up - entry.value.down; });
+        return static_cast<std::int64_t>(sum);
+    }
+
+    bool merge(const PnCounter& theirs, const Join& join) { return totals_.merge(theirs.totals_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        totals_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return totals_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        totals_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        totals_.load(in);
+    }
+
+    friend bool operator==(const PnCounter&, const PnCounter&) = default;
+
+ private:
+    struct Totals {
+        std::uint64_t up = 0;
+        std::uint64_t down = 0;
+
+        template <class Archive>
+        void save(Archive& out) const {
+            out(up, down);
+        }
+        template <class Archive>
+        void load(Archive& in) {
+            in(up, down);
+        }
+        friend bool operator==(const Totals&, const Totals&) = default;
+    };
+
+    PnCounter count(Change& change, std::uint64_t up, std::uint64_t down) const {
+        Totals totals{up, down};
+        totals_.for_each([&](const auto& entry) {
+            if (entry.dot.replica() != change.replica()) return;
+            totals.up += entry.value.up;
+            totals.down += entry.value.down;
+            change.remove(entry.dot);
+        });
+        PnCounter delta;
+        delta.totals_ = {change.mint(), totals};
+        return delta;
+    }
+
+    DotFun<Totals> totals_;
+};
+
+static_assert(causal_leaf<PnCounter>);
+
+}  // namespace netsync
+
+// ---- netsync/causal/causal_buffer.hpp ----
+
+// netsync: the waiting room of causal delivery. Changes come in as they arrive, and go out when all that they depend on
+// is in. What is missing is told as contiguous ranges, so that any replica that holds them may be asked.
+
+namespace netsync {
+
+/// Counters of one replica, by its id: what is asked for and what is missing. Ends included.
+struct CounterRange {
+    ReplicaId replica;
+    std::uint64_t first = 1;
+    std::uint64_t last = 0;
+    friend constexpr auto operator<=>(const CounterRange&, const CounterRange&) = default;
+};
+
+/// What a buffered item tells about itself: the dots it fills and, beyond its own predecessor, what it was made after.
+template <class Item>
+concept causal_item = requires(const Item& item) {
+    { item.dots() } -> std::convertible_to<CounterRange>;
+    { item.dependencies() };  // a range of {ReplicaId replica; std::uint64_t counter;}
+    { item.size_bytes() } -> std::convertible_to<std::size_t>;
+};
+
+/// What became of an item that was offered.
+enum class Arrival { ready, duplicate, held, refused };
+
+/// Holds items until they are causally ready (Birman, Schiper, Stephenson 1991). Bounded in items and bytes: what does
+/// not fit is refused, not forgotten, since its absence from the version vector makes gossip bring it again. Nothing is
+/// interned for an item that waits, so a stranger's ids cost nothing. One thread.
+template <causal_item Item>
+class CausalBuffer {
+ public:
+    CausalBuffer(std::size_t max_items, std::size_t max_bytes) : max_items_(max_items), max_bytes_(max_bytes) {}
+
+    std::size_t size() const noexcept { return size_; }
+    std::size_t size_bytes() const noexcept { return bytes_; }
+    std::uint64_t refused() const noexcept { return refused_; }
+
+    /// `ready`: apply it now (it was not kept). `held`: it waits inside. `refused`: the buffer is full.
+    Arrival offer(const Item& item, const VersionVector& seen) {
+        const CounterRange dots = item.dots();
+        if (dots.last <= counter_in(seen, dots.replica)) return Arrival::duplicate;
+        if (is_ready(item, seen)) return Arrival::ready;
+        auto& waiting = waiting_[dots.replica];
+        if (waiting.contains(dots.first)) return Arrival::duplicate;
+        if (size_ >= max_items_ || bytes_ + item.size_bytes() > max_bytes_) {
+            if (waiting.empty()) waiting_.erase(dots.replica);
+            ++refused_;
+            return Arrival::refused;
+        }
+        ++size_;
+        bytes_ += item.size_bytes();
+        waiting.emplace(dots.first, item);
+        return Arrival::held;
+    }
+
+    /// Takes out one item that has become ready, if there is any. O(replicas that wait).
+    std::optional<Item> take(const VersionVector& seen) {
+        for (auto origin = waiting_.begin(); origin != waiting_.end();) {
+            auto& items = origin->second;
+            while (!items.empty() && items.begin()->second.dots().last <= counter_in(seen, origin->first))
+                drop(items, items.begin());
+            if (items.empty()) {
+                origin = waiting_.erase(origin);
+                continue;
+            }
+            if (is_ready(items.begin()->second, seen)) {
+                std::optional<Item> ready{std::move(items.begin()->second)};
+                bytes_ -= ready->size_bytes();
+                --size_;
+                items.erase(items.begin());
+                if (items.empty()) waiting_.erase(origin);
+                return ready;
+            }
+            ++origin;
+        }
+        return std::nullopt;
+    }
+
+    /// Drops what waits: for a state that replaces it, or a restart.
+    void clear() {
+        waiting_.clear();
+        size_ = bytes_ = 0;
+    }
+
+    /// What is missing between `seen` and `wanted` and does not wait here: the ranges to ask for, by replica id.
+    template <class Wanted>  // a range of {ReplicaId replica; std::uint64_t counter;}
+    std::vector<CounterRange> gaps(const VersionVector& seen, const Wanted& wanted) const {
+        std::vector<CounterRange> result;
+        for (const auto& entry : wanted) {
+            std::uint64_t next = counter_in(seen, entry.replica) + 1;
+            if (const auto waiting = waiting_.find(entry.replica); waiting != waiting_.end())
+                for (const auto& [first, item] : waiting->second) {
+                    if (first > entry.counter) break;
+                    if (next < first) result.push_back({entry.replica, next, first - 1});
+                    next = std::max(next, item.dots().last + 1);
+                }
+            if (next <= entry.counter) result.push_back({entry.replica, next, entry.counter});
+        }
+        return result;
+    }
+
+ private:
+    using Items = std::map<std::uint64_t, Item>;
+
+    static std::uint64_t counter_in(const VersionVector& seen, const ReplicaId& id) {
+        const ReplicaIndex index = find_index(id);
+        return index == ReplicaIndex{} ? 0 : seen.counter(index);
+    }
+
+    static bool is_ready(const Item& item, const VersionVector& seen) {
+        const CounterRange dots = item.dots();
+        if (dots.first != counter_in(seen, dots.replica) + 1) return false;
+        for (const auto& needed : item.dependencies())
+            if (counter_in(seen, needed.replica) < needed.counter) return false;
+        return true;
+    }
+
+    void drop(Items& items, typename Items::iterator at) {
+        bytes_ -= at->second.size_bytes();
+        --size_;
+        items.erase(at);
+    }
+
+    std::size_t max_items_;
+    std::size_t max_bytes_;
+    std::map<ReplicaId, Items> waiting_;
+    std::size_t size_ = 0;
+    std::size_t bytes_ = 0;
+    std::uint64_t refused_ = 0;
+};
+
+}  // namespace netsync
+
+// ---- netsync/wire/archive.hpp ----
+
+// netsync: what can be encoded, and how each kind is told apart. Shared by Output and Input, so that both agree.
+
+// The archives speak cereal's interface, so types written for cereal work unchanged; cereal itself is not needed.
+namespace cereal {
+class access;
+template <class T>
+class NameValuePair;
+template <class Base>
+struct base_class;
+}  // namespace cereal
+
+namespace netsync::detail {
+
+template <class T>
+inline constexpr bool is_vector = false;
+template <class T, class A>
+inline constexpr bool is_vector<std::vector<T, A>> = true;
+
+template <class T>
+inline constexpr bool is_map = false;
+template <class K, class V, class C, class A>
+inline constexpr bool is_map<std::map<K, V, C, A>> = true;
+template <class K, class V, class H, class E, class A>
+inline constexpr bool is_map<std::unordered_map<K, V, H, E, A>> = true;
+
+template <class T>
+inline constexpr bool is_set = false;
+template <class K, class C, class A>
+inline constexpr bool is_set<std::set<K, C, A>> = true;
+template <class K, class H, class E, class A>
+inline constexpr bool is_set<std::unordered_set<K, H, E, A>> = true;
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class T>
+inline constexpr bool is_variant = false;
+template <class... T>
+inline constexpr bool is_variant<std::variant<T...>> = true;
+
+template <class T>
+inline constexpr bool is_pointer_like = std::is_pointer_v<T>;
+template <class T, class D>
+inline constexpr bool is_pointer_like<std::unique_ptr<T, D>> = true;
+template <class T>
+inline constexpr bool is_pointer_like<std::shared_ptr<T>> = true;
+template <class T>
+inline constexpr bool is_pointer_like<std::weak_ptr<T>> = true;
+
+template <class T>
+concept tuple_like = !is_std_array<T> && requires { std::tuple_size<T>::value; };
+
+/// One raw byte on the wire.
+template <class T>
+concept byte_like = std::same_as<T, std::byte> || (std::integral<T> && sizeof(T) == 1 && !std::same_as<T, bool>);
+
+template <class T>
+inline constexpr bool is_byte_vector = false;
+template <byte_like T, class A>
+inline constexpr bool is_byte_vector<std::vector<T, A>> = true;
+
+template <class T>
+inline constexpr bool is_name_value_pair = false;
+template <class T>
+inline constexpr bool is_name_value_pair<cereal::NameValuePair<T>> = true;
+template <class T>
+inline constexpr bool is_base_class = false;
+template <class T>
+inline constexpr bool is_base_class<cereal::base_class<T>> = true;
+
+// cereal's four ways to name the fields of a type. A record is enclosed in its length, so that an older program skips
+// the fields that a newer one has added at its end.
+template <class T, class Archive>
+concept has_member_serialize = requires(T& value, Archive& archive) { value.serialize(archive); };
+template <class T, class Archive>
+concept has_free_serialize = requires(T& value, Archive& archive) { serialize(archive, value); };
+template <class T, class Archive, class Access = cereal::access>
+concept has_private_serialize = requires(T& value, Archive& archive) { Access::member_serialize(archive, value); };
+
+template <class T, class Archive>
+concept has_record =
+    has_member_serialize<T, Archive> || has_free_serialize<T, Archive> || has_private_serialize<T, Archive>;
+
+template <class Archive, class T, class Access = cereal::access>
+void serialize_record(Archive& archive, T& value) {
+    if constexpr (has_member_serialize<T, Archive>)
+        value.serialize(archive);
+    else if constexpr (has_free_serialize<T, Archive>)
+        serialize(archive, value);
+    else if constexpr (has_private_serialize<T, Archive>)
+        Access::member_serialize(archive, value);
+    else
+        for_each_field([&](auto& field) { archive(field); }, value);
+}
+
+template <class T>
+inline constexpr bool always_false = false;
+
+}  // namespace netsync::detail
+
+// ---- netsync/wire/bytes.hpp ----
+
+// netsync: bytes as they are stored and sent.
+
+namespace netsync {
+
+using Bytes = std::vector<std::byte>;
+using ByteView = std::span<const std::byte>;
+
+/// Encoded once, then logged and sent to many peers without a copy.
+using SharedBytes = std::shared_ptr<const Bytes>;
+
+}  // namespace netsync
+
+// ---- netsync/wire/dot_space.hpp ----
+
+// netsync: which dots an encoded value may speak of. Dots go out as (position, offset) within it and come in checked
+// against it, so that no bytes can name a dot outside of their frame or their state's context.
+
+namespace netsync {
+
+/// For a frame: the range it minted, and its timestamp. For a state: its version vector as ranges from 1, by replica
+/// id, and the latest time in it. Values with neither have an empty space. No time beyond `time` can be encoded.
+class DotSpace {
+ public:
+    DotSpace() = default;
+    DotSpace(DotRange minted, Ntp64 time) : ranges_{minted}, time_(time) {}
+    DotSpace(std::vector<DotRange> by_id, Ntp64 time) : ranges_(std::move(by_id)), time_(time) {
+        for (std::uint32_t at = 0; at < ranges_.size(); ++at) positions_.emplace_back(ranges_[at].replica, at);
+        std::sort(positions_.begin(), positions_.end());
+    }
+
+    Ntp64 time() const noexcept { return time_; }
+    std::size_t size() const noexcept { return ranges_.size(); }
+    const DotRange& range(std::size_t position) const noexcept { return ranges_[position]; }
+
+    /// Where the range that holds `dot` stands; none if no range does. O(log n).
+    std::optional<std::size_t> position(Dot dot) const noexcept {
+        std::size_t at = 0;
+        if (!positions_.empty()) {
+            const auto found =
+                std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
+            if (found == positions_.end()) return std::nullopt;
+            at = found->second;
+        }
+        if (at >= ranges_.size() || !ranges_[at].contains(dot)) return std::nullopt;
+        return at;
+    }
+
+ private:
+    std::vector<DotRange> ranges_;
+    std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // only for states: by index
+    Ntp64 time_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/wire/utf8.hpp ----
+
+// netsync: whether bytes are UTF-8 (RFC 3629): strings that are not would not print, sort or compare alike everywhere.
+
+namespace netsync {
+
+/// No overlong forms, no surrogates, nothing beyond U+10FFFF. O(size); eight ASCII bytes a step.
+inline bool is_utf8(ByteView bytes) noexcept {
+    const auto at = [&](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
+    std::size_t i = 0;
+    while (i < bytes.size()) {
+        if (bytes.size() - i >= 8) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, bytes.data() + i, 8);
+            if ((word & 0x8080808080808080u) == 0) {
+                i += 8;
+                continue;
+            }
+        }
+        const std::uint32_t lead = at(i);
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (lead < 0xc2 || lead > 0xf4 || bytes.size() - i < length) return false;
+        std::uint32_t point = lead & (0x7fu >> length);
+        for (std::size_t k = 1; k < length; ++k) {
+            if ((at(i + k) & 0xc0) != 0x80) return false;
+            point = (point << 6) | (at(i + k) & 0x3f);
+        }
+        if (point < (length == 2 ? 0x80u : length == 3 ? 0x800u : 0x10000u)) return false;
+        if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return false;
+        i += length;
+    }
+    return true;
+}
+
+inline bool is_utf8(std::string_view text) noexcept {
+    return is_utf8(std::as_bytes(std::span{text.data(), text.size()}));
+}
+
+}  // namespace netsync
+
+// ---- netsync/wire/input.hpp ----
+
+// netsync: bytes in, values out, and no trust in between. The reading half of the bounded archives.
+
+namespace netsync {
+
+/// An input archive with cereal's interface. Every size is checked against the bytes left and the memory budget before
+/// anything is allocated; varints are minimal, keys sorted and unique, bools 0 or 1, strings UTF-8, dots and times
+/// within the DotSpace. After the first error (error(), sticky) everything reads as default values and no more is
+/// consumed; the caller discards what it got. One thread.
+class Input {
+ public:
+    using is_saving = std::false_type;
+    using is_loading = std::true_type;
+
+    /// `budget`: bytes of memory that the values read may take in all.
+    Input(ByteView bytes, std::size_t budget, const DotSpace* space = nullptr, std::size_t max_depth = 128)
+        : bytes_(bytes), end_(bytes.size()), budget_(budget), space_(space), depth_left_(max_depth) {}
+
+    template <class... T>
+    Input& operator()(T&&... values) {
+        (read_field(values), ...);
+        return *this;
+    }
+    template <class T>
+    Input& operator&(T&& value) {
+        return (*this)(value);
+    }
+    template <class T>
+    Input& operator>>(T&& value) {
+        return (*this)(value);
+    }
+
+    // The vocabulary of `load` functions.
+
+    /// A number of items, of which at least one byte each (`per_byte` of them to a byte) must still follow, and each of
+    /// which will take `item_size` bytes of memory. 0 after an error.
+    std::size_t count(std::size_t item_size, std::size_t per_byte = 1) {
+        const std::uint64_t items = varint();
+        if (items > remaining() * per_byte + (per_byte - 1)) {
+            fail(errc::malformed);
+            return 0;
+        }
+        charge(static_cast<std::size_t>(items) * item_size);
+        return ok() ? static_cast<std::size_t>(items) : 0;
+    }
+
+    /// Takes `bytes` from the budget; errc::too_large when it is used up.
+    void charge(std::size_t bytes) {
+        if (bytes > budget_) return fail(errc::too_large);
+        budget_ -= bytes;
+    }
+
+    std::uint64_t varint() {
+        std::uint64_t value = 0;
+        for (unsigned shift = 0; shift < 64; shift += 7) {
+            const auto next = static_cast<std::uint64_t>(byte());
+            if (!ok()) return 0;
+            if (shift == 63 && next > 1) break;
+            value |= (next & 0x7f) << shift;
+            if (next < 0x80) {
+                if (next == 0 && shift > 0) break;  // not minimal
+                return value;
+            }
+        }
+        fail(errc::malformed);
+        return 0;
+    }
+
+    template <std::unsigned_integral T>
+    T fixed() {
+        T value = 0;
+        const ByteView from = raw(sizeof(T));
+        for (std::size_t i = 0; i < from.size(); ++i)
+            value = static_cast<T>(value | (static_cast<T>(std::to_integer<std::uint8_t>(from[i])) << (8 * i)));
+        return value;
+    }
+
+    /// The time of a write; never later than that of its frame or state.
+    Ntp64 stamp() {
+        const std::uint64_t before = varint(), latest = space_ ? space_->time().value : 0;
+        if (before > latest) fail(errc::malformed);
+        return ok() ? Ntp64{latest - before} : Ntp64{};
+    }
+
+    /// `size` bytes where they lie; empty after an error.
+    ByteView raw(std::size_t size) {
+        if (!ok() || size > remaining()) {
+            fail(errc::malformed);
+            return {};
+        }
+        const ByteView result = bytes_.subspan(at_, size);
+        at_ += size;
+        return result;
+    }
+    ByteView bytes() { return raw(count(1)); }
+
+    void fail(std::error_code error) {
+        if (!error_) error_ = error;
+        at_ = end_;
+    }
+    bool ok() const noexcept { return !error_; }
+    std::error_code error() const noexcept { return error_; }
+    std::size_t remaining() const noexcept { return end_ - at_; }
+
+    /// errc::malformed unless everything was read: to be called at the end.
+    std::error_code finish() {
+        if (ok() && remaining() != 0) fail(errc::malformed);
+        return error_;
+    }
+
+ private:
+    /// A field of a record may be missing at its end: an older program wrote it. It keeps its default.
+    template <class T>
+    void read_field(T& value) {
+        if (in_record_ && at_ == end_) return;
+        const bool outer = std::exchange(in_record_, false);
+        read(value);
+        in_record_ = outer;
+    }
+
+    template <class T>
+    void read(T& value) {
+        if constexpr (std::same_as<T, Dot>) {
+            read_dot(value);
+        } else if constexpr (std::same_as<T, ReplicaId>) {
+            value.owner_bits = fixed<std::uint64_t>();
+            value.incarnation = fixed<std::uint64_t>();
+        } else if constexpr (std::same_as<T, OwnerId>) {
+            value = OwnerId{fixed<std::uint64_t>()};
+        } else if constexpr (std::same_as<T, bool>) {
+            const auto bit = std::to_integer<unsigned>(byte());
+            if (bit > 1) return fail(errc::malformed);
+            value = bit == 1;
+        } else if constexpr (detail::byte_like<T>) {
+            value = static_cast<T>(byte());
+        } else if constexpr (std::is_enum_v<T>) {
+            std::underlying_type_t<T> number{};
+            read(number);
+            value = static_cast<T>(number);
+        } else if constexpr (std::unsigned_integral<T>) {
+            const std::uint64_t wide = varint();
+            if (wide > std::numeric_limits<T>::max()) return fail(errc::malformed);
+            value = static_cast<T>(wide);
+        } else if constexpr (std::signed_integral<T>) {
+            const std::uint64_t coded = varint();
+            const auto wide = static_cast<std::int64_t>((coded >> 1) ^ (~(coded & 1) + 1));
+            if (wide < std::numeric_limits<T>::min() || wide > std::numeric_limits<T>::max())
+                return fail(errc::malformed);
+            value = static_cast<T>(wide);
+        } else if constexpr (std::same_as<T, float>) {
+            value = std::bit_cast<float>(fixed<std::uint32_t>());
+        } else if constexpr (std::same_as<T, double>) {
+            value = std::bit_cast<double>(fixed<std::uint64_t>());
+        } else {
+            if (depth_left_ == 0) return fail(errc::too_deep);
+            --depth_left_;
+            read_compound(value);
+            ++depth_left_;
+        }
+    }
+
+    template <class T>
+    void read_compound(T& value) {
+        using namespace detail;
+        if constexpr (std::same_as<T, std::string>) {
+            const ByteView from = bytes();
+            if (!is_utf8(from)) return fail(errc::malformed);
+            value.assign(reinterpret_cast<const char*>(from.data()), from.size());
+        } else if constexpr (is_name_value_pair<T>) {
+            read(value.value);
+        } else if constexpr (is_base_class<T>) {
+            read(*value.base_ptr);
+        } else if constexpr (is_byte_vector<T>) {
+            const ByteView from = bytes();
+            value.resize(from.size());
+            if (!from.empty()) std::memcpy(value.data(), from.data(), from.size());
+        } else if constexpr (is_vector<T>) {
+            value.clear();
+            const std::size_t items = count(sizeof(typename T::value_type));
+            value.reserve(items);
+            for (std::size_t at = 0; at < items && ok(); ++at) {
+                typename T::value_type item{};
+                read(item);
+                value.push_back(std::move(item));
+            }
+        } else if constexpr (is_std_array<T>) {
+            for (auto& item : value) read(item);
+        } else if constexpr (is_map<T> || is_set<T>) {
+            read_sorted(value);
+        } else if constexpr (is_optional<T>) {
+            bool present = false;
+            read(present);
+            value.reset();
+            if (present && ok()) read(value.emplace());
+        } else if constexpr (is_variant<T>) {
+            read_alternative<0>(value, varint());
+        } else if constexpr (is_pointer_like<T>) {
+            static_assert(always_false<T>, "netsync: pointers are not sent; hold the value itself");
+        } else if constexpr (requires { value.load(*this); }) {
+            value.load(*this);
+        } else if constexpr (tuple_like<T>) {
+            std::apply([&](auto&... part) { (read(part), ...); }, value);
+        } else if constexpr (has_record<T, Input> || plain_struct<T>) {
+            read_record(value);
+        } else {
+            static_assert(always_false<T>, "netsync: cannot decode this type; make it a plain struct or give it "
+                                           "`template <class Archive> void serialize(Archive&)`");
+        }
+    }
+
+    template <class T>
+    void read_record(T& value) {
+        const std::size_t length = count(0);
+        if (!ok()) return;
+        const std::size_t outer_end = std::exchange(end_, at_ + length);
+        const bool outer = std::exchange(in_record_, true);
+        detail::serialize_record(*this, value);
+        in_record_ = outer;
+        if (ok()) at_ = end_;  // fields that a newer program added
+        end_ = outer_end;
+        if (!ok()) at_ = end_;
+    }
+
+    template <class T>
+    void read_sorted(T& value) {
+        value.clear();
+        using Key = typename T::key_type;
+        std::optional<Key> previous;
+        for (std::size_t left = count(sizeof(typename T::value_type)); left > 0 && ok(); --left) {
+            Key key{};
+            read(key);
+            if (!ok()) return;
+            if (previous && !(*previous < key)) return fail(errc::malformed);
+            previous = key;
+            if constexpr (detail::is_map<T>)
+                read(value[std::move(key)]);
+            else
+                value.insert(std::move(key));
+        }
+    }
+
+    template <std::size_t Index, class... T>
+    void read_alternative(std::variant<T...>& value, std::uint64_t index) {
+        if constexpr (Index == sizeof...(T)) {
+            fail(errc::malformed);
+        } else if (index == Index) {
+            read(value.template emplace<Index>());
+        } else {
+            read_alternative<Index + 1>(value, index);
+        }
+    }
+
+    void read_dot(Dot& dot) {
+        if (!space_ || space_->size() == 0) return fail(errc::malformed);
+        const std::uint64_t position = space_->size() > 1 ? varint() : 0;
+        const std::uint64_t offset = varint();
+        if (!ok()) return;
+        if (position >= space_->size() || offset >= space_->range(position).size()) return fail(errc::malformed);
+        const DotRange& range = space_->range(position);
+        dot = Dot{range.replica, range.first + offset};
+    }
+
+    std::byte byte() {
+        if (!ok() || at_ == end_) {
+            fail(errc::malformed);
+            return {};
+        }
+        return bytes_[at_++];
+    }
+
+    ByteView bytes_;
+    std::size_t at_ = 0;
+    std::size_t end_;
+    std::size_t budget_;
+    const DotSpace* space_;
+    std::size_t depth_left_;
+    bool in_record_ = false;
+    std::error_code error_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/wire/limits.hpp ----
+
+// netsync: caps on everything that a peer can make us hold or do, in one place.
+
+namespace netsync {
+
+/// Sizes in bytes unless they say otherwise. A replica refuses to make what others with the same limits would refuse.
+struct Limits {
+    std::size_t frame = 16u << 20;             ///< one change, encoded; a larger `update` fails with errc::too_large
+    std::size_t state = std::size_t{4} << 30;  ///< a whole state, encoded
+    std::size_t datagram = 1200;               ///< an announcement
+    std::size_t transfer = 256u << 10;         ///< one message of frames or one chunk of a state, about
+    std::size_t backlog = 4u << 20;            ///< unsent bytes of one link, beyond which updates wait for gossip
+    std::size_t depth = 128;                   ///< nesting of one encoded value
+    std::size_t replicas = 4096;               ///< entries of a version vector
+    std::size_t members = 1024;                ///< members known
+    std::size_t links = 2048;                  ///< links open, strangers included
+    std::size_t buffered_frames = 10'000;      ///< frames that wait for others
+    std::size_t buffered_bytes = 16u << 20;    ///< the same, in bytes
+
+    /// The largest message a transport must carry.
+    std::size_t message() const noexcept { return std::max(frame, transfer) + 4096; }
+
+    /// Memory that decoding `size` bytes of a frame may cost: 1 MiB for up to 64 KiB, 16 times the size beyond.
+    static std::size_t frame_budget(std::size_t size) noexcept {
+        return std::max<std::size_t>(std::size_t{1} << 20, size * 16);
+    }
+    /// The same for a whole state, whose bytes were received already.
+    static std::size_t state_budget(std::size_t size) noexcept { return (std::size_t{1} << 20) + size * 64; }
+};
+
+}  // namespace netsync
+
+// ---- netsync/wire/output.hpp ----
+
+// netsync: values in, bytes out, in one canonical form. The writing half of the bounded archives.
+
+namespace netsync {
+
+/// An output archive with cereal's interface: `out(a, b)`, `out & a`. Integers are minimal varints (signed: zig-zag),
+/// floats little-endian, strings and containers a count and their items, sets and maps sorted by key, structs and
+/// `serialize`d classes a length and their fields; `save`/`load` pairs have the form that they choose.
+/// Fails (error(), sticky) where a reader would: on nesting beyond the limit, and on strings that are not UTF-8 (bytes
+/// go into a std::vector<std::byte>). One thread.
+class Output {
+ public:
+    using is_saving = std::true_type;
+    using is_loading = std::false_type;
+
+    explicit Output(DotSpace space = {}, std::size_t max_depth = 128)
+        : space_(std::move(space)), depth_left_(max_depth) {}
+
+    template <class... T>
+    Output& operator()(const T&... values) {
+        (write(values), ...);
+        return *this;
+    }
+    template <class T>
+    Output& operator&(const T& value) {
+        return (*this)(value);
+    }
+    template <class T>
+    Output& operator<<(const T& value) {
+        return (*this)(value);
+    }
+
+    // The vocabulary of `save` functions.
+
+    /// A number of items that each take `item_size` bytes of the reader's memory (see Input::count).
+    void count(std::size_t items, std::size_t item_size = 0) {
+        varint(items);
+        charge(items * item_size);
+    }
+    void charge(std::size_t bytes) noexcept { cost_ += bytes; }
+    void varint(std::uint64_t value) {
+        std::byte buffer[10];
+        std::size_t size = 0;
+        for (; value >= 0x80; value >>= 7) buffer[size++] = static_cast<std::byte>(value | 0x80);
+        buffer[size++] = static_cast<std::byte>(value);
+        raw({buffer, size});
+    }
+    template <std::unsigned_integral T>
+    void fixed(T value) {
+        std::byte buffer[sizeof(T)];
+        for (std::size_t i = 0; i < sizeof(T); ++i) buffer[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+        raw({buffer, sizeof(T)});
+    }
+    /// The time of a write, as its distance from that of the frame or state: usually one byte.
+    void stamp(Ntp64 time) {
+        assert(time <= space_.time() && "netsync: no value is stamped later than its frame or state");
+        varint(space_.time().value - time.value);
+    }
+    void raw(ByteView bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+    void bytes(ByteView bytes) {
+        count(bytes.size(), 1);
+        raw(bytes);
+    }
+
+    void fail(std::error_code error) {
+        if (!error_) error_ = error;
+    }
+    std::error_code error() const noexcept { return error_; }
+    /// Memory that reading this back takes, as Input counts it.
+    std::size_t cost() const noexcept { return cost_; }
+    std::size_t size() const noexcept { return bytes_.size(); }
+    void reserve(std::size_t size) { bytes_.reserve(size); }
+    const Bytes& view() const noexcept { return bytes_; }
+    Bytes take() && { return std::move(bytes_); }
+
+ private:
+    template <class T>
+    void write(const T& value) {
+        if constexpr (std::same_as<T, Dot>) {
+            write_dot(value);
+        } else if constexpr (std::same_as<T, ReplicaId>) {
+            fixed(value.owner_bits);
+            fixed(value.incarnation);
+        } else if constexpr (std::same_as<T, OwnerId>) {
+            fixed(static_cast<std::uint64_t>(value));
+        } else if constexpr (std::same_as<T, bool>) {
+            byte(static_cast<std::byte>(value ? 1 : 0));
+        } else if constexpr (detail::byte_like<T>) {
+            byte(static_cast<std::byte>(value));
+        } else if constexpr (std::is_enum_v<T>) {
+            write(static_cast<std::underlying_type_t<T>>(value));
+        } else if constexpr (std::unsigned_integral<T>) {
+            varint(value);
+        } else if constexpr (std::signed_integral<T>) {
+            const auto wide = static_cast<std::int64_t>(value);
+            varint((static_cast<std::uint64_t>(wide) << 1) ^ static_cast<std::uint64_t>(wide >> 63));
+        } else if constexpr (std::same_as<T, float>) {
+            fixed(std::bit_cast<std::uint32_t>(value));
+        } else if constexpr (std::same_as<T, double>) {
+            fixed(std::bit_cast<std::uint64_t>(value));
+        } else {
+            if (depth_left_ == 0) return fail(errc::too_deep);
+            --depth_left_;
+            write_compound(value);
+            ++depth_left_;
+        }
+    }
+
+    template <class T>
+    void write_compound(const T& value) {
+        using namespace detail;
+        if constexpr (std::convertible_to<const T&, std::string_view>) {
+            const std::string_view text = value;
+            if (!is_utf8(text)) fail(errc::not_utf8);
+            bytes(std::as_bytes(std::span{text.data(), text.size()}));
+        } else if constexpr (is_name_value_pair<T>) {
+            write(value.value);
+        } else if constexpr (is_base_class<T>) {
+            write(*value.base_ptr);
+        } else if constexpr (is_byte_vector<T>) {
+            bytes(std::as_bytes(std::span{value}));
+        } else if constexpr (is_vector<T>) {
+            count(value.size(), sizeof(typename T::value_type));
+            for (const typename T::value_type& item : value) write(item);
+        } else if constexpr (is_std_array<T>) {
+            for (const auto& item : value) write(item);
+        } else if constexpr (is_map<T>) {
+            count(value.size(), sizeof(typename T::value_type));
+            for (const auto* item : sorted(value, [](const auto& pair) -> const auto& { return pair.first; })) {
+                write(item->first);
+                write(item->second);
+            }
+        } else if constexpr (is_set<T>) {
+            count(value.size(), sizeof(typename T::value_type));
+            for (const auto* item : sorted(value, [](const auto& key) -> const auto& { return key; })) write(*item);
+        } else if constexpr (is_optional<T>) {
+            write(value.has_value());
+            if (value) write(*value);
+        } else if constexpr (is_variant<T>) {
+            varint(value.index());
+            std::visit([&](const auto& alternative) { write(alternative); }, value);
+        } else if constexpr (is_pointer_like<T>) {
+            static_assert(always_false<T>, "netsync: pointers are not sent; hold the value itself");
+        } else if constexpr (requires { value.save(*this); }) {
+            value.save(*this);
+        } else if constexpr (tuple_like<T>) {
+            std::apply([&](const auto&... part) { (write(part), ...); }, value);
+        } else if constexpr (has_record<T, Output> || plain_struct<T>) {
+            record([&] { serialize_record(*this, const_cast<T&>(value)); });
+        } else {
+            static_assert(always_false<T>, "netsync: cannot encode this type; make it a plain struct or give it "
+                                           "`template <class Archive> void serialize(Archive&)`");
+        }
+    }
+
+    void write_dot(Dot dot) {
+        const auto position = space_.position(dot);
+        assert(position && "netsync: a delta holds only dots that its own change minted");
+        if (!position) return fail(errc::malformed);
+        if (space_.size() > 1) varint(*position);
+        varint(dot.counter() - space_.range(*position).first);
+    }
+
+    template <class Container, class KeyOf>
+    static auto sorted(const Container& container, KeyOf key_of) {
+        std::vector<const typename Container::value_type*> items;
+        items.reserve(container.size());
+        for (const auto& item : container) items.push_back(&item);
+        std::sort(items.begin(), items.end(), [&](const auto* a, const auto* b) { return key_of(*a) < key_of(*b); });
+        return items;
+    }
+
+    /// Fields enclosed in their length. One byte is set aside; a longer length moves the fields.
+    template <class F>
+    void record(F&& fields) {
+        const std::size_t start = bytes_.size();
+        bytes_.push_back({});
+        fields();
+        std::uint64_t length = bytes_.size() - start - 1;
+        std::size_t extra = 0;
+        for (std::uint64_t rest = length; rest >= 0x80; rest >>= 7) ++extra;
+        bytes_.insert(bytes_.begin() + static_cast<std::ptrdiff_t>(start), extra, std::byte{});
+        for (std::size_t at = start; at < start + extra; ++at, length >>= 7)
+            bytes_[at] = static_cast<std::byte>(length | 0x80);
+        bytes_[start + extra] = static_cast<std::byte>(length);
+    }
+
+    void byte(std::byte value) { bytes_.push_back(value); }
+
+    Bytes bytes_;
+    DotSpace space_;
+    std::size_t depth_left_;
+    std::size_t cost_ = 0;
+    std::error_code error_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/wire/message.hpp ----
+
+// netsync: what travels over a link: one byte that names the kind, then the message as a record. A record may grow at
+// its end: older programs skip what they do not know.
+
+namespace netsync {
+
+/// Numbers are part of the wire format: never reused.
+enum class MessageKind : std::uint8_t {
+    // pool
+    response = 1,
+    greeting = 2,
+    handshake = 3,
+    refusal = 4,
+    introduce_yourself = 5,
+    ping = 6,
+    pong = 7,
+    // sync
+    update = 16,  ///< a frame: see Frame
+    digest = 17,
+    heads = 18,
+    fetch = 19,
+    frames = 20,
+    state_request = 21,
+    state_chunk = 22,
+    frame_refused = 23,
+};
+
+/// Each message struct says its kind: `static constexpr MessageKind kind`.
+template <class M>
+concept message = requires {
+    { M::kind } -> std::convertible_to<MessageKind>;
+};
+
+template <message M>
+SharedBytes encode_message(const M& content) {
+    Output out;
+    out.fixed(static_cast<std::uint8_t>(M::kind));
+    out(content);
+    return std::make_shared<const Bytes>(std::move(out).take());
+}
+
+/// The kind of a message; none for an empty one. The kind may be unknown to this program.
+inline std::optional<MessageKind> kind_of(ByteView bytes) {
+    if (bytes.empty()) return std::nullopt;
+    return static_cast<MessageKind>(bytes.front());
+}
+
+/// errc::malformed, too_large, too_deep. Costs at most Limits::frame_budget(bytes.size()) of memory.
+template <message M>
+Result<M> decode_message(ByteView bytes) {
+    if (kind_of(bytes) != M::kind) return errc::malformed;
+    Input in{bytes.subspan(1), Limits::frame_budget(bytes.size())};
+    M content{};
+    in(content);
+    if (const std::error_code error = in.finish()) return error;
+    return content;
+}
+
+}  // namespace netsync
+
+// ---- netsync/wire/frame.hpp ----
+
+// netsync: an encoded delta with its header: what is logged, sent, relayed and never changed. A delta and its causal
+// context go in, bytes come out; and back.
+
+namespace netsync {
+
+inline constexpr std::uint8_t wire_version = 1;
+
+/// A counter of a replica, by its id: an entry of a version vector as it travels.
+struct ReplicaCounter {
+    ReplicaId replica;
+    std::uint64_t counter = 0;
+    friend constexpr auto operator<=>(const ReplicaCounter&, const ReplicaCounter&) = default;
+};
+
+/// What a frame says of itself.
+struct FrameHeader {
+    ReplicaId origin;
+    std::uint64_t first = 1;  ///< the dots minted: `count` of them, at least one
+    std::uint64_t count = 1;
+    Ntp64 time{};
+    std::vector<ReplicaCounter> dependencies{};  ///< the origin's version vector, where it rose since its last frame
+    std::vector<CounterRange> removed{};         ///< dots that the delta supersedes
+    std::uint64_t hash = 0;                      ///< rolling: of all the origin's frames up to this one
+
+    std::uint64_t last() const noexcept { return first + count - 1; }
+};
+
+/// One change, encoded. Cheap to copy: the bytes are shared. The same bytes are logged and are the message that brings
+/// an update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, delta, hash.
+class Frame {
+ public:
+    /// Checks everything but the delta, which is read when it is applied. O(size of the header).
+    static Result<Frame> parse(SharedBytes bytes, const Limits& limits = {}) {
+        if (bytes->size() > limits.frame) return errc::too_large;
+        Frame frame{std::move(bytes)};
+        if (const std::error_code error = frame.read_header(limits)) return error;
+        return frame;
+    }
+
+    /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the
+    /// origin's frame before this one, 0 before the first. O(size).
+    static Frame make(FrameHeader header, ByteView delta, std::uint64_t previous_hash) {
+        Output out;
+        out.reserve(delta.size() + 64);
+        write_header(out, header);
+        const std::size_t start = out.size();
+        out.raw(delta);
+        header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
+        out.fixed(header.hash);
+        Frame frame{std::make_shared<const Bytes>(std::move(out).take())};
+        frame.header_ = std::move(header);
+        frame.delta_start_ = start;
+        return frame;
+    }
+
+    const FrameHeader& header() const noexcept { return header_; }
+    const SharedBytes& bytes() const noexcept { return bytes_; }
+
+    /// The delta, read within the frame's own dots and time. errc::malformed, too_large, too_deep.
+    template <crdt T>
+    Result<T> delta(const Limits& limits = {}) const {
+        const DotSpace space{minted(), header_.time};
+        Input in{body(), Limits::frame_budget(bytes_->size()), &space, limits.depth};
+        T delta{};
+        in(delta);
+        if (const std::error_code error = in.finish()) return error;
+        return delta;
+    }
+
+    /// The delta's causal context: what it minted and what it removed. Interns the origin: for frames about to be
+    /// applied, whose dependencies are in.
+    CausalContext context() const {
+        CausalContext context;
+        for (const CounterRange& range : header_.removed)
+            if (const ReplicaIndex replica = find_index(range.replica); replica != ReplicaIndex{})
+                context.add(DotRange{replica, range.first, range.last});
+        context.add(minted());
+        return context;
+    }
+
+    /// Whether the rolling hash continues `previous_hash`. O(size).
+    bool continues(std::uint64_t previous_hash) const noexcept {
+        return header_.hash == detail::hash_bytes(bytes_->data(), bytes_->size() - hash_size, previous_hash);
+    }
+
+    // What CausalBuffer asks of an item.
+    CounterRange dots() const noexcept { return {header_.origin, header_.first, header_.last()}; }
+    const std::vector<ReplicaCounter>& dependencies() const noexcept { return header_.dependencies; }
+    std::size_t size_bytes() const noexcept { return bytes_->size(); }
+
+ private:
+    static constexpr std::size_t hash_size = sizeof(std::uint64_t);
+
+    explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
+
+    DotRange minted() const { return {intern(header_.origin), header_.first, header_.last()}; }
+    ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }
+
+    static void write_header(Output& out, const FrameHeader& header) {
+        out.fixed(static_cast<std::uint8_t>(MessageKind::update));
+        out.fixed(wire_version);
+        out(header.origin, header.first, header.count);
+        out.fixed(header.time.value);
+        out.count(header.dependencies.size());
+        for (const ReplicaCounter& needed : header.dependencies) out(needed.replica, needed.counter);
+        out.count(header.removed.size());
+        const CounterRange* before = nullptr;
+        for (const CounterRange& range : header.removed) {
+            const bool same = before && before->replica == range.replica;
+            out(same);
+            if (!same) out(range.replica == header.origin);
+            if (!same && range.replica != header.origin) out(range.replica);
+            out(range.first - (same ? before->last + 1 : 0), range.last - range.first);
+            before = &range;
+        }
+    }
+
+    std::error_code read_header(const Limits& limits) {
+        Input in{*bytes_, Limits::frame_budget(bytes_->size()), nullptr, limits.depth};
+        if (in.fixed<std::uint8_t>() != static_cast<std::uint8_t>(MessageKind::update)) return errc::malformed;
+        if (in.fixed<std::uint8_t>() != wire_version) return errc::unsupported_version;
+        in(header_.origin, header_.first, header_.count);
+        header_.time = Ntp64{in.fixed<std::uint64_t>()};
+        if (header_.origin.is_nil() || header_.first == 0 || header_.count == 0 || header_.first > max_counter ||
+            header_.count > max_counter - header_.first + 1)
+            in.fail(errc::malformed);
+        read_dependencies(in, limits);
+        read_removed(in);
+        if (!in.ok()) return in.error();
+        if (in.remaining() < hash_size) return errc::malformed;
+        delta_start_ = bytes_->size() - in.remaining();
+        header_.hash = detail::read_word(bytes_->data() + bytes_->size() - hash_size);
+        return {};
+    }
+
+    void read_dependencies(Input& in, const Limits& limits) {
+        const std::size_t count = in.count(sizeof(ReplicaCounter));
+        if (count > limits.replicas) return in.fail(errc::too_large);
+        header_.dependencies.resize(count);
+        for (std::size_t at = 0; at < count && in.ok(); ++at) {
+            auto& [replica, counter] = header_.dependencies[at];
+            in(replica, counter);
+            if (counter == 0 || counter > max_counter || replica == header_.origin) in.fail(errc::malformed);
+            if (at > 0 && !(header_.dependencies[at - 1].replica < replica)) in.fail(errc::malformed);
+        }
+    }
+
+    void read_removed(Input& in) {
+        const std::size_t count = in.count(sizeof(CounterRange));
+        header_.removed.resize(count);
+        for (std::size_t at = 0; at < count && in.ok(); ++at) {
+            CounterRange& range = header_.removed[at];
+            bool same = false, own = false;
+            in(same);
+            if (same && at == 0) return in.fail(errc::malformed);
+            if (!same) in(own);
+            range.replica = same ? header_.removed[at - 1].replica : header_.origin;
+            if (!same && !own) in(range.replica);
+            std::uint64_t skip = 0, more = 0;
+            in(skip, more);
+            const std::uint64_t base = same ? header_.removed[at - 1].last + 1 : 0;
+            if (skip > max_counter || more > max_counter || base + skip + more > max_counter || base + skip == 0)
+                return in.fail(errc::malformed);
+            range.first = base + skip;
+            range.last = range.first + more;
+        }
+    }
+
+    SharedBytes bytes_;
+    FrameHeader header_;
+    std::size_t delta_start_ = 0;
+};
+
+/// A delta as bytes. `first` and `time` are those of its change. Refuses what replicas with the same limits would
+/// refuse: errc::too_large, too_deep, not_utf8. O(size).
+template <crdt T>
+Result<Bytes> encode_delta(const T& delta, const DotRange& minted, Ntp64 time, const Limits& limits) {
+    Output out{DotSpace{minted, time}, limits.depth};
+    out(delta);
+    if (out.error()) return out.error();
+    // Half the budget, so that the header has room.
+    if (out.size() > limits.frame / 2 || out.cost() > Limits::frame_budget(out.size()) / 2) return errc::too_large;
+    return std::move(out).take();
+}
+
+/// The dots of a context's cloud as they travel: ranges by replica id.
+inline std::vector<CounterRange> to_counter_ranges(const std::vector<Dot>& dots) {
+    CausalContext compact;
+    for (const Dot dot : dots) compact.add(dot);
+    std::vector<CounterRange> ranges;
+    for (const VersionVector::Entry& entry : compact.vector())
+        ranges.push_back({id_of(entry.replica), 1, entry.counter});
+    for (const DotRange& range : compact.cloud()) ranges.push_back({id_of(range.replica), range.first, range.last});
+    std::sort(ranges.begin(), ranges.end());
+    return ranges;
+}
+
+}  // namespace netsync
+
+// ---- netsync/wire/snapshot.hpp ----
+
+// netsync: a whole state as bytes, with exactly the causal context that it holds. Canonical: two replicas with equal
+// version vectors make the same bytes, so a transfer can go on from any of them.
+
+namespace netsync {
+
+/// Where an origin's history stands: the last counter held and the rolling hash there.
+struct Head {
+    ReplicaId replica;
+    std::uint64_t counter = 0;
+    std::uint64_t hash = 0;
+    friend constexpr auto operator<=>(const Head&, const Head&) = default;
+};
+
+/// What comes out of snapshot bytes.
+template <crdt T>
+struct Snapshot {
+    std::vector<Head> heads;  ///< by replica id: the version vector, and the hashes to continue from
+    Ntp64 time;               ///< the latest time in the state
+    T state{};
+};
+
+namespace detail {
+
+inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
+    std::vector<DotRange> ranges;
+    ranges.reserve(heads.size());
+    for (const Head& head : heads) ranges.push_back({intern(head.replica), 1, head.counter});
+    return {std::move(ranges), time};
+}
+
+}  // namespace detail
+
+/// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
+template <crdt T>
+Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {}) {
+    Output out{detail::state_space(heads, time), limits.depth};
+    out.fixed(wire_version);
+    out(heads);
+    out.fixed(time.value);
+    out(state);
+    if (out.error()) return out.error();
+    if (out.size() > limits.state) return errc::too_large;
+    return std::move(out).take();
+}
+
+/// The heads and the time alone, and where the state starts. Nothing is interned.
+struct SnapshotHeader {
+    std::vector<Head> heads;
+    Ntp64 time;
+    std::size_t size = 0;
+};
+
+inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limits& limits = {}) {
+    Input in{bytes, Limits::state_budget(bytes.size())};
+    SnapshotHeader header;
+    if (in.fixed<std::uint8_t>() != wire_version) return errc::unsupported_version;
+    in(header.heads);
+    header.time = Ntp64{in.fixed<std::uint64_t>()};
+    if (!in.ok()) return in.error();
+    if (header.heads.size() > limits.replicas) return errc::too_large;
+    for (std::size_t at = 0; at < header.heads.size(); ++at) {
+        const Head& head = header.heads[at];
+        if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
+        if (at > 0 && !(header.heads[at - 1].replica < head.replica)) return errc::malformed;
+    }
+    header.size = bytes.size() - in.remaining();
+    return header;
+}
+
+/// errc::malformed, too_large, too_deep, unsupported_version, replica_table_full. O(size).
+template <crdt T>
+Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
+    const Result<SnapshotHeader> header = decode_snapshot_header(bytes, limits);
+    if (!header) return header.error();
+    for (const Head& head : header->heads)
+        if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
+    const DotSpace space = detail::state_space(header->heads, header->time);
+    Input in{bytes.subspan(header->size), Limits::state_budget(bytes.size()), &space, limits.depth};
+    Snapshot<T> snapshot{header->heads, header->time, {}};
+    in(snapshot.state);
+    if (const std::error_code error = in.finish()) return error;
+    return snapshot;
+}
+
+}  // namespace netsync
+
+// ---- netsync/store/concept.hpp ----
+
+// netsync: the Store policy: a log of frames by dot, a snapshot, and a small key/value area, in atomic commits.
+
+namespace netsync {
+
+/// Called for each frame found; false ends the walk.
+using FrameVisitor = std::function<bool(const SharedBytes&)>;
+
+/// All calls come from the replica, under its mutex. A store knows bytes and dots, never the CrdtType.
+///
+/// - `append(frame)`: stages a frame. Those of one origin come in order, each beginning after the last.
+/// - `adopt(snapshot, heads)`: stages a whole state that holds everything up to `heads`. A log that ends below its head
+///   would have a hole and is cut; of the others frames up to there may go.
+/// - `put(key, value)`: stages a small value under a name.
+/// - `commit()`: makes all that is staged durable, or none of it. After an error the staged part is still staged, and
+///   commit may be tried again.
+/// - `get(key)`: the committed value, if any.
+/// - `snapshot()`: the last adopted snapshot, or null.
+/// - `replay(visit)`: all frames held, in the order of append: the snapshot and these make the state.
+/// - `frames(range, visit)`: the frames that hold dots of `range`, in order. False, with nothing visited, where the log
+///   no longer holds the first of them: then the state must travel instead.
+///
+/// Exemplar: MemoryStore. The one that keeps nothing is NullStore.
+template <class S>
+concept store = std::movable<S> && requires(S& store, const S& reader, const Frame& frame, SharedBytes bytes,
+                                            const std::vector<Head>& heads, std::string_view key, ByteView value,
+                                            const CounterRange& range, const FrameVisitor& visit) {
+    { store.append(frame) } -> std::same_as<std::error_code>;
+    { store.adopt(bytes, heads) } -> std::same_as<std::error_code>;
+    { store.put(key, value) } -> std::same_as<std::error_code>;
+    { store.commit() } -> std::same_as<std::error_code>;
+    { reader.get(key) } -> std::same_as<std::optional<Bytes>>;
+    { reader.snapshot() } -> std::same_as<SharedBytes>;
+    { reader.replay(visit) } -> std::same_as<void>;
+    { reader.frames(range, visit) } -> std::same_as<bool>;
+};
+
+}  // namespace netsync
+
+// ---- netsync/discovery/endpoint.hpp ----
+
+// netsync: where replicas can be dialed, and the two ways to hear of it. Discoveries tell a transport; a transport
+// tells the pool.
+
+namespace netsync {
+
+/// Where a replica can be dialed. Never its identity: that is the ReplicaId.
+struct Endpoint {
+    std::string host{};
+    std::uint16_t port = 0;
+    friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+};
+
+/// `host:port`, with an IPv6 host in brackets.
+inline std::string to_string(const Endpoint& endpoint) {
+    const bool v6 = endpoint.host.find(':') != std::string::npos;
+    return (v6 ? '[' + endpoint.host + ']' : endpoint.host) + ':' + std::to_string(endpoint.port);
+}
+
+/// Reads `host:port` and `[v6]:port`. errc::bad_endpoint for anything else.
+inline Result<Endpoint> parse_endpoint(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos || colon == 0) return errc::bad_endpoint;
+    std::string_view host = text.substr(0, colon);
+    const std::string_view digits = text.substr(colon + 1);
+    if (host.front() == '[' && host.back() == ']')
+        host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != std::string_view::npos)
+        return errc::bad_endpoint;
+    Endpoint endpoint{std::string(host), 0};
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), endpoint.port);
+    if (error != std::errc{} || end != digits.data() + digits.size() || endpoint.port == 0 || host.empty())
+        return errc::bad_endpoint;
+    return endpoint;
+}
+
+struct AnnouncementReceived {
+    std::string host;  ///< the datagram's source: the only address in it that can be believed
+    ByteView bytes;
+};
+/// Somebody may listen there.
+struct PeerHinted {
+    Endpoint endpoint;
+};
+
+}  // namespace netsync
+
+// ---- netsync/options.hpp ----
+
+// netsync: what a program tells its replica at the start. Each policy reads the part that concerns it.
+
+namespace netsync {
+
+using Duration = std::chrono::nanoseconds;
+
+/// A uniform random time between `least` (included) and `most` (excluded).
+struct Interval {
+    Duration least;
+    Duration most;
+};
+
+/// `{.pool = "home"}` is enough on a LAN. Every member has a default that suits a handful of machines.
+struct Options {
+    std::string pool = "netsync";  ///< replicas of one pool share their data; others are refused
+    std::string name{};            ///< who this replica belongs to, see ReplicaId; empty: a random owner at each start
+    bool manual_start = false;     ///< true: nothing is opened until start()
+
+    std::uint16_t port = 0;                ///< to listen on; 0: any free one
+    std::uint16_t discovery_port = 21075;  ///< UDP, shared by all replicas of a machine
+    std::vector<std::string> peers{};      ///< HOST:PORT of replicas that announcements do not reach
+
+    Duration max_drift = std::chrono::milliseconds{100};  ///< how far ahead a remote stamp may be
+    Interval announce{std::chrono::seconds{15}, std::chrono::seconds{30}};
+    Interval gossip{std::chrono::milliseconds{500}, std::chrono::milliseconds{1500}};
+    Duration keepalive_interval = std::chrono::seconds{1};
+    Duration keepalive_timeout = std::chrono::seconds{5};  ///< of silence, until a member is offline
+    Duration answer_timeout = std::chrono::seconds{2};     ///< of silence, until another member is asked
+    Interval redial{std::chrono::milliseconds{500}, std::chrono::seconds{30}};  ///< back-off, doubling in between
+
+    std::uint64_t seed = 0;  ///< of all random choices; 0: drawn from the transport
+    Limits limits{};
+};
+
+}  // namespace netsync
+
+// ---- netsync/transport/concept.hpp ----
+
+// netsync: the Transport policy: links that carry whole messages, announcements to whoever listens, one timer, and
+// randomness. Everything below it is sans-IO: it sees the world through these calls and events alone.
+
+namespace netsync {
+
+/// One connection of this transport. Never reused.
+enum class Link : std::uint64_t {};
+
+struct LinkOpened {
+    Link link;
+    bool dialed;    ///< by us
+    Endpoint peer;  ///< as the transport sees it; the port of an accepted link is not where the peer listens
+};
+struct MessageReceived {
+    Link link;
+    ByteView bytes;
+};
+struct LinkClosed {
+    Link link;
+    std::error_code reason;  ///< also of a dial that failed; no event follows our own close()
+};
+/// The time of the last wake_at() has come.
+struct Woken {};
+
+using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
+using TransportEvents = std::function<void(const TransportEvent&)>;
+
+/// The replica calls these under its mutex, from any thread; they must not call back into it from within. Events come
+/// one at a time, from any one thread, and only between start() and stop().
+///
+/// - `start(options, events)`: begins to listen, then to receive announcements. After an error nothing is open.
+/// - `stop()`: closes everything; no event is under way or follows when it returns, unless it was called from one.
+/// - `now()`: time since some fixed moment; never goes back, whatever the wall clock does.
+/// - `wake_at(time)`: one Woken event at that time of now() or soon after; replaces the one before.
+/// - `announce(bytes)`: to whoever listens; may be lost; at most limits.datagram bytes.
+/// - `dial(endpoint)`: LinkOpened or LinkClosed follows.
+/// - `send(link, message)`: whole, once and in order, or the link closes. False, and nothing is sent, when more than
+///   limits.backlog bytes wait already: the peer is slow, and gossip will bring it what it misses.
+/// - `close(link)`: what was sent before is still delivered where possible.
+/// - `port()`: where others dial us, once started; 0 where they cannot.
+/// - `entropy()`: 64 random bits, to seed this replica's own generator.
+///
+/// Exemplar: MemoryTransport.
+template <class T>
+concept transport =
+    std::movable<T> && requires(T& transport, const Options& options, TransportEvents events, Duration time,
+                                ByteView bytes, const Endpoint& endpoint, Link link, SharedBytes message) {
+        { transport.start(options, std::move(events)) } -> std::same_as<std::error_code>;
+        { transport.stop() } -> std::same_as<void>;
+        { transport.now() } -> std::same_as<Duration>;
+        { transport.wake_at(time) } -> std::same_as<void>;
+        { transport.announce(bytes) } -> std::same_as<void>;
+        { transport.dial(endpoint) } -> std::same_as<Link>;
+        { transport.send(link, std::move(message)) } -> std::same_as<bool>;
+        { transport.close(link) } -> std::same_as<void>;
+        { transport.port() } -> std::same_as<std::uint16_t>;
+        { transport.entropy() } -> std::same_as<std::uint64_t>;
+    };
+
+}  // namespace netsync
+
+// ---- netsync/fwd.hpp ----
+
+// netsync: the names of the main types, and the plain names for the usual choices of policies.
+
+namespace netsync {
+
+template <store Store, transport Transport, clock Clock, crdt CrdtType>
+class Replica;
+
+class MemoryStore;
+class MemoryHub;
+class MemoryTransport;
+struct SystemTime;
+template <class Source>
+class BasicHybridClock;
+
+/// A replica on an in-process network (MemoryHub): for tests, and for replicas that share a program.
+template <class CrdtType>
+using MemoryReplica = Replica<MemoryStore, MemoryTransport, BasicHybridClock<SystemTime>, CrdtType>;
+
+}  // namespace netsync
+
+// ---- netsync/detail/overloaded.hpp ----
+
+// netsync: one visitor from several lambdas.
+
+namespace netsync::detail {
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace netsync::detail
+
+// ---- netsync/observe/subscription.hpp ----
+
+// netsync: observers. Changes that were merged come in under the replica's mutex; callbacks go out after it, one at a
+// time and in order.
+
+namespace netsync {
+
+/// Where a change came from.
+struct ChangeInfo {
+    ReplicaId origin{};
+    Ntp64 time{};
+    bool local = false;
+    bool whole = false;  ///< a whole state was joined: the delta is the state as it is now; anything may have gone
+};
+
+/// Keeps an observer subscribed; ends it when destroyed. The callback is not running any more, and will not run again,
+/// when the destructor returns (unless that is called from within the callback itself). May outlive the replica.
+class [[nodiscard]] Subscription {
+ public:
+    Subscription() = default;
+    Subscription(Subscription&&) noexcept = default;
+    Subscription& operator=(Subscription&& other) noexcept {
+        if (this != &other) {
+            reset();
+            gate_ = std::move(other.gate_);
+        }
+        return *this;
+    }
+    ~Subscription() { reset(); }
+
+    void reset() {
+        if (!gate_) return;
+        {
+            const std::lock_guard lock{gate_->mutex};
+            gate_->open = false;
+        }
+        gate_.reset();
+    }
+
+ private:
+    template <class Event>
+    friend class Observers;
+
+    struct Gate {
+        std::recursive_mutex mutex;  // held while the callback runs; recursive, so that it may end itself
+        bool open = true;
+    };
+
+    explicit Subscription(std::shared_ptr<Gate> gate) : gate_(std::move(gate)) {}
+
+    std::shared_ptr<Gate> gate_;
+};
+
+/// Callbacks that wait for the mutex to be free. A callback must not throw: that ends the program.
+class Notifications {
+ public:
+    void push(std::function<void()> call) { queue_.push_back(std::move(call)); }
+
+    /// Runs what waits, in order, with `lock` released meanwhile. One thread at a time delivers; others leave theirs to
+    /// it.
+    void deliver(std::unique_lock<std::mutex>& lock) noexcept {
+        if (std::exchange(delivering_, true)) return;
+        while (!queue_.empty()) {
+            const std::function<void()> call = std::move(queue_.front());
+            queue_.pop_front();
+            lock.unlock();
+            call();
+            lock.lock();
+        }
+        delivering_ = false;
+    }
+
+ private:
+    std::deque<std::function<void()>> queue_;
+    bool delivering_ = false;
+};
+
+/// The observers of one kind of event. Every call is made under the replica's mutex.
+template <class Event>
+class Observers {
+ public:
+    bool empty() const noexcept { return entries_.empty(); }
+
+    Subscription subscribe(std::function<void(const Event&)> callback) {
+        auto gate = std::make_shared<Subscription::Gate>();
+        entries_.push_back({gate, std::move(callback)});
+        return Subscription{std::move(gate)};
+    }
+
+    void notify(const std::shared_ptr<const Event>& event, Notifications& notifications) {
+        std::erase_if(entries_, [](const Entry& entry) {
+            const std::unique_lock lock{entry.gate->mutex, std::try_to_lock};
+            return lock && !entry.gate->open;
+        });
+        for (const Entry& entry : entries_)
+            notifications.push([entry, event] {
+                const std::lock_guard lock{entry.gate->mutex};
+                if (entry.gate->open) entry.callback(*event);
+            });
+    }
+
+ private:
+    struct Entry {
+        std::shared_ptr<Subscription::Gate> gate;
+        std::function<void(const Event&)> callback;
+    };
+
+    std::vector<Entry> entries_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/observe/touched.hpp ----
+
+// netsync: subscriptions to a part of the data. A merged delta comes in; the callback hears of it if the delta touches
+// the end of its path.
+
+namespace netsync::detail {
+
+template <class F, class Delta>
+void call_observer(F& f, const Delta& delta, const ChangeInfo& info) {
+    if constexpr (std::invocable<F&, const Delta&, const ChangeInfo&>)
+        f(delta, info);
+    else if constexpr (std::invocable<F&, const Delta&>)
+        f(delta);
+    else {
+        static_assert(std::invocable<F&>,
+                      "netsync: an observer is called with (delta, ChangeInfo), (delta), or nothing");
+        f();
+    }
+}
+
+/// `path..., callback` as one function of what was merged.
+template <class Merged, class... PathAndCallback>
+std::function<void(const Merged&)> when_touched(OwnerId self, PathAndCallback&&... path_and_callback) {
+    constexpr std::size_t steps = sizeof...(PathAndCallback) - 1;
+    return [self, all = std::tuple<std::decay_t<PathAndCallback>...>(
+                      std::forward<PathAndCallback>(path_and_callback)...)](const Merged& merged) mutable {
+        [&]<std::size_t... Step>(std::index_sequence<Step...>) {
+            if (const auto* delta = touched_at(merged.delta, self, std::get<Step>(all)...))
+                call_observer(std::get<steps>(all), *delta, merged.info);
+        }(std::make_index_sequence<steps>{});
+    };
+}
+
+}  // namespace netsync::detail
+
+// ---- netsync/detail/random.hpp ----
+
+// netsync: reproducible randomness. One seed in, the same choices out, on every machine.
+
+namespace netsync::detail {
+
+/// A counter through a mixer (as splitmix64): good enough for choosing peers and moments, not for secrets.
+class Random {
+ public:
+    explicit Random(std::uint64_t seed = 0) : state_(seed) {}
+
+    std::uint64_t next() noexcept { return mix(state_ += 0x9e3779b97f4a7c15u, 0x8ebc6af09c88c6e3u); }
+    /// Uniform in [0, bound); 0 for a bound of 0. The bias is below bound / 2^64.
+    std::uint64_t below(std::uint64_t bound) noexcept { return bound == 0 ? 0 : next() % bound; }
+
+ private:
+    std::uint64_t state_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/pool/member.hpp ----
+
+// netsync: what a replica knows of another.
+
+namespace netsync {
+
+/// How a member stands, as seen from here. `live`: linked and heard of. `suspect`: silent or cut off, for less than the
+/// timeout. `offline`: out of the live pool, still known.
+enum class MemberState { known, live, suspect, offline };
+
+/// How far this replica itself has come. `alone`: nobody answered yet. `greeting`: a link is being introduced.
+/// `loading`: takes the state of the highest roller. `ready`: has what the pool had when it joined.
+enum class JoinState { alone, greeting, loading, ready };
+
+constexpr std::string_view to_string(MemberState state) noexcept {
+    switch (state) {
+    case MemberState::known: return "known";
+    case MemberState::live: return "live";
+    case MemberState::suspect: return "suspect";
+    case MemberState::offline: return "offline";
+    }
+    return "?";
+}
+
+constexpr std::string_view to_string(JoinState state) noexcept {
+    switch (state) {
+    case JoinState::alone: return "alone";
+    case JoinState::greeting: return "greeting";
+    case JoinState::loading: return "loading";
+    case JoinState::ready: return "ready";
+    }
+    return "?";
+}
+
+struct Member {
+    ReplicaId replica{};
+    std::string name{};
+    MemberState state = MemberState::known;
+    Endpoint endpoint{};
+    Link link{};                ///< where it is talked to; Link{} where it is not
+    std::vector<Head> heads{};  ///< what it was last known to hold
+    Duration last_heard{};      ///< on the transport's clock
+    Ntp64 last_seen{};          ///< on the wall clock; zero: never
+    Ntp64 last_synchronized{};  ///< when it was last known to hold the same as this replica
+    Duration round_trip{};      ///< of the last ping; zero: none yet
+    Duration skew{};            ///< of its wall clock against ours, ahead is positive
+    Duration redial_at{};
+    Duration redial_after{};
+};
+
+/// What observers of the pool hear: a member is new or changed its state, or the pool refused a peer.
+struct PoolEvent {
+    ReplicaId replica{};  ///< nil where it never said
+    MemberState before = MemberState::known;
+    MemberState now = MemberState::known;
+    std::error_code refused{};  ///< why a link was refused, by us or by the peer; the states then mean nothing
+};
+
+}  // namespace netsync
+
+// ---- netsync/pool/message.hpp ----
+
+// netsync: how replicas introduce themselves and stay in touch.
+
+namespace netsync {
+
+inline constexpr std::uint8_t oldest_wire_version = 1;
+
+/// In a datagram, after four magic bytes: somebody of this pool listens at the datagram's source and this port.
+struct Announcement {
+    std::uint8_t oldest_version = oldest_wire_version;
+    std::uint8_t newest_version = wire_version;
+    std::string pool{};
+    ReplicaId replica{};
+    std::uint16_t port = 0;
+};
+
+/// The dialer's first word on a link: who it is and what it speaks.
+struct Response {
+    static constexpr MessageKind kind = MessageKind::response;
+    std::uint8_t oldest_version = oldest_wire_version;
+    std::uint8_t newest_version = wire_version;
+    std::string pool{};
+    ReplicaId replica{};
+};
+
+/// A member as others speak of it.
+struct Acquaintance {
+    ReplicaId replica{};
+    Endpoint endpoint{};
+};
+
+/// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll.
+struct Introduction {
+    std::uint8_t oldest_version = oldest_wire_version;
+    std::uint8_t newest_version = wire_version;
+    std::string pool{};
+    ReplicaId replica{};
+    std::string name{};
+    std::uint64_t session = 0;
+    std::uint16_t port = 0;
+    Ntp64 wall{};
+    std::vector<Head> heads{};
+    std::vector<Acquaintance> members{};
+};
+
+/// The answer to a Response.
+struct Greeting {
+    static constexpr MessageKind kind = MessageKind::greeting;
+    Introduction self{};
+};
+/// The answer to a Greeting: now both know each other.
+struct Handshake {
+    static constexpr MessageKind kind = MessageKind::handshake;
+    Introduction self{};
+};
+
+/// Why a link is about to be closed.
+struct Refusal {
+    static constexpr MessageKind kind = MessageKind::refusal;
+    errc reason{};
+};
+
+/// The answer to a message from a stranger.
+struct IntroduceYourself {
+    static constexpr MessageKind kind = MessageKind::introduce_yourself;
+};
+
+/// `sent` is the sender's own monotonic time; the answer brings it back.
+struct Ping {
+    static constexpr MessageKind kind = MessageKind::ping;
+    std::int64_t sent = 0;
+};
+struct Pong {
+    static constexpr MessageKind kind = MessageKind::pong;
+    std::int64_t sent = 0;
+    Ntp64 wall{};
+};
+
+inline constexpr std::uint32_t announcement_magic = 0x434e594e;  // "NYNC"
+
+inline Bytes encode_announcement(const Announcement& announcement) {
+    Output out;
+    out.fixed(announcement_magic);
+    out(announcement);
+    return std::move(out).take();
+}
+
+/// errc::malformed for anything that is not an announcement. The version is for the caller to judge.
+inline Result<Announcement> decode_announcement(ByteView bytes, const Limits& limits = {}) {
+    if (bytes.size() > limits.datagram) return errc::too_large;
+    Input in{bytes, Limits::frame_budget(bytes.size())};
+    if (in.fixed<std::uint32_t>() != announcement_magic) return errc::malformed;
+    Announcement announcement;
+    in(announcement);
+    if (const std::error_code error = in.finish()) return error;
+    return announcement;
+}
+
+}  // namespace netsync
+
+// ---- netsync/pool/outbox.hpp ----
+
+// netsync: what the protocol wants done. Pool and sync fill it, the replica hands it to the transport: sans-IO.
+
+namespace netsync {
+
+/// Carried out in this order: sends, closes, dials, announcement. Events go to observers.
+struct Outbox {
+    struct Send {
+        Link link;
+        SharedBytes message;
+    };
+
+    std::vector<Send> sends;
+    std::vector<Link> closes;
+    std::vector<Endpoint> dials;
+    std::optional<Bytes> announcement;
+    std::vector<PoolEvent> events;
+
+    template <message M>
+    void send(Link link, const M& content) {
+        sends.push_back({link, encode_message(content)});
+    }
+
+    bool empty() const noexcept {
+        return sends.empty() && closes.empty() && dials.empty() && !announcement && events.empty();
+    }
+};
+
+}  // namespace netsync
+
+// ---- netsync/wire/history.hpp ----
+
+// netsync: how far each origin's history goes here: its counter and the rolling hash at it. What digests compare.
+
+namespace netsync {
+
+/// The version vector of a replica, with the hash that makes a second history under one id visible. One thread.
+class History {
+ public:
+    const VersionVector& vector() const noexcept { return context_.vector(); }
+    /// The same as a context, for merging: a state's context is always a plain vector.
+    const CausalContext& context() const noexcept { return context_; }
+
+    std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
+    std::uint64_t hash(ReplicaIndex origin) const noexcept {
+        const auto found = hashes_.find(origin);
+        return found == hashes_.end() ? 0 : found->second;
+    }
+
+    /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
+    void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
+        context_.add(DotRange{origin, this->counter(origin) + 1, counter});
+        hashes_[origin] = hash;
+        time_ = std::max(time_, time);
+        digest_ = 0;
+    }
+
+    /// The latest time of any change held: the same wherever the same changes are.
+    Ntp64 time() const noexcept { return time_; }
+
+    /// By replica id: as it travels. O(n log n).
+    std::vector<Head> heads() const {
+        std::vector<Head> result;
+        for (const VersionVector::Entry& entry : vector().sorted())
+            result.push_back({id_of(entry.replica), entry.counter, hash(entry.replica)});
+        return result;
+    }
+
+    /// 64 bits that differ, but for a chance of 2^-64, when any head does. O(n log n), kept until the next advance.
+    std::uint64_t digest() const {
+        if (digest_ == 0) digest_ = digest_of(heads());
+        return digest_;
+    }
+
+    static std::uint64_t digest_of(const std::vector<Head>& heads) {
+        std::uint64_t digest = 0x6e657473796e63u;
+        for (const Head& head : heads) {
+            digest = detail::mix(digest, head.replica.owner_bits);
+            digest = detail::mix(digest, head.replica.incarnation);
+            digest = detail::mix(digest ^ head.counter, head.hash);
+        }
+        return digest == 0 ? 1 : digest;
+    }
+
+ private:
+    CausalContext context_;
+    std::unordered_map<ReplicaIndex, std::uint64_t> hashes_;
+    Ntp64 time_{};
+    mutable std::uint64_t digest_ = 0;  // 0: to be computed
+};
+
+}  // namespace netsync
+
+// ---- netsync/pool/pool.hpp ----
+
+// netsync: who is there. Announcements, links and introductions come in; members and their states go out, with what is
+// to be sent. Stage 7 of the flow.
+
+namespace netsync {
+
+/// Now, twice: on the transport's clock, which never jumps, and on the wall.
+struct Moment {
+    Duration time{};
+    Ntp64 wall{};
+};
+
+/// The members of a pool and the way in: Announcement (datagram), Response, Greeting, Handshake (link). Idempotent:
+/// identity is the replica id, so duplicates, reordering and crossing dials end in one member with one link.
+/// Sans-IO, one thread; every call gets the moment and the outbox to fill.
+class Pool {
+ public:
+    Pool(const Options& options, const History& history, std::uint64_t seed)
+        : options_(options), history_(history), random_(seed), session_(random_.next()) {}
+
+    /// Who this replica is; before anything else, and again when it takes a new incarnation.
+    void identify(const ReplicaId& self) { self_ = self; }
+    const ReplicaId& self() const noexcept { return self_; }
+    std::uint64_t session() const noexcept { return session_; }
+    const std::map<ReplicaId, Member>& members() const noexcept { return members_; }
+    std::uint64_t announcements_ignored() const noexcept { return announcements_ignored_; }
+
+    const Member* find(const ReplicaId& replica) const {
+        const auto found = members_.find(replica);
+        return found == members_.end() ? nullptr : &found->second;
+    }
+
+    /// The member behind an introduced link; null for a stranger. What comes from a member shows that it lives.
+    Member* member_on(Link link) {
+        const auto found = links_.find(link);
+        if (found == links_.end() || !found->second.introduced) return nullptr;
+        return &members_.at(found->second.replica);
+    }
+
+    /// Calls `f(member)` for each with a link that is not silent.
+    template <class F>
+    void for_each_live(F&& f) {
+        for (auto& [replica, member] : members_)
+            if (member.state == MemberState::live) f(member);
+    }
+
+    bool is_greeting() const noexcept {
+        return std::any_of(links_.begin(), links_.end(), [](const auto& link) { return !link.second.introduced; });
+    }
+
+    /// Opens: the first announcement goes out at once, and members known from before are dialed. `port`: ours.
+    void start(const Moment& now, std::uint16_t port, Outbox& out) {
+        port_ = port;
+        announce(now, out);
+        keepalive_at_ = now.time + options_.keepalive_interval;
+        for (auto& [replica, member] : members_) redial(member, now, out);
+    }
+
+    /// All links are gone without a word: of a stop.
+    void stop() {
+        links_.clear();
+        for (auto& [replica, member] : members_) {
+            member.link = Link{};
+            if (member.state != MemberState::known) member.state = MemberState::offline;
+        }
+    }
+
+    /// A member remembered from an earlier run, or told of by another: to be dialed.
+    void remember(const Acquaintance& acquaintance) {
+        if (acquaintance.replica == self_ || acquaintance.replica.is_nil() || acquaintance.endpoint.port == 0) return;
+        if (members_.size() >= options_.limits.members || members_.contains(acquaintance.replica)) return;
+        Member& member = members_[acquaintance.replica];
+        member.replica = acquaintance.replica;
+        member.endpoint = acquaintance.endpoint;
+    }
+
+    /// The members that can be dialed: what is told to newcomers, and kept for the next start.
+    std::vector<Acquaintance> acquaintances() const {
+        std::vector<Acquaintance> result;
+        for (const auto& [replica, member] : members_)
+            if (member.link != Link{} && member.endpoint.port != 0) result.push_back({replica, member.endpoint});
+        return result;
+    }
+
+    /// Whatever the transport tells, but for messages.
+    void on_event(const TransportEvent& event, const Moment& now, Outbox& out) {
+        std::visit(detail::Overloaded{[&](const LinkOpened& opened) { on_opened(opened, out); },
+                                      [&](const LinkClosed& closed) { on_closed(closed.link, now, out); },
+                                      [&](const AnnouncementReceived& heard) { on_announcement(heard, now, out); },
+                                      [&](const PeerHinted& hint) { on_hint(hint.endpoint, now, out); },
+                                      [](const auto&) {}},
+                   event);
+    }
+
+    void on_announcement(const AnnouncementReceived& event, const Moment& now, Outbox& out) {
+        const Result<Announcement> heard = decode_announcement(event.bytes, options_.limits);
+        if (!heard || heard->pool != options_.pool || !common_version(*heard) || heard->replica.is_nil()) {
+            ++announcements_ignored_;
+            return;
+        }
+        if (heard->replica == self_ || heard->port == 0) return;
+        remember({heard->replica, {event.host, heard->port}});
+        const auto found = members_.find(heard->replica);
+        if (found == members_.end() || found->second.link != Link{}) return;
+        found->second.endpoint = {event.host, heard->port};
+        redial(found->second, now, out);
+    }
+
+    /// Dialed again and again while nobody there is linked; the back-off belongs to the endpoint.
+    void on_hint(const Endpoint& endpoint, const Moment& now, Outbox& out) {
+        for (const auto& [link, peer] : links_)
+            if (peer.dialed == endpoint) return;
+        if (hinted_.size() >= options_.limits.members && !hinted_.contains(endpoint)) return;
+        Hint& again = hinted_[endpoint];
+        if (now.time < again.at || again.replica == self_) return;
+        if (const Member* there = find(again.replica); there && there->link != Link{}) return;
+        again.after = std::clamp(again.after * 2, options_.redial.least, options_.redial.most);
+        again.at = now.time + again.after;
+        out.dials.push_back(endpoint);
+    }
+
+    void on_opened(const LinkOpened& event, Outbox& out) {
+        if (links_.size() >= options_.limits.links) {
+            out.closes.push_back(event.link);
+            return;
+        }
+        Peer& peer = links_[event.link];
+        peer.host = event.peer.host;
+        if (!event.dialed) return;
+        peer.dialed = event.peer;
+        out.send(event.link, Response{oldest_wire_version, wire_version, options_.pool, self_});
+    }
+
+    void on_closed(Link link, const Moment& now, Outbox& out) {
+        const auto found = links_.find(link);
+        if (found == links_.end()) return;
+        const Peer peer = found->second;
+        links_.erase(found);
+        if (!peer.introduced) return;
+        Member& member = members_.at(peer.replica);
+        if (member.link != link) return;
+        member.link = other_link(peer.replica);
+        if (member.link != Link{} || member.state == MemberState::offline) return;
+        enter(member, MemberState::suspect, out);
+        member.redial_at = now.time + options_.redial.least;
+    }
+
+    /// A pool message. True when the peer has just become a member on this link: then both sides compare what they
+    /// hold.
+    bool on_message(Link link, MessageKind kind, ByteView bytes, const Moment& now, Outbox& out) {
+        const auto found = links_.find(link);
+        if (found == links_.end()) return false;
+        switch (kind) {
+        case MessageKind::response: on_response(found->second, link, bytes, now, out); return false;
+        case MessageKind::greeting: return on_introduction<Greeting>(found->second, link, bytes, now, out);
+        case MessageKind::handshake: return on_introduction<Handshake>(found->second, link, bytes, now, out);
+        case MessageKind::introduce_yourself: out.send(link, Greeting{introduction(now)}); return false;
+        case MessageKind::refusal: {
+            const Result<Refusal> refusal = decode_message<Refusal>(bytes);
+            refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
+            return false;
+        }
+        case MessageKind::ping: on_ping(link, bytes, now, out); return false;
+        case MessageKind::pong: on_pong(link, bytes, now, out); return false;
+        default: return false;
+        }
+    }
+
+    /// Somebody whom we do not know speaks as if we did.
+    void on_stranger(Link link, Outbox& out) {
+        const auto found = links_.find(link);
+        if (found == links_.end() || std::exchange(found->second.asked, true)) return;
+        out.send(link, IntroduceYourself{});
+    }
+
+    /// Closes a link because of what came over it, telling the peer.
+    void refuse(Link link, std::error_code reason, Outbox& out, bool tell = true) {
+        const auto found = links_.find(link);
+        const ReplicaId who = found == links_.end() ? ReplicaId{} : found->second.replica;
+        if (reason == errc::same_replica && found != links_.end() && found->second.dialed)
+            if (const auto hint = hinted_.find(*found->second.dialed); hint != hinted_.end())
+                hint->second.replica = self_;
+        if (tell && reason.category() == error_category()) out.send(link, Refusal{static_cast<errc>(reason.value())});
+        out.events.push_back({who, MemberState::known, MemberState::known, reason});
+        drop(link, out);
+    }
+
+    void heard_from(Member& member, const Moment& now, Outbox& out) {
+        member.last_heard = now.time;
+        member.last_seen = now.wall;
+        enter(member, MemberState::live, out);
+    }
+
+    /// Announcements, pings, suspicion, redials: whatever is due.
+    void tick(const Moment& now, Outbox& out) {
+        if (now.time >= announce_at_) announce(now, out);
+        if (now.time < keepalive_at_) return;
+        // Woken late, we were asleep ourselves: the others had no chance to be heard.
+        const Duration asleep = now.time - keepalive_at_;
+        keepalive_at_ = now.time + options_.keepalive_interval;
+        for (auto& [replica, member] : members_) {
+            if (asleep > options_.keepalive_interval) member.last_heard += asleep;
+            check(member, now, out);
+        }
+    }
+
+    Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_at_); }
+
+ private:
+    /// One link, from its opening on.
+    struct Peer {
+        ReplicaId replica{};
+        std::string host{};
+        std::optional<Endpoint> dialed{};  // by us, and where
+        bool introduced = false;
+        bool asked = false;  // to introduce itself
+    };
+
+    struct Hint {
+        ReplicaId replica{};  // who was found there
+        Duration at{};
+        Duration after{};
+    };
+
+    template <class Greeter>  // anything with the versions it speaks
+    static bool common_version(const Greeter& peer) noexcept {
+        return peer.oldest_version <= wire_version && peer.newest_version >= oldest_wire_version;
+    }
+
+    template <class Greeter>
+    std::error_code judge(const Greeter& peer) const {
+        if (!common_version(peer)) return errc::unsupported_version;
+        if (peer.pool != options_.pool) return errc::wrong_pool;
+        if (peer.replica == self_) return errc::same_replica;
+        if (peer.replica.is_nil()) return errc::malformed;
+        return {};
+    }
+
+    void announce(const Moment& now, Outbox& out) {
+        out.announcement = encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_});
+        announce_at_ = now.time + pick(options_.announce);
+    }
+
+    Duration pick(const Interval& interval) {
+        const auto width = (interval.most - interval.least).count();
+        return interval.least +
+               Duration{static_cast<std::int64_t>(random_.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
+    }
+
+    Introduction introduction(const Moment& now) const {
+        Introduction self{.pool = options_.pool,
+                          .replica = self_,
+                          .name = options_.name,
+                          .session = session_,
+                          .port = port_,
+                          .wall = now.wall,
+                          .heads = history_.heads()};
+        self.members = acquaintances();
+        return self;
+    }
+
+    void on_response(Peer& peer, Link link, ByteView bytes, const Moment& now, Outbox& out) {
+        const Result<Response> response = decode_message<Response>(bytes);
+        if (!response) return refuse(link, response.error(), out);
+        peer.replica = response->replica;
+        if (const std::error_code error = judge(*response)) return refuse(link, error, out);
+        out.send(link, Greeting{introduction(now)});
+    }
+
+    template <class Message>
+    bool on_introduction(Peer& peer, Link link, ByteView bytes, const Moment& now, Outbox& out) {
+        const Result<Message> message = decode_message<Message>(bytes);
+        if (!message) return refuse(link, message.error(), out), false;
+        const Introduction& theirs = message->self;
+        if (peer.replica.is_nil()) peer.replica = theirs.replica;
+        if (const std::error_code error = judge(theirs)) return refuse(link, error, out), false;
+        if (peer.replica != theirs.replica) return refuse(link, errc::malformed, out), false;
+        if (theirs.heads.size() > options_.limits.replicas) return refuse(link, errc::too_large, out), false;
+        if (Message::kind == MessageKind::greeting && !peer.introduced) out.send(link, Handshake{introduction(now)});
+        return add(peer, link, theirs, now, out);
+    }
+
+    /// The peer is introduced. True unless this link gives way to another one to the same member.
+    bool add(Peer& peer, Link link, const Introduction& theirs, const Moment& now, Outbox& out) {
+        if (!admit(theirs.replica)) return refuse(link, errc::too_large, out), false;
+        Member& member = members_.at(theirs.replica);
+        const bool again = std::exchange(peer.introduced, true);
+        if (theirs.port != 0) member.endpoint = {peer.host, theirs.port};
+        member.name = theirs.name;
+        member.heads = theirs.heads;
+        member.skew = difference(theirs.wall, now.wall);
+        member.redial_after = {};
+        if (peer.dialed)
+            if (const auto hint = hinted_.find(*peer.dialed); hint != hinted_.end())
+                hint->second = {member.replica, {}, {}};
+        const bool fresh = member.link != link;
+        if (fresh && member.link != Link{}) {
+            if (!prefers(link, member)) return drop(link, out), false;
+            if (const Link old = std::exchange(member.link, link); dialer_of(old) != dialer_of(link)) drop(old, out);
+        }
+        member.link = link;
+        heard_from(member, now, out);
+        supersede(member, out);
+        for (const Acquaintance& other : theirs.members) remember(other);
+        for (auto& [replica, other] : members_)
+            if (other.state == MemberState::known) redial(other, now, out);
+        return fresh && !again;
+    }
+
+    /// Makes room for a member that has introduced itself: before one that nobody has seen yet.
+    bool admit(const ReplicaId& replica) {
+        if (!members_.contains(replica) && members_.size() >= options_.limits.members) {
+            const auto unseen = std::find_if(members_.begin(), members_.end(), [](const auto& entry) {
+                return entry.second.state == MemberState::known || entry.second.state == MemberState::offline;
+            });
+            if (unseen == members_.end()) return false;
+            members_.erase(unseen);
+        }
+        members_[replica].replica = replica;
+        return true;
+    }
+
+    /// Of two links to one member that of the lower id's dial stays; of two dialed by us the first; of two dialed by
+    /// the member the last, since it would not have dialed with the first one in order.
+    bool prefers(Link link, const Member& member) const {
+        const ReplicaId& dialer = dialer_of(link);
+        if (dialer != dialer_of(member.link)) return dialer == std::min(self_, member.replica);
+        return dialer != self_;
+    }
+
+    const ReplicaId& dialer_of(Link link) const {
+        const Peer& peer = links_.at(link);
+        return peer.dialed ? self_ : peer.replica;
+    }
+
+    Link other_link(const ReplicaId& replica) const {
+        for (const auto& [link, peer] : links_)
+            if (peer.introduced && peer.replica == replica) return link;
+        return Link{};
+    }
+
+    /// An owner lives in one incarnation at a time: an earlier one that is not linked has ended.
+    void supersede(const Member& member, Outbox& out) {
+        for (auto at = members_.begin(); at != members_.end();) {
+            const auto entry = at++;
+            Member& other = entry->second;
+            if (other.replica.owner() != member.replica.owner() || other.replica == member.replica) continue;
+            if (other.link != Link{}) continue;
+            if (other.state != MemberState::known) enter(other, MemberState::offline, out);
+            members_.erase(entry);
+        }
+    }
+
+    void enter(Member& member, MemberState state, Outbox& out) {
+        if (member.state == state) return;
+        out.events.push_back({member.replica, std::exchange(member.state, state), state, {}});
+    }
+
+    void redial(Member& member, const Moment& now, Outbox& out) {
+        if (member.link != Link{} || member.endpoint.port == 0 || now.time < member.redial_at) return;
+        for (const auto& [link, peer] : links_)
+            if (peer.replica == member.replica || peer.dialed == member.endpoint) return;
+        member.redial_after = std::clamp(member.redial_after * 2, options_.redial.least, options_.redial.most);
+        member.redial_at = now.time + member.redial_after;
+        out.dials.push_back(member.endpoint);
+    }
+
+    void check(Member& member, const Moment& now, Outbox& out) {
+        const Duration silence = now.time - member.last_heard;
+        if (member.state == MemberState::live || member.state == MemberState::suspect) {
+            if (silence > options_.keepalive_timeout) return lose(member, out);
+            if (silence > options_.keepalive_timeout / 2) enter(member, MemberState::suspect, out);
+        }
+        if (member.link != Link{})
+            out.send(member.link, Ping{now.time.count()});
+        else
+            redial(member, now, out);
+    }
+
+    void lose(Member& member, Outbox& out) {
+        enter(member, MemberState::offline, out);
+        for (Link link = member.link; link != Link{}; link = other_link(member.replica)) drop(link, out);
+        member.link = Link{};
+    }
+
+    void drop(Link link, Outbox& out) {
+        links_.erase(link);
+        out.closes.push_back(link);
+        for (auto& [replica, member] : members_) {
+            if (member.link != link) continue;
+            member.link = other_link(replica);
+            if (member.link == Link{} && member.state == MemberState::live) enter(member, MemberState::suspect, out);
+        }
+    }
+
+    void on_ping(Link link, ByteView bytes, const Moment& now, Outbox& out) {
+        const Result<Ping> ping = decode_message<Ping>(bytes);
+        if (!ping) return refuse(link, ping.error(), out);
+        if (!member_on(link)) return on_stranger(link, out);
+        out.send(link, Pong{ping->sent, now.wall});
+    }
+
+    void on_pong(Link link, ByteView bytes, const Moment& now, Outbox& out) {
+        const Result<Pong> pong = decode_message<Pong>(bytes);
+        if (!pong) return refuse(link, pong.error(), out);
+        Member* member = member_on(link);
+        if (!member || pong->sent > now.time.count() || pong->sent < 0) return;
+        member->round_trip = now.time - Duration{pong->sent};
+        member->skew = difference(pong->wall, now.wall) + member->round_trip / 2;
+    }
+
+    const Options& options_;
+    const History& history_;
+    detail::Random random_;
+    std::uint64_t session_;
+    ReplicaId self_{};
+    std::uint16_t port_ = 0;
+    std::map<ReplicaId, Member> members_;
+    std::map<Link, Peer> links_;
+    std::map<Endpoint, Hint> hinted_;
+    Duration announce_at_{};
+    Duration keepalive_at_{};
+    std::uint64_t announcements_ignored_ = 0;
+};
+
+}  // namespace netsync
+
+// ---- netsync/pool/roll.hpp ----
+
+// netsync: pool initiative: who brings a newcomer up to date. Everybody computes the same answer without a message.
+
+namespace netsync {
+
+/// What `member` rolls for this newcomer, in this session of it.
+inline std::uint64_t roll(const ReplicaId& newcomer, std::uint64_t session, const ReplicaId& member) noexcept {
+    const std::uint64_t who = detail::mix(newcomer.owner_bits, newcomer.incarnation);
+    return detail::mix(detail::mix(who, session), detail::mix(member.owner_bits, member.incarnation));
+}
+
+/// The highest roller among `members` (a range of ReplicaId); ties go to the larger id. None among none.
+template <class Members>
+std::optional<ReplicaId> highest_roller(const ReplicaId& newcomer, std::uint64_t session, const Members& members) {
+    std::optional<ReplicaId> best;
+    std::uint64_t best_roll = 0;
+    for (const ReplicaId& member : members) {
+        const std::uint64_t rolled = roll(newcomer, session, member);
+        if (best && (rolled < best_roll || (rolled == best_roll && member < *best))) continue;
+        best = member;
+        best_roll = rolled;
+    }
+    return best;
+}
+
+}  // namespace netsync
+
+// ---- netsync/sync/message.hpp ----
+
+// netsync: what two members say to become equal: digests, version vectors, frames, states.
+
+namespace netsync {
+
+/// "I hold this." The answer is the same digest, where it is equal, or HeadsMessage.
+struct DigestMessage {
+    static constexpr MessageKind kind = MessageKind::digest;
+    std::uint64_t digest = 0;  ///< History::digest
+    bool answer = false;
+};
+
+/// What exactly is held. With `answer_wanted` the other tells its own in turn.
+struct HeadsMessage {
+    static constexpr MessageKind kind = MessageKind::heads;
+    std::vector<Head> heads{};
+    bool answer_wanted = false;
+};
+
+/// "I lack these." The answer is one FramesMessage.
+struct FetchMessage {
+    static constexpr MessageKind kind = MessageKind::fetch;
+    std::vector<CounterRange> ranges{};
+};
+
+/// A frame inside a message.
+struct FrameBytes {
+    SharedBytes bytes{};
+
+    template <class Archive>
+    void save(Archive& out) const {
+        out.bytes(*bytes);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        const ByteView view = in.bytes();
+        bytes = std::make_shared<const Bytes>(view.begin(), view.end());
+    }
+};
+
+/// As many of the frames asked for as fit one message, in causal order per origin.
+struct FramesMessage {
+    static constexpr MessageKind kind = MessageKind::frames;
+    std::vector<FrameBytes> frames{};
+    bool below_horizon = false;  ///< some are gone from the log: ask for the state
+};
+
+/// Asks for the state from `offset` on; of the state with this digest if it can still be had.
+struct StateRequest {
+    static constexpr MessageKind kind = MessageKind::state_request;
+    std::uint64_t digest = 0;
+    std::uint64_t offset = 0;
+};
+
+/// A piece of an encoded snapshot (wire/snapshot.hpp), `total` bytes long.
+struct StateChunk {
+    static constexpr MessageKind kind = MessageKind::state_chunk;
+    std::uint64_t digest = 0;
+    std::uint64_t total = 0;
+    std::uint64_t offset = 0;
+    Bytes bytes{};
+};
+
+/// "Your frame lies too far in the future; offer it again later."
+struct FrameRefused {
+    static constexpr MessageKind kind = MessageKind::frame_refused;
+    ReplicaId origin{};
+    std::uint64_t first = 0;
+    std::int64_t skew = 0;  ///< nanoseconds ahead of the receiver's clock
+};
+
+/// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether
+/// its content was wrong. Kinds of newer programs are passed over. Frames that come alone are not records: see Frame.
+template <class Handler>
+std::error_code decode_sync(MessageKind kind, ByteView bytes, Handler&& handle) {
+    const auto as = [&]<message M>(std::type_identity<M>) -> std::error_code {
+        Result<M> decoded = decode_message<M>(bytes);
+        return decoded ? handle(*std::move(decoded)) : decoded.error();
+    };
+    switch (kind) {
+    case MessageKind::digest: return as(std::type_identity<DigestMessage>{});
+    case MessageKind::heads: return as(std::type_identity<HeadsMessage>{});
+    case MessageKind::fetch: return as(std::type_identity<FetchMessage>{});
+    case MessageKind::frames: return as(std::type_identity<FramesMessage>{});
+    case MessageKind::state_request: return as(std::type_identity<StateRequest>{});
+    case MessageKind::state_chunk: return as(std::type_identity<StateChunk>{});
+    case MessageKind::frame_refused: return as(std::type_identity<FrameRefused>{});
+    default: return {};
+    }
+}
+
+}  // namespace netsync
+
+// ---- netsync/sync/report.hpp ----
+
+// netsync: how a round of synchronisation went.
+
+namespace netsync {
+
+/// Why a round ended. Each one ends: with less difference, or with a reason.
+enum class SyncEnd { repaired, adopted, no_progress, clock_drift, timed_out, peer_lost, failed };
+
+constexpr std::string_view to_string(SyncEnd end) noexcept {
+    switch (end) {
+    case SyncEnd::repaired: return "repaired";
+    case SyncEnd::adopted: return "state adopted";
+    case SyncEnd::no_progress: return "no progress";
+    case SyncEnd::clock_drift: return "clock drift";
+    case SyncEnd::timed_out: return "timed out";
+    case SyncEnd::peer_lost: return "peer lost";
+    case SyncEnd::failed: return "failed";
+    }
+    return "?";
+}
+
+/// One round with one member, as the side that lacked something saw it.
+struct SyncReport {
+    ReplicaId peer{};
+    std::uint64_t rounds = 0;   ///< requests sent
+    std::uint64_t bytes = 0;    ///< received for it
+    std::uint64_t frames = 0;   ///< received
+    std::uint64_t applied = 0;  ///< of these, new here
+    SyncEnd end = SyncEnd::failed;
+    Duration took{};
+};
+
+}  // namespace netsync
+
+// ---- netsync/sync/state_transfer.hpp ----
+
+// netsync: a whole state, in pieces, over links that may break. The bytes are canonical, so a transfer that one member
+// began can be ended by any other that holds the same.
+
+namespace netsync {
+
+/// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
+class StateSource {
+ public:
+    /// Answers with up to `window` chunks. `digest` is that of the state held now; `encode()` gives its bytes. A
+    /// request for another state than is held or kept is answered with the present one, from its start.
+    template <class Encode>
+    std::error_code answer(Link link, const StateRequest& request, std::uint64_t digest, const Limits& limits,
+                           Duration now, Encode&& encode, Outbox& out) {
+        if (!snapshot_ || (request.digest != digest_ && digest_ != digest)) {
+            Result<Bytes> bytes = encode();
+            if (!bytes) return bytes.error();
+            snapshot_ = std::make_shared<const Bytes>(*std::move(bytes));
+            digest_ = digest;
+        }
+        expires_ = now + std::chrono::seconds{10};
+        std::uint64_t offset = request.digest == digest_ ? request.offset : 0;
+        if (offset > snapshot_->size()) return errc::malformed;
+        for (int sent = 0; sent < window && (sent == 0 || offset < snapshot_->size()); ++sent) {
+            const std::size_t size = std::min<std::size_t>(limits.transfer, snapshot_->size() - offset);
+            const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
+            out.send(link, StateChunk{digest_, snapshot_->size(), offset,
+                                      Bytes(from, from + static_cast<std::ptrdiff_t>(size))});
+            offset += size;
+        }
+        return {};
+    }
+
+    /// Lets go of the snapshot when nobody has asked for a while.
+    void tick(Duration now) {
+        if (snapshot_ && now >= expires_) snapshot_.reset();
+    }
+
+    static constexpr int window = 8;  ///< chunks an answer
+
+ private:
+    SharedBytes snapshot_;
+    std::uint64_t digest_ = 0;
+    Duration expires_{};
+};
+
+/// The taking side: one transfer at a time, its bytes growing as they arrive.
+class StateSink {
+ public:
+    /// Begins, or goes on with what has arrived so far of the same state.
+    void ask(Link link, Outbox& out) {
+        asked_until_ = bytes_.size();
+        out.send(link, StateRequest{digest_, bytes_.size()});
+    }
+
+    /// Takes a piece. True when the state is complete. errc::too_large, and errc::malformed for pieces that do not fit.
+    Result<bool> take(Link link, const StateChunk& chunk, const Limits& limits, Outbox& out) {
+        if (chunk.total > limits.state) return errc::too_large;
+        if (chunk.digest != digest_) {  // another state than the one begun: from its start
+            if (chunk.offset != 0) return false;
+            digest_ = chunk.digest;
+            bytes_.clear();
+            asked_until_ = 0;
+        }
+        if (chunk.offset != bytes_.size()) return false;  // a repetition
+        if (chunk.bytes.empty() || chunk.bytes.size() > chunk.total - chunk.offset) return errc::malformed;
+        bytes_.insert(bytes_.end(), chunk.bytes.begin(), chunk.bytes.end());
+        if (bytes_.size() == chunk.total) return true;
+        // Ask on as soon as the window's end is in sight, so that the link never idles.
+        if (bytes_.size() >= asked_until_ + limits.transfer * StateSource::window) ask(link, out);
+        return false;
+    }
+
+    std::size_t received() const noexcept { return bytes_.size(); }
+    /// The finished state; the sink is empty afterwards.
+    Bytes finish() {
+        digest_ = 0;
+        return std::exchange(bytes_, {});
+    }
+
+ private:
+    std::uint64_t digest_ = 0;
+    std::uint64_t asked_until_ = 0;
+    Bytes bytes_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/sync/gossip.hpp ----
+
+// netsync: how replicas become equal. What members say they hold comes in; requests for what is lacking go out, and
+// end. Stage 8 of the flow. A round is a function of two digests; nothing believed about a peer outlives it.
+
+namespace netsync {
+
+/// Pull-based anti-entropy (Demers et al. 1987; scuttlebutt, van Renesse et al. 2008). At random intervals a random
+/// live member is asked for its digest; each side asks for exactly the frames that it lacks, never for what it has
+/// asked of another member meanwhile. A newcomer first takes the whole state of the highest roller. Sans-IO, one
+/// thread.
+class Gossip {
+ public:
+    using Buffer = CausalBuffer<Frame>;
+
+    Gossip(const Options& options, const History& history, const Buffer& buffer, Pool& pool, std::uint64_t seed)
+        : options_(options), history_(history), buffer_(buffer), pool_(pool), random_(seed) {}
+
+    /// `newcomer`: holds nothing of others yet, so it loads before it takes part.
+    void start(const Moment& now, bool newcomer) {
+        ready_ = !newcomer;
+        schedule(now);
+    }
+    void stop() {
+        sessions_.clear();
+        loading_from_ = ReplicaId{};
+        first_greeting_.reset();
+        passed_over_.clear();
+    }
+
+    JoinState state() const {
+        if (loading_from_ != ReplicaId{}) return JoinState::loading;
+        if (has_live()) return ready_ ? JoinState::ready : JoinState::greeting;
+        return pool_.is_greeting() ? JoinState::greeting : JoinState::alone;
+    }
+    const std::deque<SyncReport>& reports() const noexcept { return reports_; }
+    Duration next_wake() const noexcept { return next_at_; }
+
+    /// A member has introduced itself, and said what it holds.
+    void on_introduced(Member& member, const Moment& now, Outbox& out) {
+        if (ready_) return begin(member, now, out);
+        if (!first_greeting_) first_greeting_ = now.time;
+        load(now, out);
+    }
+
+    /// What a member says it holds. errc::too_large for more replicas than the limits allow.
+    std::error_code on_message(Member& member, const DigestMessage& message, const Moment& now, Outbox& out) {
+        if (message.digest == history_.digest()) {
+            member.heads = history_.heads();
+            member.last_synchronized = now.wall;
+            if (!message.answer) out.send(member.link, DigestMessage{history_.digest(), true});
+        } else {
+            out.send(member.link, HeadsMessage{history_.heads(), true});
+        }
+        return {};
+    }
+
+    std::error_code on_message(Member& member, const HeadsMessage& message, const Moment& now, Outbox& out) {
+        if (message.heads.size() > options_.limits.replicas) return errc::too_large;
+        member.heads = message.heads;
+        if (message.answer_wanted) out.send(member.link, HeadsMessage{history_.heads(), false});
+        if (ready_) begin(member, now, out);
+        return {};
+    }
+
+    /// Our frame was too far ahead of the member's clock. It is in our log: gossip offers it again.
+    std::error_code on_message(Member& member, const FrameRefused& message, const Moment&, Outbox& out) {
+        out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
+        static_cast<void>(message);
+        return {};
+    }
+
+    /// The frames of an answer were delivered: `applied` of them were new.
+    void on_frames(Member& member, const FramesMessage& message, std::size_t bytes, std::size_t applied, bool drifted,
+                   const Moment& now, Outbox& out) {
+        const auto found = sessions_.find(member.replica);
+        if (found == sessions_.end()) return;
+        SyncReport& report = found->second.report;
+        report.bytes += bytes;
+        report.frames += message.frames.size();
+        report.applied += applied;
+        found->second.asked.clear();
+        if (message.below_horizon) return ask_for_state(found->second, member, now, out);
+        if (lacking(member, member.replica).empty()) return finish(found, SyncEnd::repaired, now);
+        if (drifted) return finish(found, SyncEnd::clock_drift, now);
+        if (applied == 0) return finish(found, SyncEnd::no_progress, now);
+        ask(found->second, member, now, out);
+    }
+
+    /// A piece of a state. The bytes of the whole when it is complete, to be adopted and told by on_adopted.
+    std::optional<Bytes> on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
+        const auto session = sessions_.find(member.replica);
+        const bool awaited =
+            loading_from_ == member.replica || (session != sessions_.end() && session->second.wants_state);
+        if (!awaited) return std::nullopt;
+        const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
+        if (!complete) {
+            sink_.finish();
+            on_adopted(member, complete.error(), now, out);
+            return std::nullopt;
+        }
+        if (session != sessions_.end()) {
+            session->second.deadline = now.time + options_.answer_timeout;
+            session->second.report.bytes += chunk.bytes.size();
+        }
+        load_deadline_ = now.time + options_.answer_timeout;
+        if (!*complete) return std::nullopt;
+        return sink_.finish();
+    }
+
+    void on_adopted(Member& member, std::error_code error, const Moment& now, Outbox& out) {
+        if (const auto session = sessions_.find(member.replica); session != sessions_.end()) {
+            finish(session, error ? SyncEnd::failed : SyncEnd::adopted, now);
+        } else if (loading_from_ == member.replica) {
+            remember(
+                {member.replica, 1, 0, 0, 0, error ? SyncEnd::failed : SyncEnd::adopted, now.time - *first_greeting_});
+            loading_from_ = ReplicaId{};
+            if (error) {
+                passed_over_.insert(member.replica);
+                load(now, out);
+            } else {
+                become_ready(now, out);
+            }
+        }
+    }
+
+    void tick(const Moment& now, Outbox& out) {
+        for (auto at = sessions_.begin(); at != sessions_.end();) {
+            const auto session = at++;
+            const Member* member = pool_.find(session->first);
+            if (!member || member->link == Link{})
+                finish(session, SyncEnd::peer_lost, now);
+            else if (now.time >= session->second.deadline)
+                finish(session, SyncEnd::timed_out, now);
+        }
+        if (!ready_) load(now, out);
+        if (now.time < next_at_) return;
+        schedule(now);
+        gossip(now, out);
+    }
+
+ private:
+    struct Session {
+        SyncReport report;
+        std::vector<CounterRange> asked;
+        Duration began{};
+        Duration deadline{};
+        bool wants_state = false;
+    };
+    using Sessions = std::map<ReplicaId, Session>;
+
+    bool has_live() const {
+        return std::any_of(pool_.members().begin(), pool_.members().end(),
+                           [](const auto& entry) { return entry.second.state == MemberState::live; });
+    }
+
+    void schedule(const Moment& now) {
+        const auto width = (options_.gossip.most - options_.gossip.least).count();
+        next_at_ =
+            now.time + options_.gossip.least +
+            Duration{static_cast<std::int64_t>(random_.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
+    }
+
+    void gossip(const Moment&, Outbox& out) {
+        std::vector<Member*> live;
+        pool_.for_each_live([&](Member& member) {
+            if (!sessions_.contains(member.replica)) live.push_back(&member);
+        });
+        if (live.empty() || !ready_) return;
+        out.send(live[random_.below(live.size())]->link, DigestMessage{history_.digest(), false});
+    }
+
+    /// What `member` holds and we do not, nor wait for, nor have asked of anybody else.
+    std::vector<CounterRange> lacking(const Member& member, const ReplicaId& asker) const {
+        std::vector<CounterRange> ranges = buffer_.gaps(history_.vector(), member.heads);
+        for (const auto& [peer, session] : sessions_)
+            if (peer != asker)
+                for (const CounterRange& taken : session.asked) ranges = without(ranges, taken);
+        return ranges;
+    }
+
+    static std::vector<CounterRange> without(const std::vector<CounterRange>& ranges, const CounterRange& taken) {
+        std::vector<CounterRange> rest;
+        for (const CounterRange& range : ranges) {
+            if (range.replica != taken.replica || range.last < taken.first || range.first > taken.last) {
+                rest.push_back(range);
+                continue;
+            }
+            if (range.first < taken.first) rest.push_back({range.replica, range.first, taken.first - 1});
+            if (range.last > taken.last) rest.push_back({range.replica, taken.last + 1, range.last});
+        }
+        return rest;
+    }
+
+    void begin(Member& member, const Moment& now, Outbox& out) {
+        if (sessions_.contains(member.replica)) return;
+        if (lacking(member, member.replica).empty()) return;
+        Session& session = sessions_[member.replica];
+        session.report.peer = member.replica;
+        session.began = now.time;
+        ask(session, member, now, out);
+    }
+
+    void ask(Session& session, Member& member, const Moment& now, Outbox& out) {
+        session.asked = lacking(member, member.replica);
+        if (session.asked.size() > max_ranges) session.asked.resize(max_ranges);
+        ++session.report.rounds;
+        session.deadline = now.time + options_.answer_timeout;
+        out.send(member.link, FetchMessage{session.asked});
+    }
+
+    void ask_for_state(Session& session, Member& member, const Moment& now, Outbox& out) {
+        session.wants_state = true;
+        ++session.report.rounds;
+        session.deadline = now.time + options_.answer_timeout;
+        sink_.ask(member.link, out);
+    }
+
+    void finish(Sessions::iterator session, SyncEnd end, const Moment& now) {
+        session->second.report.end = end;
+        session->second.report.took = now.time - session->second.began;
+        remember(session->second.report);
+        sessions_.erase(session);
+    }
+
+    void remember(const SyncReport& report) {
+        reports_.push_back(report);
+        if (reports_.size() > max_reports) reports_.pop_front();
+    }
+
+    /// A newcomer asks the highest roller among those that can help; when it fails, the next one.
+    void load(const Moment& now, Outbox& out) {
+        if (!first_greeting_) return;
+        if (loading_from_ != ReplicaId{}) {
+            const Member* source = pool_.find(loading_from_);
+            if (source && source->link != Link{} && now.time < load_deadline_) return;
+            passed_over_.insert(std::exchange(loading_from_, ReplicaId{}));
+        }
+        std::vector<ReplicaId> candidates;
+        for (const auto& [replica, member] : pool_.members())
+            if (!passed_over_.contains(replica) && may_help(member, now)) candidates.push_back(replica);
+        const auto winner = highest_roller(pool_.self(), pool_.session(), candidates);
+        if (!winner) {
+            if (!has_live()) return;
+            passed_over_.clear();
+            return become_ready(now, out);
+        }
+        const Member& source = *pool_.find(*winner);
+        if (source.link == Link{}) return;  // it will introduce itself, or be passed over
+        loading_from_ = *winner;
+        load_deadline_ = now.time + options_.answer_timeout;
+        sink_.ask(source.link, out);
+    }
+
+    /// Linked members that hold something new; others for as long as they may be about to introduce themselves.
+    bool may_help(const Member& member, const Moment& now) const {
+        if (member.link == Link{})
+            return member.state == MemberState::known && now.time < *first_greeting_ + options_.answer_timeout;
+        return !buffer_.gaps(history_.vector(), member.heads).empty();
+    }
+
+    void become_ready(const Moment& now, Outbox& out) {
+        ready_ = true;
+        pool_.for_each_live([&](Member& member) { begin(member, now, out); });
+    }
+
+    static constexpr std::size_t max_ranges = 1024;
+    static constexpr std::size_t max_reports = 16;
+
+    const Options& options_;
+    const History& history_;
+    const Buffer& buffer_;
+    Pool& pool_;
+    detail::Random random_;
+    Duration next_at_{};
+    bool ready_ = true;
+    std::optional<Duration> first_greeting_;
+    ReplicaId loading_from_{};
+    Duration load_deadline_{};
+    std::set<ReplicaId> passed_over_;
+    Sessions sessions_;
+    StateSink sink_;
+    std::deque<SyncReport> reports_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/report.hpp ----
+
+// netsync: how a replica is doing, as plain values. Print it with netsync/format.hpp.
+
+namespace netsync {
+
+/// Counted since the replica was made. Bytes are those of messages, without the transport's own headers.
+struct Traffic {
+    std::uint64_t messages_in = 0;
+    std::uint64_t messages_out = 0;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t frames_in = 0;         ///< received, new or not
+    std::uint64_t frames_out = 0;        ///< sent, each as often as it was sent
+    std::uint64_t frames_applied = 0;    ///< of others, merged here
+    std::uint64_t frames_duplicate = 0;  ///< received again
+    std::uint64_t frames_refused = 0;    ///< for an error: not ours to write, malformed, forked
+    std::uint64_t frames_drifted = 0;    ///< refused for now: stamped too far ahead
+    std::uint64_t messages_bad = 0;      ///< not understood
+    std::uint64_t sends_skipped = 0;     ///< messages that a slow link had no room for
+
+    void count_received(std::size_t applied, bool duplicate, std::error_code refused) noexcept {
+        ++frames_in;
+        frames_applied += applied;
+        if (duplicate) ++frames_duplicate;
+        if (refused == errc::clock_drift)
+            ++frames_drifted;
+        else if (refused)
+            ++frames_refused;
+    }
+};
+
+/// A moment's view of a replica: copies, so it stays as it was.
+struct Report {
+    ReplicaId replica{};
+    std::string name{};
+    std::string pool{};
+    std::uint16_t port = 0;
+    JoinState state = JoinState::alone;
+    std::vector<Member> members{};    ///< by id
+    std::vector<Head> heads{};        ///< the version vector, by id
+    std::uint64_t pending = 0;        ///< changes held that some member is not known to have
+    std::size_t buffered_frames = 0;  ///< waiting for others
+    std::size_t buffered_bytes = 0;
+    std::uint64_t announcements_ignored = 0;  ///< of other pools or versions, or not understood
+    Traffic traffic{};
+    std::vector<SyncReport> syncs{};  ///< the latest ones, oldest first
+    std::error_code store_error{};    ///< why updates are refused, if they are
+};
+
+/// What pool and gossip know; the replica adds the rest.
+inline Report make_report(const Options& options, const Pool& pool, const Gossip& gossip, const History& history,
+                          const CausalBuffer<Frame>& buffer) {
+    Report report{.replica = pool.self(), .name = options.name, .pool = options.pool, .state = gossip.state()};
+    for (const auto& [replica, member] : pool.members()) report.members.push_back(member);
+    report.heads = history.heads();
+    for (const Head& head : report.heads) {
+        std::uint64_t everywhere = head.counter;
+        for (const Member& member : report.members) {
+            const auto known = std::find_if(member.heads.begin(), member.heads.end(),
+                                            [&](const Head& theirs) { return theirs.replica == head.replica; });
+            everywhere = std::min(everywhere, known == member.heads.end() ? 0 : known->counter);
+        }
+        report.pending += head.counter - everywhere;
+    }
+    report.buffered_frames = buffer.size();
+    report.buffered_bytes = buffer.size_bytes();
+    report.announcements_ignored = pool.announcements_ignored();
+    report.syncs.assign(gossip.reports().begin(), gossip.reports().end());
+    return report;
+}
+
+/// Hands to the transport what the protocol wants done, and counts it.
+template <transport Transport>
+void carry_out(const Outbox& out, Transport& transport, Traffic& traffic) {
+    for (const Outbox::Send& send : out.sends) {
+        if (transport.send(send.link, send.message)) {
+            ++traffic.messages_out;
+            traffic.bytes_out += send.message->size();
+            if (kind_of(*send.message) == MessageKind::update) ++traffic.frames_out;
+        } else {
+            ++traffic.sends_skipped;
+        }
+    }
+    for (const Link link : out.closes) transport.close(link);
+    for (const Endpoint& endpoint : out.dials) static_cast<void>(transport.dial(endpoint));
+    if (out.announcement) transport.announce(*out.announcement);
+}
+
+}  // namespace netsync
+
+// ---- netsync/sync/answer.hpp ----
+
+// netsync: frames for those who lack them. A request comes in; what of it the log holds, and one message carries, goes
+// out.
+
+namespace netsync {
+
+/// Answers with the oldest frames asked for, in the order of their timestamps, which is a causal one: the receiver can
+/// merge each as it comes. About limits.transfer bytes. Returns how many frames were sent.
+template <store Store>
+std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, const Limits& limits,
+                         Outbox& out) {
+    struct Found {
+        Ntp64 time;
+        ReplicaId origin;
+        std::uint64_t first;
+        SharedBytes bytes;
+    };
+    FramesMessage answer;
+    std::vector<Found> found;
+    std::optional<Ntp64> cut;  // of ranges that were not read to their end: nothing later may go first
+    const std::size_t share =
+        std::max<std::size_t>(16u << 10, 2 * limits.transfer / std::max<std::size_t>(1, request.ranges.size()));
+    for (const CounterRange& range : request.ranges) {
+        std::size_t size = 0;
+        std::optional<Ntp64> stopped;
+        const bool held = store.frames(range, [&](const SharedBytes& bytes) {
+            const Result<Frame> frame = Frame::parse(bytes, limits);
+            if (!frame) return false;
+            const FrameHeader& header = frame->header();
+            found.push_back({header.time, header.origin, header.first, bytes});
+            size += bytes->size();
+            if (size >= share) stopped = header.time;
+            return !stopped;
+        });
+        if (!held) answer.below_horizon = true;
+        if (stopped) cut = cut ? std::min(*cut, *stopped) : *stopped;
+    }
+    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+        if (a.time != b.time) return a.time < b.time;
+        return a.origin != b.origin ? a.origin < b.origin : a.first < b.first;
+    });
+    std::size_t size = 0;
+    for (const Found& frame : found) {
+        if ((cut && frame.time > *cut) || (size > 0 && size + frame.bytes->size() > limits.transfer)) break;
+        size += frame.bytes->size();
+        answer.frames.push_back({frame.bytes});
+    }
+    const std::size_t sent = answer.frames.size();
+    out.send(link, answer);
+    return sent;
+}
+
+}  // namespace netsync
+
+// ---- netsync/observe/derived.hpp ----
+
+// netsync: local views, kept up to date from what was merged, never sent. Deltas come in, the view is what goes out.
+
+namespace netsync {
+
+/// A view that `Replica::derive` keeps. Copies share it; it may outlive the replica, and then stays as it was. Any
+/// thread.
+template <class View>
+class Derived {
+ public:
+    /// Calls `f(const View&)` and returns its result; the view does not change meanwhile, and updates wait: be brief.
+    template <class F>
+    auto read(F&& f) const {
+        const std::lock_guard lock{shared_->mutex};
+        return f(std::as_const(shared_->view));
+    }
+
+    /// A copy.
+    View get() const {
+        return read([](const View& view) { return view; });
+    }
+
+ private:
+    template <class T>
+    friend class Derivations;
+
+    struct Shared {
+        explicit Shared(View initial) : view(std::move(initial)) {}
+        std::mutex mutex;
+        View view;
+    };
+
+    explicit Derived(View initial) : shared_(std::make_shared<Shared>(std::move(initial))) {}
+
+    std::shared_ptr<Shared> shared_;
+};
+
+/// The views over one state. Every call is made under the replica's mutex.
+template <class T>
+class Derivations {
+ public:
+    /// `f(view, now, delta)` brings the view up to date with `now`; only what `delta` mentions has changed. It is
+    /// called at once with the whole state as the delta, and again from `initial` whenever a whole state was joined. It
+    /// must not call the replica.
+    template <class View, class F>
+    Derived<View> add(const T& now, View initial, F f) {
+        Derived<View> derived{initial};
+        f(derived.shared_->view, now, now);
+        entries_.push_back([weak = std::weak_ptr{derived.shared_}, initial = std::move(initial),
+                            f = std::move(f)](const T& state, const T& delta, bool whole) mutable {
+            const auto shared = weak.lock();
+            if (!shared) return false;
+            const std::lock_guard lock{shared->mutex};
+            if (whole) shared->view = initial;
+            f(shared->view, state, whole ? state : delta);
+            return true;
+        });
+        return derived;
+    }
+
+    void update(const T& now, const T& delta, bool whole) {
+        std::erase_if(entries_, [&](auto& refresh) { return !refresh(now, delta, whole); });
+    }
+
+ private:
+    std::vector<std::function<bool(const T&, const T&, bool)>> entries_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/sync/batch.hpp ----
+
+// netsync: several changes as one delta. Steps come in, each seeing those before it; their delta-group goes out.
+
+namespace netsync {
+
+/// A delta-group in the making (Almeida, Shoker, Baquero 2018): one frame, atomic at every replica. Each step is
+/// checked, encoded and merged as it is made. Handed to the function given to `batch`; not for keeping. One thread.
+template <crdt T>
+class Batch {
+ public:
+    Batch(T& state, const CausalContext& seen, ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time,
+          const Limits& limits)
+        : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits) {}
+
+    /// One step, spelled as in Replica::update. A step that cannot be made (errc::not_owner, too_large, too_deep,
+    /// not_utf8) is left out, and so is every one after it; those before it stand.
+    template <class... Steps>
+    void update(Steps&&... path_and_mutator) {
+        if (error_) return;
+        Change change{minted_.replica, minted_.last + 1, time_};
+        T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
+        if (!permits(delta, change.owner())) return fail(errc::not_owner);
+        Result<Bytes> encoded = encode_delta(delta, change.minted(), time_, limits_);
+        if (!encoded) return fail(encoded.error());
+        const std::size_t header = (removed_.size() + change.removed().size()) * removed_size;
+        if (size_ + encoded->size() + header > limits_.frame / 2) return fail(errc::too_large);
+        take(change, std::move(delta), *std::move(encoded));
+    }
+
+    /// The state with the steps so far.
+    const T& state() const noexcept { return state_; }
+    /// Why steps were left out, if any were.
+    std::error_code error() const noexcept { return error_; }
+
+    // What the frame is made of.
+    const T& delta() const noexcept { return delta_; }
+    Result<Bytes> encode() {
+        if (steps_ == 1) return std::move(encoded_);
+        return encode_delta(delta_, minted_, time_, limits_);
+    }
+    const DotRange& minted() const noexcept { return minted_; }
+    const std::vector<Dot>& removed() const noexcept { return removed_; }
+    Ntp64 time() const noexcept { return time_; }
+    bool changed() const noexcept { return changed_ || !minted_.empty() || !removed_.empty(); }
+
+ private:
+    static constexpr std::size_t removed_size = 24;  // of a removed range in a frame's header, about
+
+    void fail(std::error_code error) { error_ = error; }
+
+    void take(const Change& change, T&& delta, Bytes&& encoded) {
+        const CausalContext context = change.context();
+        const OwnerId owner = change.owner();
+        changed_ |= merge(state_, delta, Join{.mine = seen_, .theirs = context, .origin = owner});
+        size_ += encoded.size();
+        if (steps_++ == 0) {
+            delta_ = std::move(delta);
+            encoded_ = std::move(encoded);
+        } else {
+            merge(delta_, delta, Join{.mine = context_, .theirs = context, .target = Target::delta, .origin = owner});
+        }
+        for (const Dot dot : change.removed())
+            if (!minted_.contains(dot)) removed_.push_back(dot);
+        minted_.last = change.minted().last;
+        context_.merge(context);
+    }
+
+    T& state_;
+    const CausalContext& seen_;
+    DotRange minted_;
+    Ntp64 time_;
+    const Limits& limits_;
+    T delta_{};
+    Bytes encoded_;  // of the first step
+    CausalContext context_;
+    std::vector<Dot> removed_;
+    std::size_t size_ = 0;
+    std::size_t steps_ = 0;
+    bool changed_ = false;
+    std::error_code error_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/sync/identity.hpp ----
+
+// netsync: who a replica is, and whom it knows, kept in its store.
+
+namespace netsync {
+
+/// The id of the store's last opening, or a new one: of the owner that options.name stands for (a random one without a
+/// name), in a new incarnation. A store that belongs to another name gets a new id too.
+template <store Store>
+ReplicaId open_identity(Store& store, const Options& options, detail::Random& random) {
+    ReplicaId id;
+    if (const std::optional<Bytes> kept = store.get("replica")) {
+        Input in{*kept, Limits::frame_budget(kept->size())};
+        in(id);
+        const bool ours = options.name.empty() || id.owner() == owner_of_name(options.name);
+        if (!in.finish() && !id.is_nil() && ours) return id;
+    }
+    id.owner_bits = options.name.empty() ? random.next() | 1 : static_cast<std::uint64_t>(owner_of_name(options.name));
+    id.incarnation = random.next();
+    Output out;
+    out(id);
+    static_cast<void>(store.put("replica", out.view()));
+    static_cast<void>(store.commit());
+    return id;
+}
+
+/// The members that were linked at the last change of the pool: to be dialed at the next start.
+template <store Store>
+std::vector<Acquaintance> open_members(const Store& store) {
+    std::vector<Acquaintance> members;
+    if (const std::optional<Bytes> kept = store.get("members")) {
+        Input in{*kept, Limits::frame_budget(kept->size())};
+        in(members);
+        if (in.finish()) members.clear();
+    }
+    return members;
+}
+
+template <store Store>
+void keep_members(Store& store, const std::vector<Acquaintance>& members) {
+    Output out;
+    out(members);
+    static_cast<void>(store.put("members", out.view()));
+}
+
+}  // namespace netsync
+
+// ---- netsync/sync/local_copy.hpp ----
+
+// netsync: the data of one replica: its state, its log and its clock. Local changes come in and go out as frames
+// (stages 1 to 4); frames and states of others come in and are merged (stage 9). Merge is the only thing that changes
+// the state.
+
+namespace netsync {
+
+/// A change that was merged, as observers get it.
+template <crdt CrdtType>
+struct Merged {
+    CrdtType delta;
+    ChangeInfo info;
+};
+
+/// What became of a frame that was received, and of those that waited for it.
+struct Received {
+    std::size_t applied = 0;    ///< merged now
+    bool held = false;          ///< waits for what it depends on
+    bool duplicate = false;     ///< seen before
+    std::error_code refused{};  ///< not merged, not counted as received: clock_drift is for now, the rest for good
+};
+
+/// Sans-IO but for its Store and Clock policies; every call is made under the replica's mutex.
+template <store Store, clock Clock, crdt CrdtType>
+class LocalCopy {
+ public:
+    LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
+        : options_(options), store_(std::move(store)), clock_(std::move(clock)),
+          buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
+        id_ = open_identity(store_, options_, random);
+        self_ = intern(id_);
+        if (const SharedBytes bytes = store_.snapshot())
+            if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) join(*held);
+        store_.replay([&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
+                if (frame->header().last() > counter_of(frame->header().origin))
+                    static_cast<void>(apply(*frame, false));
+            return true;
+        });
+        clock_.restore(history_.time());
+    }
+
+    const ReplicaId& id() const noexcept { return id_; }
+    const CrdtType& state() const noexcept { return state_; }
+    const History& history() const noexcept { return history_; }
+    const CausalBuffer<Frame>& buffer() const noexcept { return buffer_; }
+    Store& store() noexcept { return store_; }
+    const Store& store() const noexcept { return store_; }
+    Ntp64 now() const { return clock_.now(); }
+
+    /// What this replica has made so far.
+    ReplicaCounter frontier() const { return {id_, history_.counter(self_)}; }
+
+    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
+    /// nothing changed. `error` says why steps were left out, or that the log failed.
+    template <class F>
+    std::optional<Frame> change(F&& steps, std::error_code& error) {
+        Batch<CrdtType> batch{state_,        history_.context(), self_, history_.counter(self_) + 1,
+                              clock_.tick(), options_.limits};
+        steps(batch);
+        error = batch.error();
+        if (!batch.changed()) return std::nullopt;
+        FrameHeader header{.origin = id_, .first = history_.counter(self_) + 1, .time = batch.time()};
+        header.count = std::max<std::uint64_t>(1, batch.minted().size());
+        header.dependencies = take_dependencies();
+        header.removed = to_counter_ranges(batch.removed());
+        const Result<Bytes> delta = batch.encode();
+        assert(delta && "a delta-group is no larger than its steps, and each of them was encoded");
+        const Frame frame = Frame::make(std::move(header), *delta, history_.hash(self_));
+        if (const std::error_code failed = log(frame)) error = failed;
+        observe(batch.delta(), {id_, batch.time(), true, false});
+        return frame;
+    }
+
+    /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.
+    Received receive(const Frame& frame) {
+        Received result;
+        switch (buffer_.offer(frame, history_.vector())) {
+        case Arrival::duplicate:
+            result.duplicate = true;
+            if (is_forked(frame)) result.refused = errc::forked;
+            return result;
+        case Arrival::held: result.held = true; return result;
+        case Arrival::refused: result.refused = errc::too_large; return result;
+        case Arrival::ready: break;
+        }
+        result.refused = apply(frame, true);
+        for (bool more = !result.refused; more;) {
+            ++result.applied;
+            const std::optional<Frame> next = buffer_.take(history_.vector());
+            more = next && !(result.refused = apply(*next, true));
+        }
+        return result;
+    }
+
+    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
+    std::error_code adopt(ByteView bytes) {
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (!header) return header.error();
+        if (const std::error_code error = clock_.observe(header->time)) return error;
+        const Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
+        if (!theirs) return theirs.error();
+        const bool changed = join(*theirs);
+        Result<Bytes> both = encode();
+        if (!both) return both.error();
+        if (const auto error = store_.adopt(std::make_shared<const Bytes>(*std::move(both)), history_.heads()))
+            return store_error_ = error;
+        uncommitted_ = true;
+        while (const std::optional<Frame> next = buffer_.take(history_.vector()))
+            if (apply(*next, true)) break;
+        if (changed) observe(state_, {ReplicaId{}, theirs->time, false, true});
+        return {};
+    }
+
+    Result<Bytes> encode() const { return encode_snapshot(history_.heads(), history_.time(), state_, options_.limits); }
+
+    /// Makes what was logged durable. Until it succeeds nothing of it may be seen by a peer.
+    std::error_code flush() {
+        if (uncommitted_ && !(store_error_ = store_.commit())) uncommitted_ = false;
+        return store_error_;
+    }
+    std::error_code store_error() const noexcept { return store_error_; }
+
+    Observers<Merged<CrdtType>> changes;
+    Derivations<CrdtType> derivations;
+    Notifications notifications;
+
+ private:
+    std::uint64_t counter_of(const ReplicaId& origin) const {
+        const ReplicaIndex index = find_index(origin);
+        return index == ReplicaIndex{} ? 0 : history_.counter(index);
+    }
+
+    bool is_forked(const Frame& frame) const {
+        const FrameHeader& header = frame.header();
+        const ReplicaIndex origin = find_index(header.origin);
+        return header.last() == history_.counter(origin) && header.hash != history_.hash(origin);
+    }
+
+    /// The version vector of this frame, where it rose since the last one.
+    std::vector<ReplicaCounter> take_dependencies() {
+        std::vector<ReplicaCounter> risen;
+        if (!std::exchange(vector_rose_, false)) return risen;
+        for (const VersionVector::Entry& entry : history_.vector().sorted())
+            if (entry.replica != self_ && last_vector_.advance(entry.replica, entry.counter))
+                risen.push_back({id_of(entry.replica), entry.counter});
+        return risen;
+    }
+
+    /// 9: one frame whose dependencies are in.
+    std::error_code apply(const Frame& frame, bool is_new) {
+        const FrameHeader& header = frame.header();
+        if (is_new && header.origin == id_) return errc::forked;
+        if (history_.vector().size() >= options_.limits.replicas && counter_of(header.origin) == 0)
+            return errc::too_large;
+        const ReplicaIndex origin = intern(header.origin);
+        if (origin == ReplicaIndex{}) return errc::replica_table_full;
+        if (!frame.continues(history_.hash(origin))) return errc::forked;
+        const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
+        if (!delta) return delta.error();
+        if (!permits(*delta, header.origin.owner())) return errc::not_owner;
+        if (is_new)
+            if (const std::error_code error = clock_.observe(header.time)) return error;
+        const CausalContext context = frame.context();
+        const bool changed =
+            merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = header.origin.owner()});
+        vector_rose_ = true;
+        if (!is_new) {
+            history_.advance(origin, header.last(), header.hash, header.time);
+            return {};
+        }
+        if (const std::error_code error = log(frame)) return error;
+        if (changed) observe(*delta, {header.origin, header.time, false, false});
+        return {};
+    }
+
+    /// 4: the log and the version vector derived from it move together.
+    std::error_code log(const Frame& frame) {
+        const FrameHeader& header = frame.header();
+        history_.advance(intern(header.origin), header.last(), header.hash, header.time);
+        uncommitted_ = true;
+        const std::error_code error = store_.append(frame);
+        if (error) store_error_ = error;
+        return error;
+    }
+
+    bool join(const Snapshot<CrdtType>& theirs) {
+        CausalContext context;
+        for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
+        const bool changed =
+            merge(state_, theirs.state, Join{.mine = history_.context(), .theirs = context, .scope = Scope::whole});
+        for (const Head& head : theirs.heads)
+            if (const ReplicaIndex origin = intern(head.replica); head.counter > history_.counter(origin))
+                history_.advance(origin, head.counter, head.hash, theirs.time);
+        vector_rose_ = true;
+        return changed;
+    }
+
+    void observe(const CrdtType& delta, const ChangeInfo& info) {
+        derivations.update(state_, delta, info.whole);
+        if (!changes.empty())
+            changes.notify(std::make_shared<const Merged<CrdtType>>(Merged<CrdtType>{delta, info}), notifications);
+    }
+
+    const Options& options_;
+    Store store_;
+    Clock clock_;
+    ReplicaId id_;
+    ReplicaIndex self_{};
+    CrdtType state_{};
+    History history_;
+    CausalBuffer<Frame> buffer_;
+    VersionVector last_vector_;  // that of this replica's last frame
+    bool vector_rose_ = false;
+    bool uncommitted_ = false;
+    std::error_code store_error_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/replica.hpp ----
+
+// netsync: the story on one page. A change is a value of your own type, and merge is the only thing that changes state.
+//
+//     update(f)                                                              bytes from a peer
+//        |                                                                          |
+//      1 Change{dots, time from the clock}                               6 transport: a message; its kind
+//      2 f(state, change) -> delta ;  merge                              7 pool: a member? else "introduce yourself"
+//      3 wire: Frame = header + delta, encoded once                      8 sync: gossip; causal buffer: seen? drop.
+//      gap? hold 4 store.append, commit -- durable --> 5 outbox -> transport       9 clock.observe; merge;
+//      store.append; observers
+//
+
+namespace netsync {
+
+/// How far a replica had come: all its changes up to `counter`.
+using Token = ReplicaCounter;
+
+/// A copy of the data that keeps itself in sync with the others of its pool. Public calls may come from any thread;
+/// callbacks come from the threads that cause them, never under the replica's mutex, one at a time and in order.
+template <store Store, transport Transport, clock Clock, crdt CrdtType>
+class Replica {
+ public:
+    /// Starts at once, unless options.manual_start. Throws std::system_error where start() fails.
+    explicit Replica(Options options = {})
+        requires std::default_initializable<Transport> && std::default_initializable<Store>
+        : Replica(Transport{}, std::move(options)) {}
+
+    explicit Replica(Transport transport, Options options = {}, Store store = Store{})
+        : Replica(std::move(transport), options, std::move(store), default_clock(options)) {}
+
+    Replica(Transport transport, Options options, Store store, Clock clock)
+        : options_(std::move(options)), transport_(std::move(transport)),
+          random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
+          copy_(options_, std::move(store), std::move(clock), random_),
+          pool_(options_, copy_.history(), random_.next()),
+          gossip_(options_, copy_.history(), copy_.buffer(), pool_, random_.next()) {
+        pool_.identify(copy_.id());
+        for (const Acquaintance& member : open_members(copy_.store())) pool_.remember(member);
+        if (options_.manual_start) return;
+        if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
+    }
+
+    Replica(const Replica&) = delete;
+    Replica& operator=(const Replica&) = delete;
+    ~Replica() { stop(); }
+
+    /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
+    std::error_code start() {
+        const std::lock_guard life{life_};
+        if (started_) return {};
+        std::unique_lock lock{mutex_};
+        started_ = true;
+        lock.unlock();  // the transport may call back before start returns
+        const auto error = transport_.start(options_, [this](const TransportEvent& event) { on_event(event); });
+        lock.lock();
+        if (error) {
+            started_ = false;
+            return error;
+        }
+        gossip_.start(now(), is_newcomer());
+        pool_.start(now(), transport_.port(), outbox_);
+        release(lock);
+        return {};
+    }
+
+    /// Ends all links; the data and the id stay. Nothing of the transport runs afterwards.
+    void stop() {
+        const std::lock_guard life{life_};
+        if (!started_) return;
+        transport_.stop();
+        const std::lock_guard lock{mutex_};
+        started_ = false;
+        pool_.stop();
+        gossip_.stop();
+        outbox_ = {};
+    }
+
+    /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
+    /// Returns at once, with the change on its way. Throws std::system_error for the errors of try_update.
+    template <class... Steps>
+    Token update(Steps&&... path_and_mutator) {
+        return try_update(std::forward<Steps>(path_and_mutator)...).value();
+    }
+
+    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. The state is
+    /// as before then.
+    template <class... Steps>
+    Result<Token> try_update(Steps&&... path_and_mutator) {
+        return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });
+    }
+
+    /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...);
+    /// })`. Each sees those before it. After one that fails the rest is left out, those before it stand: see
+    /// Batch::update.
+    template <class F>
+    Token batch(F&& steps) {
+        return try_batch(std::forward<F>(steps)).value();
+    }
+
+    template <class F>
+    Result<Token> try_batch(F&& steps) {
+        std::unique_lock lock{mutex_};
+        if (const std::error_code error = copy_.store_error()) return error;
+        std::error_code error;
+        if (const auto frame = copy_.change(std::forward<F>(steps), error)) publish(*frame);  // 1 to 4
+        const Token token = copy_.frontier();
+        release(lock);
+        if (error) return error;
+        return token;
+    }
+
+    /// A copy of the whole state: O(state). `read` and `get` cost less.
+    CrdtType state() const {
+        return read([](const CrdtType& now) { return now; });
+    }
+
+    /// Calls `f(const CrdtType&)` and returns its result. Updates wait meanwhile; it must not call the replica.
+    template <class F>
+    auto read(F&& f) const {
+        const std::lock_guard lock{mutex_};
+        return f(copy_.state());
+    }
+
+    /// A copy of what lies at the end of a path; a default value where a key is absent.
+    template <class... Path>
+    auto get(const Path&... path) const {
+        return read([&](const CrdtType& now) {
+            const auto* found = detail::find_at(now, id().owner(), path...);
+            return found ? *found : detail::type_at<CrdtType, Path...>{};
+        });
+    }
+
+    /// Calls `f(delta, info)`, or `f(delta)`, or `f()`, after each change, local or remote, that touches the end of the
+    /// path: `on_change(path..., f)`. The delta is what the change says about it.
+    template <class... Steps>
+    Subscription on_change(Steps&&... path_and_callback) {
+        const std::lock_guard lock{mutex_};
+        return copy_.changes.subscribe(
+            detail::when_touched<Merged<CrdtType>>(id().owner(), std::forward<Steps>(path_and_callback)...));
+    }
+
+    /// Calls `f(const PoolEvent&)` when a member is new or changes its state, and when a peer is refused.
+    Subscription on_member(std::function<void(const PoolEvent&)> f) {
+        const std::lock_guard lock{mutex_};
+        return member_observers_.subscribe(std::move(f));
+    }
+
+    /// A local view, kept up to date under the mutex by `f(View&, const T& now, const T& delta)`: see Derivations::add.
+    template <class View, class F>
+    Derived<View> derive(View initial, F f) {
+        const std::lock_guard lock{mutex_};
+        return copy_.derivations.add(copy_.state(), std::move(initial), std::move(f));
+    }
+
+    const ReplicaId& id() const noexcept { return copy_.id(); }
+
+    /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
+    std::uint64_t digest() const {
+        const std::lock_guard lock{mutex_};
+        const Result<Bytes> bytes = copy_.encode();
+        return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+    }
+
+    /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).
+    Report report() const {
+        const std::lock_guard lock{mutex_};
+        Report report = make_report(options_, pool_, gossip_, copy_.history(), copy_.buffer());
+        report.port = started_ ? transport_.port() : std::uint16_t{0};
+        report.traffic = traffic_;
+        report.store_error = copy_.store_error();
+        return report;
+    }
+
+ private:
+    static Clock default_clock(const Options& options) {
+        if constexpr (std::constructible_from<Clock, Duration>)
+            return Clock(options.max_drift);
+        else
+            return Clock{};
+    }
+
+    Moment now() { return {transport_.now(), copy_.now()}; }
+
+    /// Holds nothing of others yet, so it takes the pool's state before it takes part.
+    bool is_newcomer() const {
+        for (const VersionVector::Entry& entry : copy_.history().vector())
+            if (id_of(entry.replica) != id()) return false;
+        return true;
+    }
+
+    // 5: to every live member at once; gossip repairs what is lost.
+    void publish(const Frame& frame) {
+        pool_.for_each_live([&](const Member& member) { outbox_.sends.push_back({member.link, frame.bytes()}); });
+    }
+
+    // 6: something happened outside.
+    void on_event(const TransportEvent& event) {
+        std::unique_lock lock{mutex_};
+        if (!started_) return;
+        const Moment moment = now();
+        if (const auto* message = std::get_if<MessageReceived>(&event)) {
+            on_message(message->link, message->bytes, moment);
+        } else if (std::holds_alternative<Woken>(event)) {
+            woken_at_.reset();
+            pool_.tick(moment, outbox_);
+            gossip_.tick(moment, outbox_);
+            states_.tick(moment.time);
+        } else {
+            pool_.on_event(event, moment, outbox_);
+        }
+        release(lock);
+    }
+
+    // 7: only members are listened to; a stranger is asked to introduce itself.
+    void on_message(Link link, ByteView bytes, const Moment& moment) {
+        ++traffic_.messages_in;
+        traffic_.bytes_in += bytes.size();
+        const std::optional<MessageKind> kind = kind_of(bytes);
+        if (!kind) return pool_.refuse(link, errc::malformed, outbox_);
+        const bool of_pool = *kind < MessageKind::update;
+        if (of_pool && pool_.on_message(link, *kind, bytes, moment, outbox_)) {
+            keep_members(copy_.store(), pool_.acquaintances());
+            gossip_.on_introduced(*pool_.member_on(link), moment, outbox_);
+        }
+        Member* member = pool_.member_on(link);
+        if (member) pool_.heard_from(*member, moment, outbox_);
+        if (of_pool) return;
+        if (!member) return pool_.on_stranger(link, outbox_);
+        const std::error_code error =
+            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, moment);
+        if (!error) return;
+        ++traffic_.messages_bad;
+        pool_.refuse(link, error, outbox_);
+    }
+
+    // 8: what members say. An error is for bytes that no correct program sends: the link ends.
+    std::error_code on_sync(Member& member, MessageKind kind, ByteView bytes, const Moment& moment) {
+        return decode_sync(
+            kind, bytes,
+            detail::Overloaded{
+                [&](const FetchMessage& message) -> std::error_code {
+                    traffic_.frames_out += answer_fetch(member.link, message, copy_.store(), options_.limits, outbox_);
+                    return {};
+                },
+                [&](const StateRequest& message) -> std::error_code {
+                    return states_.answer(
+                        member.link, message, copy_.history().digest(), options_.limits, moment.time,
+                        [&] { return copy_.encode(); }, outbox_);
+                },
+                [&](const FramesMessage& message) { return on_frames(member, message, bytes.size(), moment); },
+                [&](const StateChunk& message) -> std::error_code {
+                    if (const auto state = gossip_.on_chunk(member, message, moment, outbox_))
+                        gossip_.on_adopted(member, copy_.adopt(*state), moment, outbox_);
+                    return {};
+                },
+                [&](const auto& message) { return gossip_.on_message(member, message, moment, outbox_); }});
+    }
+
+    std::error_code on_update(Member& member, ByteView bytes) {
+        const Result<Frame> frame =
+            Frame::parse(std::make_shared<const Bytes>(bytes.begin(), bytes.end()), options_.limits);
+        if (!frame) return frame.error();
+        on_received(member, *frame, copy_.receive(*frame));
+        return {};
+    }
+
+    std::error_code on_frames(Member& member, const FramesMessage& message, std::size_t size, const Moment& moment) {
+        std::size_t news = 0;
+        bool drifted = false;
+        for (const FrameBytes& bytes : message.frames) {
+            const Result<Frame> frame = Frame::parse(bytes.bytes, options_.limits);
+            if (!frame) return frame.error();
+            const Received received = copy_.receive(*frame);
+            news += received.applied + (received.held ? 1 : 0);
+            drifted |= received.refused == errc::clock_drift;
+            on_received(member, *frame, received);
+        }
+        gossip_.on_frames(member, message, size, news, drifted, moment, outbox_);
+        return {};
+    }
+
+    // 9: what became of a frame: counted, and where it was refused, told.
+    void on_received(Member& member, const Frame& frame, const Received& received) {
+        traffic_.count_received(received.applied, received.duplicate, received.refused);
+        if (received.refused == errc::clock_drift)
+            outbox_.send(member.link, FrameRefused{frame.header().origin, frame.header().first,
+                                                   difference(frame.header().time, copy_.now()).count()});
+        else if (received.refused)
+            outbox_.events.push_back({frame.header().origin, member.state, member.state, received.refused});
+    }
+
+    // The end of every call and event: what is logged becomes durable, and only then visible; then observers hear of
+    // it.
+    void release(std::unique_lock<std::mutex>& lock) {
+        const bool durable = !copy_.flush();
+        Outbox out = std::exchange(outbox_, {});
+        if (started_ && durable) {
+            carry_out(out, transport_, traffic_);
+            const Duration wake = std::min(pool_.next_wake(), gossip_.next_wake());
+            if (!woken_at_ || wake < *woken_at_) transport_.wake_at(*(woken_at_ = wake));
+        }
+        for (const PoolEvent& event : out.events)
+            member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+        copy_.notifications.deliver(lock);
+    }
+
+    const Options options_;
+    mutable std::mutex mutex_;
+    std::mutex life_;  // start and stop, one at a time; taken before mutex_
+    bool started_ = false;
+    Transport transport_;
+    detail::Random random_;
+    LocalCopy<Store, Clock, CrdtType> copy_;
+    Pool pool_;
+    Gossip gossip_;
+    StateSource states_;
+    Outbox outbox_;
+    Traffic traffic_;
+    std::optional<Duration> woken_at_;
+    Observers<PoolEvent> member_observers_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/store/memory_store.hpp ----
+
+// netsync: the log in memory. Frames come in as they are made or received and go out to whoever lacks them.
+
+namespace netsync {
+
+/// Copies share their contents, as two openings of one file would: a test restarts a replica on the same "disk".
+/// append: O(log origins); frames: O(log frames) to the first.
+class MemoryStore {
+ public:
+    std::error_code append(const Frame& frame) {
+        const FrameHeader& header = frame.header();
+        auto& log = contents_->logs[header.origin];
+        if (!log.empty() && header.first != log.back().last + 1) return errc::not_contiguous;
+        log.push_back({header.first, header.last(), ++contents_->sequence, frame.bytes()});
+        return {};
+    }
+
+    std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
+        contents_->snapshot = snapshot;
+        for (const Head& head : heads) {
+            auto& log = contents_->logs[head.replica];
+            if (!log.empty() && log.back().last < head.counter) log.clear();
+        }
+        return {};
+    }
+
+    std::error_code put(std::string_view key, ByteView value) {
+        contents_->values.insert_or_assign(std::string(key), Bytes(value.begin(), value.end()));
+        return {};
+    }
+
+    std::error_code commit() { return {}; }
+
+    std::optional<Bytes> get(std::string_view key) const {
+        const auto found = contents_->values.find(key);
+        return found == contents_->values.end() ? std::nullopt : std::optional{found->second};
+    }
+
+    SharedBytes snapshot() const { return contents_->snapshot; }
+
+    void replay(const FrameVisitor& visit) const {
+        std::map<std::uint64_t, const Entry*> by_sequence;
+        for (const auto& [origin, log] : contents_->logs)
+            for (const Entry& entry : log) by_sequence.emplace(entry.sequence, &entry);
+        for (const auto& [sequence, entry] : by_sequence)
+            if (!visit(entry->bytes)) return;
+    }
+
+    bool frames(const CounterRange& range, const FrameVisitor& visit) const {
+        const auto found = contents_->logs.find(range.replica);
+        if (found == contents_->logs.end()) return false;
+        const auto& log = found->second;
+        if (log.empty() || range.first < log.front().first || range.first > log.back().last) return false;
+        auto at =
+            std::partition_point(log.begin(), log.end(), [&](const Entry& entry) { return entry.last < range.first; });
+        for (; at != log.end() && at->first <= range.last; ++at)
+            if (!visit(at->bytes)) break;
+        return true;
+    }
+
+ private:
+    struct Entry {
+        std::uint64_t first;
+        std::uint64_t last;
+        std::uint64_t sequence;
+        SharedBytes bytes;
+    };
+
+    struct Contents {
+        std::map<ReplicaId, std::deque<Entry>> logs;
+        std::map<std::string, Bytes, std::less<>> values;
+        SharedBytes snapshot;
+        std::uint64_t sequence = 0;
+    };
+
+    std::shared_ptr<Contents> contents_ = std::make_shared<Contents>();
+};
+
+static_assert(store<MemoryStore>);
+
+}  // namespace netsync
+
+// ---- netsync/store/null_store.hpp ----
+
+// netsync: the store that keeps nothing. For caches, benchmarks, and replicas that may forget.
+
+namespace netsync {
+
+/// A replica over it has its state in memory only; it sends its own updates as they happen, and whole states where
+/// another store would send frames.
+struct NullStore {
+    std::error_code append(const Frame&) { return {}; }
+    std::error_code adopt(const SharedBytes&, const std::vector<Head>&) { return {}; }
+    std::error_code put(std::string_view, ByteView) { return {}; }
+    std::error_code commit() { return {}; }
+    std::optional<Bytes> get(std::string_view) const { return std::nullopt; }
+    SharedBytes snapshot() const { return nullptr; }
+    void replay(const FrameVisitor&) const {}
+    bool frames(const CounterRange&, const FrameVisitor&) const { return false; }
+};
+
+static_assert(store<NullStore>);
+
+}  // namespace netsync
+
+// ---- netsync/transport/memory_hub.hpp ----
+
+// netsync: a network inside one process. Messages come in from one replica and go out to another when the program says
+// so, in virtual time: for tests, examples, and replicas that share a process.
+
+namespace netsync {
+
+class MemoryTransport;
+
+/// Replicas made with the same hub are on one network. Nothing moves until `run` or `run_for`; the order of events is a
+/// function of the calls made, so every run is the same. Any thread may use the replicas; one at a time runs the hub.
+class MemoryHub {
+ public:
+    explicit MemoryHub(Duration latency = Duration{0}, std::uint64_t seed = 1)
+        : core_(std::make_shared<Core>(latency, seed)) {}
+
+    /// Delivers until no message is under way; timers that lie in the future stay there. Returns the events delivered.
+    std::size_t run() { return core_->run(true, Duration{0}); }
+
+    /// Lets `time` pass: delivers messages and fires timers in their order. Returns the events delivered.
+    std::size_t run_for(Duration time) { return core_->run(false, core_->time() + time); }
+
+    Duration now() const { return core_->time(); }
+
+ private:
+    friend class MemoryTransport;
+
+    /// One started transport. Its address within the hub is its port.
+    struct Station {
+        TransportEvents events;
+        std::uint64_t wake = 0;  // the number of the wake that counts; earlier ones are void
+    };
+
+    struct Delivery {
+        std::uint16_t station;
+        TransportEvent event;
+        SharedBytes bytes;       // keeps alive what the event views
+        std::uint64_t wake = 0;  // for Woken
+    };
+
+    class Core {
+     public:
+        Core(Duration latency, std::uint64_t seed) : latency_(latency), seed_(seed) {}
+
+        Duration time() const {
+            const std::lock_guard lock{mutex_};
+            return now_;
+        }
+
+        std::uint64_t entropy() {
+            const std::lock_guard lock{mutex_};
+            return detail::mix(seed_, ++entropy_drawn_);
+        }
+
+        std::uint16_t open(TransportEvents events) {
+            const std::lock_guard lock{mutex_};
+            const std::uint16_t station = next_station_++;
+            stations_.emplace(station, std::make_shared<Station>(Station{std::move(events)}));
+            return station;
+        }
+
+        void shut(std::uint16_t station) {
+            const std::lock_guard lock{mutex_};
+            stations_.erase(station);
+            for (auto link = links_.begin(); link != links_.end();) {
+                if (link->second.first != station && link->second.second != station) {
+                    ++link;
+                    continue;
+                }
+                push(other_end(link->second, station), LinkClosed{link->first, broken()}, nullptr, latency_);
+                link = links_.erase(link);
+            }
+        }
+
+        void wake_at(std::uint16_t station, Duration time) {
+            const std::lock_guard lock{mutex_};
+            const auto found = stations_.find(station);
+            if (found == stations_.end()) return;
+            const std::uint64_t wake = ++found->second->wake;
+            queue_.emplace(std::pair{std::max(time, now_), ++sequence_}, Delivery{station, Woken{}, nullptr, wake});
+        }
+
+        void announce(std::uint16_t from, ByteView bytes) {
+            const std::lock_guard lock{mutex_};
+            const auto copy = std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+            for (const auto& [station, events] : stations_)
+                if (station != from) push(station, AnnouncementReceived{host, *copy}, copy, latency_);
+        }
+
+        Link dial(std::uint16_t from, const Endpoint& endpoint) {
+            const std::lock_guard lock{mutex_};
+            const Link link{++last_link_};
+            if (endpoint.host != host || !stations_.contains(endpoint.port)) {
+                push(from, LinkClosed{link, std::make_error_code(std::errc::connection_refused)}, nullptr, latency_);
+                return link;
+            }
+            links_.emplace(link, std::pair{from, endpoint.port});
+            push(endpoint.port, LinkOpened{link, false, {host, from}}, nullptr, latency_);
+            push(from, LinkOpened{link, true, endpoint}, nullptr, latency_);
+            return link;
+        }
+
+        bool send(std::uint16_t from, Link link, SharedBytes message) {
+            const std::lock_guard lock{mutex_};
+            if (const auto ends = links_.find(link); ends != links_.end()) {
+                const ByteView view = *message;
+                push(other_end(ends->second, from), MessageReceived{link, view}, std::move(message), latency_);
+            }
+            return true;
+        }
+
+        void close(std::uint16_t from, Link link) {
+            const std::lock_guard lock{mutex_};
+            const auto ends = links_.find(link);
+            if (ends == links_.end()) return;
+            push(other_end(ends->second, from), LinkClosed{link, broken()}, nullptr, latency_);
+            closed_by_.emplace(link, from);
+            links_.erase(ends);
+        }
+
+        std::size_t run(bool until_quiet, Duration until) {
+            std::size_t delivered = 0;
+            for (;;) {
+                std::shared_ptr<Station> station;
+                Delivery next;
+                {
+                    const std::lock_guard lock{mutex_};
+                    if (until_quiet) until = std::max(now_, in_flight_ > 0 ? latest_message_ : now_);
+                    if (queue_.empty() || queue_.begin()->first.first > until) {
+                        if (!until_quiet) now_ = std::max(now_, until);
+                        return delivered;
+                    }
+                    auto first = queue_.extract(queue_.begin());
+                    now_ = std::max(now_, first.key().first);
+                    next = std::move(first.mapped());
+                    if (!std::holds_alternative<Woken>(next.event)) --in_flight_;
+                    station = receiver(next);
+                }
+                if (!station) continue;
+                ++delivered;
+                station->events(next.event);
+            }
+        }
+
+     private:
+        using Ends = std::pair<std::uint16_t, std::uint16_t>;
+
+        static std::error_code broken() { return std::make_error_code(std::errc::connection_reset); }
+        static std::uint16_t other_end(const Ends& ends, std::uint16_t one) noexcept {
+            return ends.first == one ? ends.second : ends.first;
+        }
+
+        void push(std::uint16_t station, TransportEvent event, SharedBytes bytes, Duration delay) {
+            const Duration at = now_ + delay;
+            queue_.emplace(std::pair{at, ++sequence_}, Delivery{station, std::move(event), std::move(bytes)});
+            latest_message_ = std::max(latest_message_, at);
+            ++in_flight_;
+        }
+
+        /// Who gets it: nobody where the station is gone, closed the link itself, or has set another wake since.
+        std::shared_ptr<Station> receiver(const Delivery& delivery) {
+            const auto found = stations_.find(delivery.station);
+            if (const auto* message = std::get_if<MessageReceived>(&delivery.event)) {
+                const auto closed = closed_by_.find(message->link);
+                if (closed != closed_by_.end() && closed->second == delivery.station) return nullptr;
+            }
+            // The other end's LinkClosed comes after all that it had sent before.
+            if (const auto* closed = std::get_if<LinkClosed>(&delivery.event)) closed_by_.erase(closed->link);
+            if (found == stations_.end()) return nullptr;
+            if (std::holds_alternative<Woken>(delivery.event) && delivery.wake != found->second->wake) return nullptr;
+            return found->second;
+        }
+
+        mutable std::mutex mutex_;
+        Duration latency_;
+        Duration now_{0};
+        Duration latest_message_{0};
+        std::size_t in_flight_ = 0;
+        std::map<std::pair<Duration, std::uint64_t>, Delivery> queue_;
+        std::map<std::uint16_t, std::shared_ptr<Station>> stations_;
+        std::map<Link, Ends> links_;
+        std::map<Link, std::uint16_t> closed_by_;
+        std::uint64_t sequence_ = 0;
+        std::uint64_t last_link_ = 0;
+        std::uint16_t next_station_ = 1;
+        std::uint64_t seed_;
+        std::uint64_t entropy_drawn_ = 0;
+    };
+
+    static constexpr const char* host = "memory";
+
+    std::shared_ptr<Core> core_;
+};
+
+/// A place on a MemoryHub. Converts from the hub, so `MemoryReplica<T> replica{hub}` reads well.
+class MemoryTransport {
+ public:
+    MemoryTransport(MemoryHub& hub) : core_(hub.core_) {}
+
+    std::error_code start(const Options&, TransportEvents events) {
+        station_ = core_->open(std::move(events));
+        return {};
+    }
+    void stop() {
+        core_->shut(station_);
+        station_ = 0;
+    }
+    Duration now() const { return core_->time(); }
+    void wake_at(Duration time) { core_->wake_at(station_, time); }
+    void announce(ByteView bytes) { core_->announce(station_, bytes); }
+    Link dial(const Endpoint& endpoint) { return core_->dial(station_, endpoint); }
+    bool send(Link link, SharedBytes message) { return core_->send(station_, link, std::move(message)); }
+    void close(Link link) { core_->close(station_, link); }
+    std::uint16_t port() const noexcept { return station_; }
+    std::uint64_t entropy() { return core_->entropy(); }
+
+ private:
+    std::shared_ptr<MemoryHub::Core> core_;
+    std::uint16_t station_ = 0;
+};
+
+static_assert(transport<MemoryTransport>);
+
+}  // namespace netsync
+
+// ---- netsync/netsync.hpp ----
+
+// netsync: a header-only C++20 library that keeps data in sync between replicas. This header is the core: it needs the
+// standard library alone. Networking over sockets is <netsync/lan.hpp>, printing with {fmt} is <netsync/format.hpp>.
+
