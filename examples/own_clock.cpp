@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 /// Time since the machine was switched on, set forward by whatever later time it hears of. It has none of its own to
 /// judge others by, so it refuses nothing: for pools that trust each other.
 class BorrowedClock {
- public:
+   public:
     Ntp64 tick() { return last_ = std::max(now(), Ntp64{last_.value + 1}); }
     std::error_code observe(Ntp64 time) {
         if (time > now()) borrowed_ += netsync::difference(time, now());
@@ -21,7 +21,7 @@ class BorrowedClock {
     Ntp64 now() const { return Ntp64::from_duration(std::chrono::steady_clock::now() - switched_on_ + borrowed_); }
     void restore(Ntp64 time) { static_cast<void>(observe(time)); }
 
- private:
+   private:
     std::chrono::steady_clock::time_point switched_on_ = std::chrono::steady_clock::now();
     std::chrono::nanoseconds borrowed_{0};
     Ntp64 last_{};

@@ -8,7 +8,7 @@ using netsync::Change;
 /// Enabling wins over what is disabled at the same time. Each write lies under its own dot and takes away those that
 /// its writer had seen; the flag is on while one of the writes that are left says so.
 class EnableWinsFlag {
- public:
+   public:
     [[nodiscard]] EnableWinsFlag enable(Change& change) const { return write(change, true); }
     [[nodiscard]] EnableWinsFlag disable(Change& change) const { return write(change, false); }
     bool is_on() const {
@@ -22,7 +22,7 @@ class EnableWinsFlag {
     void save(auto& archive) const { writes_.save(archive); }
     void load(auto& archive) { writes_.load(archive); }
 
- private:
+   private:
     EnableWinsFlag write(Change& change, bool on) const {
         change.remove_all(writes_);
         EnableWinsFlag delta;

@@ -11,7 +11,7 @@
 /// Serves from memory, as MemoryStore does, and survives its program. A commit is in the file whole or not at all: one
 /// that a crash has torn is cut off. (For power cuts, commit() would have to fsync.)
 class JournalStore {
- public:
+   public:
     explicit JournalStore(std::filesystem::path path) : path_(std::move(path)) {
         std::ifstream file(path_, std::ios::binary);
         const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -47,7 +47,7 @@ class JournalStore {
         return held_.frames(range, visit);
     }
 
- private:
+   private:
     struct Entry {
         char kind = 0;  // a frame, a state, or a value under its key
         std::string key{};

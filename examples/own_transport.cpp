@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 /// and gossip brings later what was left out. Everything else goes straight through.
 template <netsync::transport Inner>
 class Metered {
- public:
+   public:
     Metered(Inner inner, double bytes_a_second) : inner_(std::move(inner)), rate_(bytes_a_second) {}
 
     bool send(netsync::Link link, netsync::SharedBytes message) {
@@ -36,7 +36,7 @@ class Metered {
     std::uint16_t port() const { return inner_.port(); }
     std::uint64_t entropy() { return inner_.entropy(); }
 
- private:
+   private:
     Inner inner_;
     double rate_;
     double allowance_ = rate_;

@@ -43,7 +43,7 @@ inline constexpr MessageKind announcement{};
 
 /// MemoryTransport with a Wire in between.
 class TapTransport {
- public:
+   public:
     TapTransport(MemoryHub& hub, std::shared_ptr<Wire> wire, std::string name)
         : inner_(hub), wire_(std::move(wire)), name_(std::move(name)) {}
 
@@ -70,7 +70,7 @@ class TapTransport {
     std::uint16_t port() const { return inner_.port(); }
     std::uint64_t entropy() { return inner_.entropy(); }
 
- private:
+   private:
     bool pass(Sent sent) {
         const bool lost = wire_->silenced.contains(name_) || wire_->lose(sent);
         if (!wire_->silenced.contains(name_)) wire_->log.push_back(std::move(sent));

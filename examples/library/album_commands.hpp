@@ -1,10 +1,11 @@
 // library: the command about albums: files that belong together, by content.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 
-#include "file_commands.hpp"
+#include "find.hpp"
 #include "session.hpp"
 #include "words.hpp"
 
@@ -43,7 +44,7 @@ inline void album(Session& session, const Words& words) {
     } else if (what == "title" && words.size() > 3) {
         session.replica.update(&Library::albums, name, &Album::title, netsync::assign(shared_text(words, 3)));
     } else if ((what == "add" || what == "remove") && words.size() == 4) {
-        const auto contents = session.find(words[3]);
+        const auto contents = find_files(session, words[3]);
         session.replica.batch([&](auto& batch) {
             for (const ContentHash content : contents) {
                 if (what == "add")

@@ -42,7 +42,7 @@ inline std::string human_size(std::uint64_t bytes) {
 /// Any thread may write; only one reads. Lines are never mixed, and on a terminal they keep clear of the prompt and of
 /// the line that shows progress.
 class Console {
- public:
+   public:
     explicit Console(std::string prompt) : prompt_(std::move(prompt)) {}
 
     /// Whether somebody types the commands.
@@ -83,7 +83,7 @@ class Console {
         return more;
     }
 
- private:
+   private:
     void write(std::FILE* file, const std::string& line) {
         const std::lock_guard lock{mutex_};
         if (!bottom_.empty()) fmt::print(stderr, "\r\x1b[K");

@@ -26,7 +26,7 @@ constexpr std::uint64_t read(std::span<const std::byte> bytes) {
 
 /// XXH64 with seed 0 (github.com/Cyan4973/xxHash, doc/xxhash_spec.md): faster than disks are, in constant memory.
 class ContentHasher {
- public:
+   public:
     constexpr void update(std::span<const std::byte> bytes) {
         size_ += bytes.size();
         if (held_ > 0) {
@@ -62,7 +62,7 @@ class ContentHasher {
         return ContentHash{hash ^ (hash >> 32)};
     }
 
- private:
+   private:
     static constexpr std::size_t stripe = 32;
     static constexpr std::uint64_t prime1 = 0x9e3779b185ebca87u;
     static constexpr std::uint64_t prime2 = 0xc2b2ae3d27d4eb4fu;

@@ -29,7 +29,7 @@ struct File {
 
 /// Never sent: each replica makes its own from what it holds.
 class FilesView {
- public:
+   public:
     /// Brings the view up to date with `now`: of the paths, only those that `delta` mentions have changed. O(delta).
     void refresh(const Library& now, const Library& delta) {
         delta.file_paths.for_each([&](netsync::OwnerId owner, const Paths& changed) {
@@ -70,7 +70,7 @@ class FilesView {
         return contents;
     }
 
- private:
+   private:
     void add(const Place& place, const FileInfo& info) {
         contents_.emplace(place, info.content);
         File& file = files_[info.content];

@@ -28,6 +28,9 @@ struct Comment {
     friend auto operator<=>(const Comment&, const Comment&) = default;
 };
 
+using Tags = netsync::OrSet<std::string>;
+using Comments = netsync::OrSet<Comment>;
+
 struct Album {
     netsync::LwwRegister<std::string> title{};
     netsync::OrSet<ContentHash> files{};
@@ -38,9 +41,9 @@ struct Album {
 struct Library {
     netsync::Owned<netsync::LwwRegister<std::string>> names{};
     netsync::Owned<Paths> file_paths{};
-    netsync::OrSet<std::string> tags{};  // all that were ever given
-    netsync::OrMap<ContentHash, netsync::OrSet<std::string>> tags_on_files{};
-    netsync::OrMap<ContentHash, netsync::OrSet<Comment>> comments{};
+    Tags tags{};  // all that were ever given
+    netsync::OrMap<ContentHash, Tags> tags_on_files{};
+    netsync::OrMap<ContentHash, Comments> comments{};
     netsync::OrMap<std::string, Album> albums{};
 };
 

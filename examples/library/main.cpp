@@ -20,8 +20,8 @@ namespace library {
 
 using namespace std::chrono_literals;
 
-/// Listens and announces itself. False, and said why, where it cannot.
-bool go_on_air(Replica& replica, const netsync::Options& options, Console& console) {
+/// False, and said why, where the replica cannot go on the network.
+bool start(Replica& replica, const netsync::Options& options, Console& console) {
     const std::error_code error = replica.start();
     if (!error) return true;
     if (error == std::errc::address_in_use && options.port != 0)
@@ -37,8 +37,8 @@ bool go_on_air(Replica& replica, const netsync::Options& options, Console& conso
 void join_pool(Session& session) {
     const auto is_alone = [&] { return session.replica.report().state == netsync::JoinState::alone; };
     if (!comes_true(1s, [&] { return !is_alone(); })) return session.console.note("nobody else is here yet");
-    static_cast<void>(
-        comes_true(60s, [&] { return is_alone() || session.replica.report().state == netsync::JoinState::ready; }));
+    const auto is_settled = [&] { return is_alone() || session.replica.report().state == netsync::JoinState::ready; };
+    if (!comes_true(30s, is_settled)) session.console.note("what the pool has is still under way");
 }
 
 /// Two programs of one name would write the same part, and each scan would undo the other's.
@@ -62,7 +62,7 @@ int run(const Arguments& arguments) {
     Replica replica{options};
     Session session{replica, console, options.name, arguments.files};
     const News news{session};
-    if (!go_on_air(replica, options, console)) return 1;
+    if (!start(replica, options, console)) return 1;
     join_pool(session);
     if (is_name_taken(session)) return 1;
     if (replica.get(&Library::names, netsync::mine).value() != options.name)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <set>
 #include <string>
 #include <system_error>
@@ -15,7 +16,7 @@ namespace library {
 
 /// A few at once, then some a second.
 class Pace {
- public:
+   public:
     bool allows() {
         const auto now = std::chrono::steady_clock::now();
         free_at_ = std::max(free_at_, now - at_once * interval);
@@ -24,7 +25,7 @@ class Pace {
         return true;
     }
 
- private:
+   private:
     static constexpr std::chrono::milliseconds interval{300};
     static constexpr int at_once = 3;
 
@@ -33,29 +34,30 @@ class Pace {
 
 /// Runs on the threads that cause it, one event at a time.
 class News {
- public:
+   public:
     explicit News(Session& session) : session_(session) {
         Replica& replica = session.replica;
-        subscriptions_.push_back(replica.on_member([this](const netsync::PoolEvent& event) { on_member(event); }));
-        subscriptions_.push_back(
-            replica.on_change(&Library::tags_on_files,
-                              [this](const auto& delta, const netsync::ChangeInfo& info) { on_tags(delta, info); }));
-        subscriptions_.push_back(
-            replica.on_change(&Library::comments, [this](const auto& delta, const netsync::ChangeInfo& info) {
-                on_comments(delta, info);
-            }));
-        subscriptions_.push_back(replica.on_change(
-            &Library::albums, [this](const auto& delta, const netsync::ChangeInfo& info) { on_albums(delta, info); }));
-        subscriptions_.push_back(
-            replica.on_change(&Library::file_paths, netsync::mine,
-                              [this](const Paths&, const netsync::ChangeInfo& info) { on_own_paths(info); }));
-        subscriptions_.push_back(replica.on_change([this](const Library&, const netsync::ChangeInfo& info) {
+        keep(replica.on_member([this](const netsync::PoolEvent& event) { on_member(event); }));
+        keep(replica.on_change(&Library::tags_on_files, of_others(&News::on_tags)));
+        keep(replica.on_change(&Library::comments, of_others(&News::on_comments)));
+        keep(replica.on_change(&Library::albums, of_others(&News::on_albums)));
+        keep(replica.on_change(&Library::file_paths, netsync::mine, [this] { on_own_paths(); }));
+        keep(replica.on_change([this](const Library&, const netsync::ChangeInfo& info) {
             if (info.whole) session_.console.note("took over what the pool has");
         }));
     }
 
- private:
-    using Tags = netsync::OrSet<std::string>;
+   private:
+    void keep(netsync::Subscription subscription) { subscriptions_.push_back(std::move(subscription)); }
+
+    /// An observer of single changes that others make.
+    template <class Delta>
+    std::function<void(const Delta&, const netsync::ChangeInfo&)> of_others(void (News::*hear)(const std::string& who,
+                                                                                               const Delta&)) {
+        return [this, hear](const Delta& delta, const netsync::ChangeInfo& info) {
+            if (!info.local && !info.whole) (this->*hear)(session_.name_of(info.origin.owner()), delta);
+        };
+    }
 
     void on_member(const netsync::PoolEvent& event) {
         if (event.refused) return on_refused(event);
@@ -83,9 +85,7 @@ class News {
         session_.console.note("refused: {} ({})", event.refused.message(), who);
     }
 
-    void on_tags(const netsync::OrMap<ContentHash, Tags>& delta, const netsync::ChangeInfo& info) {
-        if (info.local || info.whole) return;
-        const std::string who = session_.name_of(info.origin.owner());
+    void on_tags(const std::string& who, const netsync::OrMap<ContentHash, Tags>& delta) {
         if (delta.size() > most_named)
             return session_.console.note("{} changed the tags of {} files", who, delta.size());
         if (!pace_.allows()) return;
@@ -97,29 +97,24 @@ class News {
         });
     }
 
-    void on_comments(const netsync::OrMap<ContentHash, netsync::OrSet<Comment>>& delta,
-                     const netsync::ChangeInfo& info) {
-        if (info.local || info.whole) return;
-        delta.for_each([&](ContentHash content, const netsync::OrSet<Comment>& added) {
+    void on_comments(const std::string& who, const netsync::OrMap<ContentHash, Comments>& delta) {
+        if (delta.size() > most_named) return session_.console.note("{} commented on {} files", who, delta.size());
+        delta.for_each([&](ContentHash content, const Comments& added) {
             added.for_each([&](const Comment& comment) {
-                session_.console.note("{} says of {}: {}", printable(comment.author), session_.label(content),
-                                      printable(comment.text));
+                session_.console.note("{} says of {}: {}", who, session_.label(content), printable(comment.text));
             });
         });
     }
 
-    void on_albums(const netsync::OrMap<std::string, Album>& delta, const netsync::ChangeInfo& info) {
-        if (info.local || info.whole) return;
-        delta.for_each_mentioned([&](const std::string& name) {
-            session_.console.note("{} changed the album {}", session_.name_of(info.origin.owner()), printable(name));
-        });
+    void on_albums(const std::string& who, const netsync::OrMap<std::string, Album>& delta) {
+        delta.for_each_mentioned(
+            [&](const std::string& name) { session_.console.note("{} changed the album {}", who, printable(name)); });
     }
 
-    /// A run before this one may have shared files that are gone.
-    void on_own_paths(const netsync::ChangeInfo& info) {
+    /// Whoever writes our part is an earlier run of ours, which may have shared files that are gone.
+    void on_own_paths() {
         const std::size_t shared = session_.shared_files;
-        if (info.local || shared == Session::not_scanned) return;
-        if (session_.replica.get(&Library::file_paths, netsync::mine).size() != shared)
+        if (shared != Session::scanning && shared != session_.replica.get(&Library::file_paths, netsync::mine).size())
             session_.console.note("the pool remembers other files of ours: rescan sets it right");
     }
 

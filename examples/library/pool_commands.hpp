@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <netsync/report.hpp>
 #include <string>
 #include <system_error>
@@ -62,9 +63,9 @@ inline void show_status(Session& session, const Words& words) {
     std::size_t tagged = 0, comments = 0, albums = 0, tags = 0;
     session.replica.read([&](const Library& now) {
         now.file_paths.for_each(
-            [&](netsync::OwnerId owner, const Paths& part) { paths[Session::name_of(owner, names)] = part.size(); });
-        now.tags_on_files.for_each([&](ContentHash, const auto& on_file) { tagged += on_file.size(); });
-        now.comments.for_each([&](ContentHash, const auto& on_file) { comments += on_file.size(); });
+            [&](netsync::OwnerId owner, const Paths& part) { paths[name_of(owner, names)] = part.size(); });
+        now.tags_on_files.for_each([&](ContentHash, const Tags& on_file) { tagged += on_file.size(); });
+        now.comments.for_each([&](ContentHash, const Comments& on_file) { comments += on_file.size(); });
         tags = now.tags.size();
         albums = now.albums.size();
     });

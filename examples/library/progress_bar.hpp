@@ -12,7 +12,7 @@ namespace library {
 
 /// A bar for as long as it takes: `scanning [####------] 3.1 MiB of 6.9 MiB, 41 of 88 files`, renewed now and then.
 class ProgressBar {
- public:
+   public:
     ProgressBar(Console& console, std::uint64_t bytes, std::size_t files)
         : console_(console), bytes_(bytes), files_(files) {}
     ~ProgressBar() { console_.progress({}); }
@@ -26,7 +26,7 @@ class ProgressBar {
     }
     void add_file() { ++files_done_; }
 
- private:
+   private:
     void show() const {
         constexpr std::uint64_t width = 24;
         const std::uint64_t done = std::min(width, bytes_ == 0 ? width : bytes_done_ * width / bytes_);

@@ -31,7 +31,7 @@ inline std::int64_t modified(const struct stat& status) {
 
 /// An open file, closed again.
 class OpenFile {
- public:
+   public:
     /// Links are not followed, and what is no file is not waited for.
     explicit OpenFile(const std::filesystem::path& path)
         : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) {
@@ -56,7 +56,7 @@ class OpenFile {
         }
     }
 
- private:
+   private:
     static std::string last_error() { return std::generic_category().message(errno); }
 
     int descriptor_;

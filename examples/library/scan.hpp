@@ -22,7 +22,7 @@ namespace library {
 
 /// Changes of our part of the paths, many to a frame. Throws std::system_error where the replica refuses one.
 class PathWriter {
- public:
+   public:
     explicit PathWriter(Replica& replica) : replica_(replica) {}
 
     /// `info`: none to remove the path.
@@ -44,7 +44,7 @@ class PathWriter {
         pending_.clear();
     }
 
- private:
+   private:
     static constexpr std::size_t most_pending = 256;
 
     Replica& replica_;

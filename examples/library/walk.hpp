@@ -27,7 +27,7 @@ struct Found {
 
 /// Says what was left out and why: the first few one by one, the rest as a number.
 class Problems {
- public:
+   public:
     explicit Problems(Console& console) : console_(console) {}
 
     void add(std::string_view path, std::string_view why) {
@@ -38,7 +38,7 @@ class Problems {
         if (count_ > shown) console_.note("left out: {} more", count_ - shown);
     }
 
- private:
+   private:
     static constexpr std::size_t shown = 5;
 
     Console& console_;

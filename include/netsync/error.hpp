@@ -46,7 +46,7 @@ enum class condition {
 namespace detail {
 
 class ErrorCategory final : public std::error_category {
- public:
+   public:
     const char* name() const noexcept override { return "netsync"; }
 
     std::string message(int code) const override {
@@ -81,7 +81,7 @@ class ErrorCategory final : public std::error_category {
 };
 
 class ConditionCategory final : public std::error_category {
- public:
+   public:
     const char* name() const noexcept override { return "netsync condition"; }
 
     std::string message(int code) const override {
@@ -149,7 +149,7 @@ inline std::error_condition make_error_condition(condition code) noexcept {
 /// A value or the reason why there is none. Reading the value of a failed result is a programmer's error (assert).
 template <class T>
 class [[nodiscard]] Result {
- public:
+   public:
     Result(T value) : value_(std::move(value)) {}
     Result(std::error_code error) : error_(error) { assert(error && "a Result without a value needs an error"); }
     Result(errc code) : error_(make_error_code(code)) {}
@@ -173,7 +173,7 @@ class [[nodiscard]] Result {
         return std::move(*value_);
     }
 
- private:
+   private:
     std::optional<T> value_;
     std::error_code error_;
 };

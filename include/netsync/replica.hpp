@@ -34,7 +34,7 @@ using Token = ReplicaCounter;
 /// callbacks come from the threads that cause them, never under the replica's mutex, one at a time and in order.
 template <store Store, transport Transport, clock Clock, crdt CrdtType>
 class Replica {
- public:
+   public:
     /// Starts at once, unless options.manual_start. Throws std::system_error where start() fails.
     explicit Replica(Options options = {})
         requires std::default_initializable<Transport> && std::default_initializable<Store>
@@ -186,7 +186,7 @@ class Replica {
         return report;
     }
 
- private:
+   private:
     static Clock default_clock(const Options& options) {
         if constexpr (std::constructible_from<Clock, Duration>)
             return Clock(options.max_drift);
@@ -308,14 +308,14 @@ class Replica {
     // it.
     void release(std::unique_lock<std::mutex>& lock) {
         const bool durable = !copy_.flush();
-        Outbox out = std::exchange(outbox_, {});
-        if (started_ && durable) {
-            carry_out(out, transport_, traffic_);
-            const Duration wake = std::min(pool_.next_wake(), gossip_.next_wake());
-            if (!woken_at_ || wake < *woken_at_) transport_.wake_at(*(woken_at_ = wake));
+        if (!outbox_.empty()) {
+            const Outbox out = std::exchange(outbox_, {});
+            if (started_ && durable) carry_out(out, transport_, traffic_);
+            for (const PoolEvent& event : out.events)
+                member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
         }
-        for (const PoolEvent& event : out.events)
-            member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+        const Duration wake = std::min(pool_.next_wake(), gossip_.next_wake());
+        if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
     }
 

@@ -98,7 +98,7 @@ namespace netsync {
 /// Hints each of options.peers at once and then every few seconds; the pool decides whom it dials, and when. Names are
 /// looked up anew at each dial. An entry that is not HOST:PORT is errc::bad_endpoint at the start.
 class StaticPeers {
- public:
+   public:
     std::error_code start(const asio::any_io_executor& executor, const Options& options, DiscoveryEvents events) {
         for (const std::string& text : options.peers) {
             auto peer = parse_endpoint(text);
@@ -113,7 +113,7 @@ class StaticPeers {
     void announce(ByteView) {}
     void stop() { timer_.reset(); }
 
- private:
+   private:
     static constexpr std::chrono::seconds interval{5};
 
     void hint_after(std::chrono::seconds delay) {
@@ -205,7 +205,7 @@ namespace netsync {
 /// Datagrams above limits.datagram are dropped unread. An IP version that the machine lacks is done without; when
 /// neither can be had, start() says why. Interfaces that appear later are joined at the next announcement.
 class UdpDiscovery {
- public:
+   public:
     using udp = asio::ip::udp;
 
     std::error_code start(const asio::any_io_executor& executor, const Options& options, DiscoveryEvents events) {
@@ -245,7 +245,7 @@ class UdpDiscovery {
             if (channel) channel->socket.close(ignored);
     }
 
- private:
+   private:
     /// A socket, and what is being received on it. Its handlers share it.
     struct Channel {
         udp::socket socket;
@@ -342,7 +342,7 @@ namespace netsync::detail {
 inline Duration steady_now() noexcept { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 class Alarm {
- public:
+   public:
     /// `ring` is called on the executor.
     Alarm(const asio::any_io_executor& executor, std::function<void()> ring)
         : timer_(executor), ring_(std::move(ring)) {}
@@ -361,7 +361,7 @@ class Alarm {
     /// On the executor.
     void stop() { timer_.cancel(); }
 
- private:
+   private:
     static constexpr Duration never = Duration::max();
     static constexpr Duration longest_wait = std::chrono::hours{1};  // far from where time points overflow
 
@@ -409,7 +409,7 @@ namespace netsync::detail {
 
 /// Open from a transport's start() to its stop(), then never again.
 class Gate {
- public:
+   public:
     /// What lies behind the gate. It stays alive while a handler of it runs.
     void guard(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
 
@@ -436,7 +436,7 @@ class Gate {
         last();
     }
 
- private:
+   private:
     std::recursive_mutex mutex_;
     std::weak_ptr<void> owner_;
     bool open_ = true;
@@ -444,7 +444,7 @@ class Gate {
 
 /// An executor that runs on another, through a gate. Made into an asio::any_io_executor before it is used.
 class GatedExecutor {
- public:
+   public:
     GatedExecutor(asio::any_io_executor inner, std::shared_ptr<Gate> gate) noexcept
         : inner_(std::move(inner)), gate_(std::move(gate)) {}
 
@@ -474,9 +474,8 @@ class GatedExecutor {
     friend bool operator==(const GatedExecutor& a, const GatedExecutor& b) noexcept {
         return a.gate_ == b.gate_ && a.inner_ == b.inner_;
     }
-    friend bool operator!=(const GatedExecutor& a, const GatedExecutor& b) noexcept { return !(a == b); }
 
- private:
+   private:
     asio::any_io_executor inner_;
     std::shared_ptr<Gate> gate_;
 };
@@ -491,7 +490,7 @@ namespace netsync::detail {
 
 /// Runs from start() to stop(). An instance is used by one thread at a time; its own thread may be that thread.
 class IoThread {
- public:
+   public:
     IoThread() = default;
     IoThread(const IoThread&) = delete;
     IoThread& operator=(const IoThread&) = delete;
@@ -519,7 +518,7 @@ class IoThread {
         if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
     }
 
- private:
+   private:
     std::shared_ptr<asio::io_context> context_;  // shared with the thread and with what uses it
     std::thread thread_;
 };
@@ -547,7 +546,7 @@ constexpr std::size_t decode_length(std::span<const std::byte, 4> bytes) noexcep
 
 /// Memory grows with what has arrived, never with what a length announces.
 class MessageReader {
- public:
+   public:
     explicit MessageReader(std::size_t largest) : largest_(largest) {}
 
     /// Where the next bytes of the stream go. Ends the life of the messages given out.
@@ -582,7 +581,7 @@ class MessageReader {
         if (buffer_.size() > most_kept) buffer_ = {};
     }
 
- private:
+   private:
     static constexpr std::size_t header = std::tuple_size_v<MessageLength>;
     static constexpr std::size_t least_room = 4u << 10;
     static constexpr std::size_t first_room = 8u << 10;
@@ -597,7 +596,7 @@ class MessageReader {
 
 /// Holds each message once, whoever else sends it too.
 class MessageWriter {
- public:
+   public:
     bool empty() const noexcept { return messages_.empty(); }
 
     /// Bytes that have not left.
@@ -640,7 +639,7 @@ class MessageWriter {
         waiting_ = left_ = 0;
     }
 
- private:
+   private:
     struct Message {
         MessageLength length;
         SharedBytes body;
@@ -674,7 +673,7 @@ struct TcpLinkHost {
 /// Only send() and close() may be called from outside the executor. They never wait for an event: a mutex is held for
 /// no longer than one write that does not block.
 class TcpLink : public std::enable_shared_from_this<TcpLink> {
- public:
+   public:
     using tcp = asio::ip::tcp;
 
     TcpLink(const TcpLinkHost& host, Link id) : TcpLink(host, id, tcp::socket(host.executor)) {}
@@ -749,7 +748,7 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
         writer_.clear();
     }
 
- private:
+   private:
     enum class Stage { opening, open, closing, ended };
 
     static constexpr auto longest_close = std::chrono::seconds{1};
@@ -881,7 +880,7 @@ namespace netsync::detail {
 
 /// dial(), send() and close() come from any thread and never wait for an event; the rest runs on the executor.
 class TcpLinks {
- public:
+   public:
     using tcp = asio::ip::tcp;
 
     TcpLinks(const asio::any_io_executor& executor, const Options& options, TransportEvents events)
@@ -930,7 +929,7 @@ class TcpLinks {
         if (const auto link = find(id)) link->close();
     }
 
- private:
+   private:
     static constexpr auto pause_after_error = std::chrono::milliseconds{100};
 
     /// Never the same in one process, so that no restart of a transport can confuse two links.
@@ -1027,7 +1026,7 @@ namespace netsync {
 /// up may delay it. close() cannot take back an event that another thread is about to take.
 template <discovery... Discovery>
 class TcpTransport {
- public:
+   public:
     /// On a thread of its own, from start() to stop().
     TcpTransport() : state_(std::make_unique<State>()) {}
 
@@ -1112,7 +1111,7 @@ class TcpTransport {
         return std::uint64_t{device()} << 32 | device();
     }
 
- private:
+   private:
     /// What lives from start() to stop(), all of it behind the gate.
     struct Session {
         Session(std::shared_ptr<asio::io_context> own, std::shared_ptr<detail::Gate> behind,

@@ -146,7 +146,7 @@ enum class condition {
 namespace detail {
 
 class ErrorCategory final : public std::error_category {
- public:
+   public:
     const char* name() const noexcept override { return "netsync"; }
 
     std::string message(int code) const override {
@@ -181,7 +181,7 @@ class ErrorCategory final : public std::error_category {
 };
 
 class ConditionCategory final : public std::error_category {
- public:
+   public:
     const char* name() const noexcept override { return "netsync condition"; }
 
     std::string message(int code) const override {
@@ -249,7 +249,7 @@ inline std::error_condition make_error_condition(condition code) noexcept {
 /// A value or the reason why there is none. Reading the value of a failed result is a programmer's error (assert).
 template <class T>
 class [[nodiscard]] Result {
- public:
+   public:
     Result(T value) : value_(std::move(value)) {}
     Result(std::error_code error) : error_(error) { assert(error && "a Result without a value needs an error"); }
     Result(errc code) : error_(make_error_code(code)) {}
@@ -273,7 +273,7 @@ class [[nodiscard]] Result {
         return std::move(*value_);
     }
 
- private:
+   private:
     std::optional<T> value_;
     std::error_code error_;
 };
@@ -303,7 +303,7 @@ struct SystemTime {
 /// one. `Source` is a callable that gives the physical time.
 template <class Source = SystemTime>
 class BasicHybridClock {
- public:
+   public:
     static constexpr std::chrono::nanoseconds default_max_drift = std::chrono::milliseconds{100};
 
     explicit BasicHybridClock(std::chrono::nanoseconds max_drift = default_max_drift, Source source = {})
@@ -332,7 +332,7 @@ class BasicHybridClock {
     Ntp64 now() const { return Ntp64{source_().value & ~Ntp64::counter_mask}; }
     void restore(Ntp64 time) { last_ = std::max(last_, time); }
 
- private:
+   private:
     std::uint64_t max_drift_;
     Source source_;
     Ntp64 last_{};
@@ -353,7 +353,7 @@ namespace netsync {
 /// Counts events (Lamport 1978): greater than all that was seen, with no relation to wall time. A stamp cannot be "too
 /// far ahead" here, so nothing is ever refused; a peer can therefore exhaust the 64 bits. For trusted pools only.
 class LamportClock {
- public:
+   public:
     Ntp64 tick() {
         ++last_.value;
         return last_;
@@ -365,7 +365,7 @@ class LamportClock {
     Ntp64 now() const { return last_; }
     void restore(Ntp64 time) { last_ = std::max(last_, time); }
 
- private:
+   private:
     Ntp64 last_{};
 };
 
@@ -381,7 +381,7 @@ namespace netsync {
 
 /// A wall clock in a variable. Copies share it, so that a test moves the time of many replicas at once, or of one.
 class ManualTime {
- public:
+   public:
     ManualTime() : time_(std::make_shared<Ntp64>(Ntp64::from_duration(std::chrono::seconds{1'600'000'000}))) {}
     explicit ManualTime(Ntp64 start) : time_(std::make_shared<Ntp64>(start)) {}
 
@@ -392,7 +392,7 @@ class ManualTime {
         time_->value = by < by.zero() ? time_->value - step : time_->value + step;
     }
 
- private:
+   private:
     std::shared_ptr<Ntp64> time_;
 };
 
@@ -865,7 +865,7 @@ namespace detail {
 
 /// Every id this process has met, at most 2^20 - 1. Reading an id takes no lock: chunks never move once published.
 class ReplicaTable {
- public:
+   public:
     static constexpr std::uint32_t chunk_bits = 10;
     static constexpr std::uint32_t chunk_size = 1u << chunk_bits;
     static constexpr std::uint32_t capacity = 1u << 20;
@@ -901,7 +901,7 @@ class ReplicaTable {
         return (*chunks_[at >> chunk_bits].load(std::memory_order_acquire))[at & (chunk_size - 1)];
     }
 
- private:
+   private:
     using Chunk = std::array<ReplicaId, chunk_size>;
 
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
@@ -938,7 +938,7 @@ inline constexpr std::uint64_t max_counter = (std::uint64_t{1} << 44) - 1;
 /// One change of one replica (Preguiça et al., dotted version vectors, 2010). Replicas number their own changes densely
 /// from 1. `Dot{}` is no dot. Packed: 20 bits of replica index over 44 bits of counter.
 class Dot {
- public:
+   public:
     constexpr Dot() = default;
     constexpr Dot(ReplicaIndex replica, std::uint64_t counter)
         : bits_((static_cast<std::uint64_t>(replica) << 44) | counter) {
@@ -953,7 +953,7 @@ class Dot {
     /// An order for containers. Not that of the wire: there, dots go by replica id (see `precedes`).
     friend constexpr auto operator<=>(Dot, Dot) = default;
 
- private:
+   private:
     std::uint64_t bits_ = 0;
 };
 
@@ -988,7 +988,7 @@ namespace netsync {
 /// For each replica the highest counter seen, with nothing missing below it (Parker et al. 1983). Absent means 0.
 /// Look-up O(log n) in the number of replicas; a handful of cache lines for any real pool.
 class VersionVector {
- public:
+   public:
     struct Entry {
         ReplicaIndex replica{};
         std::uint64_t counter = 0;
@@ -1048,7 +1048,7 @@ class VersionVector {
 
     friend bool operator==(const VersionVector&, const VersionVector&) = default;
 
- private:
+   private:
     std::vector<Entry>::const_iterator lower_bound(ReplicaIndex replica) const noexcept {
         return std::lower_bound(entries_.begin(), entries_.end(), replica,
                                 [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; });
@@ -1069,7 +1069,7 @@ namespace netsync {
 /// state's context is always a plain vector, because delivery is causal; a delta's is a cloud: the dots it minted and
 /// those it removed. Look-up O(log n) in replicas and ranges.
 class CausalContext {
- public:
+   public:
     CausalContext() = default;
     explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
 
@@ -1089,9 +1089,7 @@ class CausalContext {
     void add(DotRange range) {
         if (range.empty()) return;
         if (range.first <= vector_.counter(range.replica) + 1) {
-            vector_.advance(range.replica, range.last);
-            absorb(range.replica);
-            return;
+            return advance(range.replica, range.last);
         }
         auto at =
             std::lower_bound(cloud_.begin(), cloud_.end(), range, [](const DotRange& held, const DotRange& added) {
@@ -1110,6 +1108,12 @@ class CausalContext {
         }
     }
 
+    /// Everything of `replica` up to `counter`.
+    void advance(ReplicaIndex replica, std::uint64_t counter) {
+        vector_.advance(replica, counter);
+        if (!cloud_.empty()) absorb(replica);
+    }
+
     void merge(const CausalContext& other) {
         for (const VersionVector::Entry& entry : other.vector_) add(DotRange{entry.replica, 1, entry.counter});
         for (const DotRange& range : other.cloud_) add(range);
@@ -1117,7 +1121,7 @@ class CausalContext {
 
     friend bool operator==(const CausalContext&, const CausalContext&) = default;
 
- private:
+   private:
     std::vector<DotRange>::const_iterator upper_bound(Dot dot) const noexcept {
         return std::upper_bound(cloud_.begin(), cloud_.end(), dot, [](Dot key, const DotRange& range) {
             return key.replica() != range.replica ? key.replica() < range.replica : key.counter() < range.first;
@@ -1377,7 +1381,7 @@ namespace netsync {
 
 /// Handed to a mutator, made by the replica: `Change{self, next counter, time}`. Not for keeping. One thread.
 class Change {
- public:
+   public:
     Change(ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time)
         : minted_{replica, next_counter, next_counter - 1}, time_(time) {}
 
@@ -1412,7 +1416,7 @@ class Change {
         return context;
     }
 
- private:
+   private:
     DotRange minted_;
     Ntp64 time_;
     std::vector<Dot> removed_;
@@ -1433,7 +1437,7 @@ namespace netsync::detail {
 /// find, insert, erase: O(1) expected. References are invalidated by insertion and erasure.
 template <class Key, class Value>
 class DenseMap {
- public:
+   public:
     struct Entry {
         Key key;
         Value value;
@@ -1518,7 +1522,7 @@ class DenseMap {
         return true;
     }
 
- private:
+   private:
     struct Slot {
         std::uint32_t tag = 0;
         std::uint32_t entry = 0;  // position + 1; 0 is free
@@ -1594,7 +1598,7 @@ namespace netsync::detail {
 /// A copyable, optional T on the heap. `T` may be incomplete where only the type is named.
 template <class T>
 class Lazy {
- public:
+   public:
     Lazy() = default;
     Lazy(const Lazy& other) : value_(other.value_ ? std::make_unique<T>(*other.value_) : nullptr) {}
     Lazy(Lazy&&) noexcept = default;
@@ -1617,7 +1621,7 @@ class Lazy {
     }
     void reset() noexcept { value_.reset(); }
 
- private:
+   private:
     std::unique_ptr<T> value_;
 };
 
@@ -1633,7 +1637,7 @@ namespace netsync::detail {
 /// Value semantics; the order of items is that of insertion and means nothing.
 template <class Item>
 class OneOrMore {
- public:
+   public:
     bool empty() const noexcept { return !first_; }
     std::size_t size() const noexcept { return (first_ ? 1u : 0u) + (more_ ? more_->size() : 0u); }
 
@@ -1677,7 +1681,7 @@ class OneOrMore {
         return dropped;
     }
 
- private:
+   private:
     Item first_{};
     Lazy<std::vector<Item>> more_;
 };
@@ -1751,7 +1755,7 @@ void load_items(Archive& in, OneOrMore<Item>& items) {
 
 /// A set of dots: an element of an OrSet is there while it has one. 16 bytes while there is at most one.
 class DotSet {
- public:
+   public:
     DotSet() = default;
     explicit DotSet(Dot dot) { dots_.push_back(dot); }
 
@@ -1777,14 +1781,14 @@ class DotSet {
         return a.size() == b.size() && detail::sorted_items(a.dots_) == detail::sorted_items(b.dots_);
     }
 
- private:
+   private:
     detail::OneOrMore<Dot> dots_;
 };
 
 /// Values named by dots: what was written and is not superseded, by whom. One entry unless replicas wrote at once.
 template <class Value>
 class DotFun {
- public:
+   public:
     struct Entry {
         Dot dot;
         Value value{};
@@ -1841,7 +1845,7 @@ class DotFun {
         });
     }
 
- private:
+   private:
     detail::OneOrMore<Entry> entries_;
 };
 
@@ -1850,7 +1854,7 @@ class DotFun {
 /// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
 template <class Key, class Content>
 class DotMap {
- public:
+   public:
     using Entry = typename detail::DenseMap<Key, Content>::Entry;
 
     bool empty() const noexcept { return entries_.empty(); }
@@ -1971,7 +1975,7 @@ class DotMap {
         return a.entries_.equal(b.entries_, [](const auto& x, const auto& y) { return netsync::equal(x, y); });
     }
 
- private:
+   private:
     struct Nothing {};
     using Keys = detail::DenseMap<Key, Nothing>;
 
@@ -2028,7 +2032,7 @@ namespace netsync {
 /// removed takes along exactly the elements that its remover had seen. add, contains: O(1) expected.
 template <class Element>
 class GSet {
- public:
+   public:
     /// A delta that adds `element`; nothing where it is there already.
     [[nodiscard]] GSet add(Change& change, Element element) const {
         GSet delta;
@@ -2066,7 +2070,7 @@ class GSet {
 
     friend bool operator==(const GSet&, const GSet&) = default;
 
- private:
+   private:
     DotMap<Element, DotSet> elements_;
 };
 
@@ -2084,7 +2088,7 @@ namespace netsync {
 /// OrMap holds of a leaf that has only `bool merge(const T&)`. A write joins what its writer had seen.
 template <monotone Value>
 class Joined {
- public:
+   public:
     /// A delta that joins `value` in.
     [[nodiscard]] Joined add(Change& change, Value value) const {
         writes_.for_each([&](const auto& entry) { value.merge(entry.value); });
@@ -2118,7 +2122,7 @@ class Joined {
 
     friend bool operator==(const Joined&, const Joined&) = default;
 
- private:
+   private:
     DotFun<Value> writes_;
 };
 
@@ -2154,7 +2158,7 @@ namespace detail {
 /// must be kept: a parent's remover that saw only the latest must not make replicas differ over the others.
 template <class Value>
 class LastWriter {
- public:
+   public:
     using Entry = typename DotFun<Stamped<Value>>::Entry;
 
     /// The latest entry, or null where nothing was written.
@@ -2202,7 +2206,7 @@ class LastWriter {
         return writes_.size() == 1 && writes_.retain([&](const Entry& entry) { return !stable.contains(entry.dot); });
     }
 
- private:
+   private:
     static bool is_later(const Entry& a, const Entry& b) {
         if (a.value.time != b.value.time) return a.value.time > b.value.time;
         return precedes(b.dot, a.dot);
@@ -2217,7 +2221,7 @@ class LastWriter {
 /// a write always supersedes what its writer had seen. Before the first write it reads as a default-constructed value.
 template <class Value>
 class LwwRegister {
- public:
+   public:
     /// A delta that writes `value`.
     [[nodiscard]] LwwRegister assign(Change& change, Value value) const {
         LwwRegister delta;
@@ -2257,7 +2261,7 @@ class LwwRegister {
 
     friend bool operator==(const LwwRegister&, const LwwRegister&) = default;
 
- private:
+   private:
     detail::LastWriter<Value> writes_;
 };
 
@@ -2276,7 +2280,7 @@ namespace netsync {
 /// assign, remove, find: O(1) expected. Iterates in no particular order.
 template <class Key, class Value>
 class LwwMap {
- public:
+   public:
     /// A delta that writes `value` under `key`.
     [[nodiscard]] LwwMap assign(Change& change, Key key, Value value) const {
         return write(change, key, std::optional<Value>{std::move(value)});
@@ -2343,7 +2347,7 @@ class LwwMap {
 
     friend bool operator==(const LwwMap&, const LwwMap&) = default;
 
- private:
+   private:
     using Writes = detail::LastWriter<std::optional<Value>>;
 
     static const Value* value_of(const Writes& writes) {
@@ -2376,7 +2380,7 @@ namespace netsync {
 /// Where a concurrent add should win instead, use OrSet, which also keeps no tombstones.
 template <class Element>
 class LwwSet {
- public:
+   public:
     /// A delta that adds `element`.
     [[nodiscard]] LwwSet add(Change& change, Element element) const {
         LwwSet delta;
@@ -2429,7 +2433,7 @@ class LwwSet {
 
     friend bool operator==(const LwwSet&, const LwwSet&) = default;
 
- private:
+   private:
     struct Present {
         template <class Archive>
         void save(Archive&) const {}
@@ -2457,7 +2461,7 @@ namespace netsync {
 /// types can be recursive. update, remove, find: O(1) expected beside the value's own cost.
 template <class Key, class Value>
 class OrMap {
- public:
+   public:
     /// A delta that changes the value under `key`: `f(const Value&, Change&)` returns the value's delta. A key that is
     /// absent starts from a default-constructed value.
     template <class Query, class F>
@@ -2535,7 +2539,7 @@ class OrMap {
 
     friend bool operator==(const OrMap& a, const OrMap& b) { return a.entries_ == b.entries_; }
 
- private:
+   private:
     static constexpr void require_causal() {
         static_assert(causal<Value>,
                       "netsync: the value of an OrMap must model netsync::causal (all its content under dots); wrap a "
@@ -2564,7 +2568,7 @@ namespace netsync {
 /// add, remove, contains: O(1) expected. Iterates in no particular order; equality includes the dots.
 template <class Element>
 class OrSet {
- public:
+   public:
     /// A delta that adds `element`. Adding what is there renews it: it then wins over removes that had not seen this.
     [[nodiscard]] OrSet add(Change& change, Element element) const {
         OrSet delta;
@@ -2630,7 +2634,7 @@ class OrSet {
 
     friend bool operator==(const OrSet&, const OrSet&) = default;
 
- private:
+   private:
     DotMap<Element, DotSet> elements_;
 };
 
@@ -2649,7 +2653,7 @@ namespace netsync {
 /// (errc::not_owner, state unchanged). `Part` is any CRDT. A removed parent keeps the parts of other owners.
 template <class Part>
 class Owned {
- public:
+   public:
     /// A delta of one's own part: `f(const Part&, Change&)` returns the part's delta.
     template <class F>
     [[nodiscard]] Owned update(Change& change, F&& f) const {
@@ -2732,7 +2736,7 @@ class Owned {
         return a.parts_.equal(b.parts_, [](const Part& x, const Part& y) { return netsync::equal(x, y); });
     }
 
- private:
+   private:
     static constexpr void require_crdt() {
         static_assert(crdt<Part>, "netsync: the part of an Owned must model netsync::crdt");
     }
@@ -2958,7 +2962,7 @@ namespace netsync {
 /// dot. Inside a removable parent: a remove takes the totals that it has seen; a replica that counts concurrently keeps
 /// its whole total (as in Riak's embedded counters). increment: O(replicas); value: O(replicas). Wraps at 64 bits.
 class PnCounter {
- public:
+   public:
     /// A delta that counts up by `by`.
     [[nodiscard]] PnCounter increment(Change& change, std::uint64_t by = 1) const { return count(change, by, 0); }
     /// A delta that counts down by `by`.
@@ -2987,7 +2991,7 @@ class PnCounter {
 
     friend bool operator==(const PnCounter&, const PnCounter&) = default;
 
- private:
+   private:
     struct Totals {
         std::uint64_t up = 0;
         std::uint64_t down = 0;
@@ -3054,7 +3058,7 @@ enum class Arrival { ready, duplicate, held, refused };
 /// interned for an item that waits, so a stranger's ids cost nothing. One thread.
 template <causal_item Item>
 class CausalBuffer {
- public:
+   public:
     CausalBuffer(std::size_t max_items, std::size_t max_bytes) : max_items_(max_items), max_bytes_(max_bytes) {}
 
     std::size_t size() const noexcept { return size_; }
@@ -3125,7 +3129,7 @@ class CausalBuffer {
         return result;
     }
 
- private:
+   private:
     using Items = std::map<std::uint64_t, Item>;
 
     static std::uint64_t counter_in(const VersionVector& seen, const ReplicaId& id) {
@@ -3285,34 +3289,36 @@ namespace netsync {
 /// For a frame: the range it minted, and its timestamp. For a state: its version vector as ranges from 1, by replica
 /// id, and the latest time in it. Values with neither have an empty space. No time beyond `time` can be encoded.
 class DotSpace {
- public:
+   public:
     DotSpace() = default;
-    DotSpace(DotRange minted, Ntp64 time) : ranges_{minted}, time_(time) {}
+    DotSpace(DotRange minted, Ntp64 time) : minted_(minted), single_(true), time_(time) {}
     DotSpace(std::vector<DotRange> by_id, Ntp64 time) : ranges_(std::move(by_id)), time_(time) {
         for (std::uint32_t at = 0; at < ranges_.size(); ++at) positions_.emplace_back(ranges_[at].replica, at);
         std::sort(positions_.begin(), positions_.end());
     }
 
     Ntp64 time() const noexcept { return time_; }
-    std::size_t size() const noexcept { return ranges_.size(); }
-    const DotRange& range(std::size_t position) const noexcept { return ranges_[position]; }
+    std::size_t size() const noexcept { return single_ ? 1 : ranges_.size(); }
+    const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_[position]; }
 
     /// Where the range that holds `dot` stands; none if no range does. O(log n).
     std::optional<std::size_t> position(Dot dot) const noexcept {
         std::size_t at = 0;
-        if (!positions_.empty()) {
+        if (!single_) {
             const auto found =
                 std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
             if (found == positions_.end()) return std::nullopt;
             at = found->second;
         }
-        if (at >= ranges_.size() || !ranges_[at].contains(dot)) return std::nullopt;
+        if (!range(at).contains(dot)) return std::nullopt;
         return at;
     }
 
- private:
+   private:
+    DotRange minted_;
+    bool single_ = false;  // a frame, with `minted_` alone
     std::vector<DotRange> ranges_;
-    std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // only for states: by index
+    std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // by index
     Ntp64 time_;
 };
 
@@ -3373,7 +3379,7 @@ namespace netsync {
 /// within the DotSpace. After the first error (error(), sticky) everything reads as default values and no more is
 /// consumed; the caller discards what it got. One thread.
 class Input {
- public:
+   public:
     using is_saving = std::false_type;
     using is_loading = std::true_type;
 
@@ -3473,7 +3479,7 @@ class Input {
         return error_;
     }
 
- private:
+   private:
     /// A field of a record may be missing at its end: an older program wrote it. It keeps its default.
     template <class T>
     void read_field(T& value) {
@@ -3668,15 +3674,81 @@ struct Limits {
     /// The largest message a transport must carry.
     std::size_t message() const noexcept { return std::max(frame, transfer) + 4096; }
 
-    /// Memory that decoding `size` bytes of a frame may cost: 1 MiB for up to 64 KiB, 16 times the size beyond.
+    /// Memory that decoding `size` bytes of a frame may cost: 1 MiB for up to 64 KiB, 32 times the size beyond.
     static std::size_t frame_budget(std::size_t size) noexcept {
-        return std::max<std::size_t>(std::size_t{1} << 20, size * 16);
+        return size <= (64u << 10) ? std::size_t{1} << 20 : std::max(std::size_t{1} << 20, size * 32);
+    }
+    /// Whether a delta of this size, which costs so much memory to read, leaves room for a frame's header.
+    bool fits_frame(std::size_t size, std::size_t cost) const noexcept {
+        constexpr std::size_t header = 128u << 10;
+        return size + header / 2 <= std::max<std::size_t>(frame, header) && cost + header <= frame_budget(size) &&
+               size <= frame;
     }
     /// The same for a whole state, whose bytes were received already.
     static std::size_t state_budget(std::size_t size) noexcept { return (std::size_t{1} << 20) + size * 64; }
 };
 
 }  // namespace netsync
+
+// ---- netsync/detail/buffer.hpp ----
+
+// netsync: bytes being written. Small messages never leave the stack until they are done.
+
+namespace netsync::detail {
+
+/// Appends without initialising first; the first 256 bytes lie inside. Neither copied nor moved.
+class Buffer {
+   public:
+    Buffer() = default;
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+
+    std::size_t size() const noexcept { return size_; }
+    std::byte* data() noexcept { return at_; }
+    const std::byte* data() const noexcept { return at_; }
+    std::span<const std::byte> view() const noexcept { return {at_, size_}; }
+    std::vector<std::byte> take() const { return {at_, at_ + size_}; }
+
+    /// Room for `count` more bytes, to be written at once and then counted with `grow`.
+    std::byte* room(std::size_t count) {
+        if (capacity_ - size_ < count) enlarge(count);
+        return at_ + size_;
+    }
+    void grow(std::size_t count) noexcept { size_ += count; }
+
+    void append(std::byte value) {
+        *room(1) = value;
+        ++size_;
+    }
+    void append(std::span<const std::byte> bytes) {
+        if (bytes.empty()) return;
+        std::memcpy(room(bytes.size()), bytes.data(), bytes.size());
+        size_ += bytes.size();
+    }
+    /// Moves what lies from `position` on by `count` bytes; the gap is the caller's to fill.
+    void open_gap(std::size_t position, std::size_t count) {
+        room(count);
+        std::memmove(at_ + position + count, at_ + position, size_ - position);
+        size_ += count;
+    }
+
+   private:
+    void enlarge(std::size_t count) {
+        capacity_ = std::max(capacity_ * 2, size_ + count);
+        auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity_);
+        std::memcpy(larger.get(), at_, size_);
+        heap_ = std::move(larger);
+        at_ = heap_.get();
+    }
+
+    std::byte inside_[256];
+    std::unique_ptr<std::byte[]> heap_;
+    std::byte* at_ = inside_;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = sizeof inside_;
+};
+
+}  // namespace netsync::detail
 
 // ---- netsync/wire/output.hpp ----
 
@@ -3690,7 +3762,7 @@ namespace netsync {
 /// Fails (error(), sticky) where a reader would: on nesting beyond the limit, and on strings that are not UTF-8 (bytes
 /// go into a std::vector<std::byte>). One thread.
 class Output {
- public:
+   public:
     using is_saving = std::true_type;
     using is_loading = std::false_type;
 
@@ -3720,24 +3792,27 @@ class Output {
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
     void varint(std::uint64_t value) {
-        std::byte buffer[10];
+        std::byte* at = bytes_.room(10);
         std::size_t size = 0;
-        for (; value >= 0x80; value >>= 7) buffer[size++] = static_cast<std::byte>(value | 0x80);
-        buffer[size++] = static_cast<std::byte>(value);
-        raw({buffer, size});
+        for (; value >= 0x80; value >>= 7) at[size++] = static_cast<std::byte>(value | 0x80);
+        at[size++] = static_cast<std::byte>(value);
+        bytes_.grow(size);
     }
     template <std::unsigned_integral T>
     void fixed(T value) {
-        std::byte buffer[sizeof(T)];
-        for (std::size_t i = 0; i < sizeof(T); ++i) buffer[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
-        raw({buffer, sizeof(T)});
+        std::byte* at = bytes_.room(sizeof(T));
+        if constexpr (std::endian::native == std::endian::little)
+            std::memcpy(at, &value, sizeof(T));
+        else
+            for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+        bytes_.grow(sizeof(T));
     }
     /// The time of a write, as its distance from that of the frame or state: usually one byte.
     void stamp(Ntp64 time) {
         assert(time <= space_.time() && "netsync: no value is stamped later than its frame or state");
         varint(space_.time().value - time.value);
     }
-    void raw(ByteView bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+    void raw(ByteView bytes) { bytes_.append(bytes); }
     void bytes(ByteView bytes) {
         count(bytes.size(), 1);
         raw(bytes);
@@ -3750,11 +3825,11 @@ class Output {
     /// Memory that reading this back takes, as Input counts it.
     std::size_t cost() const noexcept { return cost_; }
     std::size_t size() const noexcept { return bytes_.size(); }
-    void reserve(std::size_t size) { bytes_.reserve(size); }
-    const Bytes& view() const noexcept { return bytes_; }
-    Bytes take() && { return std::move(bytes_); }
+    ByteView view() const noexcept { return bytes_.view(); }
+    /// What was written, in memory of its exact size.
+    Bytes take() const { return bytes_.take(); }
 
- private:
+   private:
     template <class T>
     void write(const T& value) {
         if constexpr (std::same_as<T, Dot>) {
@@ -3855,20 +3930,20 @@ class Output {
     template <class F>
     void record(F&& fields) {
         const std::size_t start = bytes_.size();
-        bytes_.push_back({});
+        bytes_.append(std::byte{});
         fields();
         std::uint64_t length = bytes_.size() - start - 1;
         std::size_t extra = 0;
         for (std::uint64_t rest = length; rest >= 0x80; rest >>= 7) ++extra;
-        bytes_.insert(bytes_.begin() + static_cast<std::ptrdiff_t>(start), extra, std::byte{});
+        if (extra > 0) bytes_.open_gap(start, extra);
         for (std::size_t at = start; at < start + extra; ++at, length >>= 7)
-            bytes_[at] = static_cast<std::byte>(length | 0x80);
-        bytes_[start + extra] = static_cast<std::byte>(length);
+            bytes_.data()[at] = static_cast<std::byte>(length | 0x80);
+        bytes_.data()[start + extra] = static_cast<std::byte>(length);
     }
 
-    void byte(std::byte value) { bytes_.push_back(value); }
+    void byte(std::byte value) { bytes_.append(value); }
 
-    Bytes bytes_;
+    detail::Buffer bytes_;
     DotSpace space_;
     std::size_t depth_left_;
     std::size_t cost_ = 0;
@@ -3916,7 +3991,7 @@ SharedBytes encode_message(const M& content) {
     Output out;
     out.fixed(static_cast<std::uint8_t>(M::kind));
     out(content);
-    return std::make_shared<const Bytes>(std::move(out).take());
+    return std::make_shared<const Bytes>(out.take());
 }
 
 /// The kind of a message; none for an empty one. The kind may be unknown to this program.
@@ -3970,7 +4045,7 @@ struct FrameHeader {
 /// One change, encoded. Cheap to copy: the bytes are shared. The same bytes are logged and are the message that brings
 /// an update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, delta, hash.
 class Frame {
- public:
+   public:
     /// Checks everything but the delta, which is read when it is applied. O(size of the header).
     static Result<Frame> parse(SharedBytes bytes, const Limits& limits = {}) {
         if (bytes->size() > limits.frame) return errc::too_large;
@@ -3983,13 +4058,12 @@ class Frame {
     /// origin's frame before this one, 0 before the first. O(size).
     static Frame make(FrameHeader header, ByteView delta, std::uint64_t previous_hash) {
         Output out;
-        out.reserve(delta.size() + 64);
         write_header(out, header);
         const std::size_t start = out.size();
         out.raw(delta);
         header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
         out.fixed(header.hash);
-        Frame frame{std::make_shared<const Bytes>(std::move(out).take())};
+        Frame frame{std::make_shared<const Bytes>(out.take())};
         frame.header_ = std::move(header);
         frame.delta_start_ = start;
         return frame;
@@ -4030,7 +4104,7 @@ class Frame {
     const std::vector<ReplicaCounter>& dependencies() const noexcept { return header_.dependencies; }
     std::size_t size_bytes() const noexcept { return bytes_->size(); }
 
- private:
+   private:
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
@@ -4113,20 +4187,27 @@ class Frame {
     std::size_t delta_start_ = 0;
 };
 
-/// A delta as bytes. `first` and `time` are those of its change. Refuses what replicas with the same limits would
+/// Writes a delta into `out`, whose DotSpace is that of its change. Refuses what replicas with the same limits would
 /// refuse: errc::too_large, too_deep, not_utf8. O(size).
+template <crdt T>
+std::error_code encode_delta(Output& out, const T& delta, const Limits& limits) {
+    out(delta);
+    if (out.error()) return out.error();
+    if (!limits.fits_frame(out.size(), out.cost())) return errc::too_large;
+    return {};
+}
+
+/// The same, as bytes of their own.
 template <crdt T>
 Result<Bytes> encode_delta(const T& delta, const DotRange& minted, Ntp64 time, const Limits& limits) {
     Output out{DotSpace{minted, time}, limits.depth};
-    out(delta);
-    if (out.error()) return out.error();
-    // Half the budget, so that the header has room.
-    if (out.size() > limits.frame / 2 || out.cost() > Limits::frame_budget(out.size()) / 2) return errc::too_large;
-    return std::move(out).take();
+    if (const std::error_code error = encode_delta(out, delta, limits)) return error;
+    return out.take();
 }
 
 /// The dots of a context's cloud as they travel: ranges by replica id.
 inline std::vector<CounterRange> to_counter_ranges(const std::vector<Dot>& dots) {
+    if (dots.empty()) return {};
     CausalContext compact;
     for (const Dot dot : dots) compact.add(dot);
     std::vector<CounterRange> ranges;
@@ -4183,7 +4264,7 @@ Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const 
     out(state);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
-    return std::move(out).take();
+    return out.take();
 }
 
 /// The heads and the time alone, and where the state starts. Nothing is interned.
@@ -4471,7 +4552,7 @@ struct ChangeInfo {
 /// Keeps an observer subscribed; ends it when destroyed. The callback is not running any more, and will not run again,
 /// when the destructor returns (unless that is called from within the callback itself). May outlive the replica.
 class [[nodiscard]] Subscription {
- public:
+   public:
     Subscription() = default;
     Subscription(Subscription&&) noexcept = default;
     Subscription& operator=(Subscription&& other) noexcept {
@@ -4492,7 +4573,7 @@ class [[nodiscard]] Subscription {
         gate_.reset();
     }
 
- private:
+   private:
     template <class Event>
     friend class Observers;
 
@@ -4508,7 +4589,7 @@ class [[nodiscard]] Subscription {
 
 /// Callbacks that wait for the mutex to be free. A callback must not throw: that ends the program.
 class Notifications {
- public:
+   public:
     void push(std::function<void()> call) { queue_.push_back(std::move(call)); }
 
     /// Runs what waits, in order, with `lock` released meanwhile. One thread at a time delivers; others leave theirs to
@@ -4525,7 +4606,7 @@ class Notifications {
         delivering_ = false;
     }
 
- private:
+   private:
     std::deque<std::function<void()>> queue_;
     bool delivering_ = false;
 };
@@ -4533,7 +4614,7 @@ class Notifications {
 /// The observers of one kind of event. Every call is made under the replica's mutex.
 template <class Event>
 class Observers {
- public:
+   public:
     bool empty() const noexcept { return entries_.empty(); }
 
     Subscription subscribe(std::function<void(const Event&)> callback) {
@@ -4554,7 +4635,7 @@ class Observers {
             });
     }
 
- private:
+   private:
     struct Entry {
         std::shared_ptr<Subscription::Gate> gate;
         std::function<void(const Event&)> callback;
@@ -4608,14 +4689,14 @@ namespace netsync::detail {
 
 /// A counter through a mixer (as splitmix64): good enough for choosing peers and moments, not for secrets.
 class Random {
- public:
+   public:
     explicit Random(std::uint64_t seed = 0) : state_(seed) {}
 
     std::uint64_t next() noexcept { return mix(state_ += 0x9e3779b97f4a7c15u, 0x8ebc6af09c88c6e3u); }
     /// Uniform in [0, bound); 0 for a bound of 0. The bias is below bound / 2^64.
     std::uint64_t below(std::uint64_t bound) noexcept { return bound == 0 ? 0 : next() % bound; }
 
- private:
+   private:
     std::uint64_t state_;
 };
 
@@ -4766,7 +4847,7 @@ inline Bytes encode_announcement(const Announcement& announcement) {
     Output out;
     out.fixed(announcement_magic);
     out(announcement);
-    return std::move(out).take();
+    return out.take();
 }
 
 /// errc::malformed for anything that is not an announcement. The version is for the caller to judge.
@@ -4821,21 +4902,25 @@ namespace netsync {
 
 /// The version vector of a replica, with the hash that makes a second history under one id visible. One thread.
 class History {
- public:
+   public:
     const VersionVector& vector() const noexcept { return context_.vector(); }
     /// The same as a context, for merging: a state's context is always a plain vector.
     const CausalContext& context() const noexcept { return context_; }
 
     std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
     std::uint64_t hash(ReplicaIndex origin) const noexcept {
-        const auto found = hashes_.find(origin);
-        return found == hashes_.end() ? 0 : found->second;
+        const auto at = static_cast<std::size_t>(position(origin) - hashes_.cbegin());
+        return at < hashes_.size() && hashes_[at].origin == origin ? hashes_[at].hash : 0;
     }
 
     /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
     void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
-        context_.add(DotRange{origin, this->counter(origin) + 1, counter});
-        hashes_[origin] = hash;
+        context_.advance(origin, counter);
+        const auto at = hashes_.begin() + (position(origin) - hashes_.cbegin());
+        if (at == hashes_.end() || at->origin != origin)
+            hashes_.insert(at, {origin, hash});
+        else
+            at->hash = hash;
         time_ = std::max(time_, time);
         digest_ = 0;
     }
@@ -4867,9 +4952,19 @@ class History {
         return digest == 0 ? 1 : digest;
     }
 
- private:
+   private:
+    struct Hash {
+        ReplicaIndex origin{};
+        std::uint64_t hash = 0;
+    };
+
+    std::vector<Hash>::const_iterator position(ReplicaIndex origin) const noexcept {
+        return std::lower_bound(hashes_.begin(), hashes_.end(), origin,
+                                [](const Hash& entry, ReplicaIndex key) { return entry.origin < key; });
+    }
+
     CausalContext context_;
-    std::unordered_map<ReplicaIndex, std::uint64_t> hashes_;
+    std::vector<Hash> hashes_;  // by origin's index
     Ntp64 time_{};
     mutable std::uint64_t digest_ = 0;  // 0: to be computed
 };
@@ -4893,7 +4988,7 @@ struct Moment {
 /// identity is the replica id, so duplicates, reordering and crossing dials end in one member with one link.
 /// Sans-IO, one thread; every call gets the moment and the outbox to fill.
 class Pool {
- public:
+   public:
     Pool(const Options& options, const History& history, std::uint64_t seed)
         : options_(options), history_(history), random_(seed), session_(random_.next()) {}
 
@@ -5085,7 +5180,7 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_at_); }
 
- private:
+   private:
     /// One link, from its opening on.
     struct Peer {
         ReplicaId replica{};
@@ -5470,7 +5565,7 @@ namespace netsync {
 
 /// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
 class StateSource {
- public:
+   public:
     /// Answers with up to `window` chunks. `digest` is that of the state held now; `encode()` gives its bytes. A
     /// request for another state than is held or kept is answered with the present one, from its start.
     template <class Encode>
@@ -5502,7 +5597,7 @@ class StateSource {
 
     static constexpr int window = 8;  ///< chunks an answer
 
- private:
+   private:
     SharedBytes snapshot_;
     std::uint64_t digest_ = 0;
     Duration expires_{};
@@ -5510,7 +5605,7 @@ class StateSource {
 
 /// The taking side: one transfer at a time, its bytes growing as they arrive.
 class StateSink {
- public:
+   public:
     /// Begins, or goes on with what has arrived so far of the same state.
     void ask(Link link, Outbox& out) {
         asked_until_ = bytes_.size();
@@ -5542,7 +5637,7 @@ class StateSink {
         return std::exchange(bytes_, {});
     }
 
- private:
+   private:
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
     Bytes bytes_;
@@ -5562,7 +5657,7 @@ namespace netsync {
 /// asked of another member meanwhile. A newcomer first takes the whole state of the highest roller. Sans-IO, one
 /// thread.
 class Gossip {
- public:
+   public:
     using Buffer = CausalBuffer<Frame>;
 
     Gossip(const Options& options, const History& history, const Buffer& buffer, Pool& pool, std::uint64_t seed)
@@ -5691,7 +5786,7 @@ class Gossip {
         gossip(now, out);
     }
 
- private:
+   private:
     struct Session {
         SyncReport report;
         std::vector<CounterRange> asked;
@@ -5993,7 +6088,7 @@ namespace netsync {
 /// thread.
 template <class View>
 class Derived {
- public:
+   public:
     /// Calls `f(const View&)` and returns its result; the view does not change meanwhile, and updates wait: be brief.
     template <class F>
     auto read(F&& f) const {
@@ -6006,7 +6101,7 @@ class Derived {
         return read([](const View& view) { return view; });
     }
 
- private:
+   private:
     template <class T>
     friend class Derivations;
 
@@ -6024,7 +6119,7 @@ class Derived {
 /// The views over one state. Every call is made under the replica's mutex.
 template <class T>
 class Derivations {
- public:
+   public:
     /// `f(view, now, delta)` brings the view up to date with `now`; only what `delta` mentions has changed. It is
     /// called at once with the whole state as the delta, and again from `initial` whenever a whole state was joined. It
     /// must not call the replica.
@@ -6048,7 +6143,7 @@ class Derivations {
         std::erase_if(entries_, [&](auto& refresh) { return !refresh(now, delta, whole); });
     }
 
- private:
+   private:
     std::vector<std::function<bool(const T&, const T&, bool)>> entries_;
 };
 
@@ -6064,7 +6159,7 @@ namespace netsync {
 /// checked, encoded and merged as it is made. Handed to the function given to `batch`; not for keeping. One thread.
 template <crdt T>
 class Batch {
- public:
+   public:
     Batch(T& state, const CausalContext& seen, ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time,
           const Limits& limits)
         : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits) {}
@@ -6077,11 +6172,15 @@ class Batch {
         Change change{minted_.replica, minted_.last + 1, time_};
         T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
         if (!permits(delta, change.owner())) return fail(errc::not_owner);
-        Result<Bytes> encoded = encode_delta(delta, change.minted(), time_, limits_);
-        if (!encoded) return fail(encoded.error());
-        const std::size_t header = (removed_.size() + change.removed().size()) * removed_size;
-        if (size_ + encoded->size() + header > limits_.frame / 2) return fail(errc::too_large);
-        take(change, std::move(delta), *std::move(encoded));
+        std::optional<Output> later;
+        Output& encoded = (steps_ == 0 ? encoded_ : later).emplace(DotSpace{change.minted(), time_}, limits_.depth);
+        if (const std::error_code error = encode_delta(encoded, delta, limits_)) return fail(error);
+        const std::size_t ranges = (removed_.size() + change.removed().size()) * sizeof(CounterRange);
+        if (!limits_.fits_frame(size_ + encoded.size() + ranges, cost_ + encoded.cost() + ranges))
+            return fail(errc::too_large);
+        size_ += encoded.size();
+        cost_ += encoded.cost();
+        take(change, std::move(delta));
     }
 
     /// The state with the steps so far.
@@ -6091,35 +6190,35 @@ class Batch {
 
     // What the frame is made of.
     const T& delta() const noexcept { return delta_; }
-    Result<Bytes> encode() {
-        if (steps_ == 1) return std::move(encoded_);
-        return encode_delta(delta_, minted_, time_, limits_);
+    ByteView encode(std::error_code& error) {
+        if (steps_ > 1) {
+            encoded_.emplace(DotSpace{minted_, time_}, limits_.depth);
+            error = encode_delta(*encoded_, delta_, limits_);
+        }
+        return encoded_ ? encoded_->view() : ByteView{};
     }
     const DotRange& minted() const noexcept { return minted_; }
     const std::vector<Dot>& removed() const noexcept { return removed_; }
     Ntp64 time() const noexcept { return time_; }
     bool changed() const noexcept { return changed_ || !minted_.empty() || !removed_.empty(); }
 
- private:
-    static constexpr std::size_t removed_size = 24;  // of a removed range in a frame's header, about
-
+   private:
     void fail(std::error_code error) { error_ = error; }
 
-    void take(const Change& change, T&& delta, Bytes&& encoded) {
-        const CausalContext context = change.context();
+    void take(const Change& change, T&& delta) {
+        CausalContext context = change.context();
         const OwnerId owner = change.owner();
         changed_ |= merge(state_, delta, Join{.mine = seen_, .theirs = context, .origin = owner});
-        size_ += encoded.size();
-        if (steps_++ == 0) {
-            delta_ = std::move(delta);
-            encoded_ = std::move(encoded);
-        } else {
-            merge(delta_, delta, Join{.mine = context_, .theirs = context, .target = Target::delta, .origin = owner});
-        }
         for (const Dot dot : change.removed())
             if (!minted_.contains(dot)) removed_.push_back(dot);
         minted_.last = change.minted().last;
-        context_.merge(context);
+        if (steps_++ == 0) {
+            delta_ = std::move(delta);
+            context_ = std::move(context);
+        } else {
+            merge(delta_, delta, Join{.mine = context_, .theirs = context, .target = Target::delta, .origin = owner});
+            context_.merge(context);
+        }
     }
 
     T& state_;
@@ -6128,10 +6227,11 @@ class Batch {
     Ntp64 time_;
     const Limits& limits_;
     T delta_{};
-    Bytes encoded_;  // of the first step
+    std::optional<Output> encoded_;  // the first step; at the end, all of them
     CausalContext context_;
     std::vector<Dot> removed_;
     std::size_t size_ = 0;
+    std::size_t cost_ = 0;
     std::size_t steps_ = 0;
     bool changed_ = false;
     std::error_code error_;
@@ -6212,14 +6312,14 @@ struct Received {
 /// Sans-IO but for its Store and Clock policies; every call is made under the replica's mutex.
 template <store Store, clock Clock, crdt CrdtType>
 class LocalCopy {
- public:
+   public:
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
         : options_(options), store_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
         id_ = open_identity(store_, options_, random);
         self_ = intern(id_);
         if (const SharedBytes bytes = store_.snapshot())
-            if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) join(*held);
+            if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) static_cast<void>(join(*held));
         store_.replay([&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
                 if (frame->header().last() > counter_of(frame->header().origin))
@@ -6253,10 +6353,11 @@ class LocalCopy {
         header.count = std::max<std::uint64_t>(1, batch.minted().size());
         header.dependencies = take_dependencies();
         header.removed = to_counter_ranges(batch.removed());
-        const Result<Bytes> delta = batch.encode();
-        assert(delta && "a delta-group is no larger than its steps, and each of them was encoded");
-        const Frame frame = Frame::make(std::move(header), *delta, history_.hash(self_));
-        if (const std::error_code failed = log(frame)) error = failed;
+        std::error_code unsendable;
+        Frame frame = Frame::make(std::move(header), batch.encode(unsendable), history_.hash(self_));
+        assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
+        if (unsendable) error = unsendable;
+        if (const std::error_code failed = log(frame, self_)) error = failed;
         observe(batch.delta(), {id_, batch.time(), true, false});
         return frame;
     }
@@ -6314,7 +6415,7 @@ class LocalCopy {
     Derivations<CrdtType> derivations;
     Notifications notifications;
 
- private:
+   private:
     std::uint64_t counter_of(const ReplicaId& origin) const {
         const ReplicaIndex index = find_index(origin);
         return index == ReplicaIndex{} ? 0 : history_.counter(index);
@@ -6358,15 +6459,15 @@ class LocalCopy {
             history_.advance(origin, header.last(), header.hash, header.time);
             return {};
         }
-        if (const std::error_code error = log(frame)) return error;
+        if (const std::error_code error = log(frame, origin)) return error;
         if (changed) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }
 
     /// 4: the log and the version vector derived from it move together.
-    std::error_code log(const Frame& frame) {
+    std::error_code log(const Frame& frame, ReplicaIndex origin) {
         const FrameHeader& header = frame.header();
-        history_.advance(intern(header.origin), header.last(), header.hash, header.time);
+        history_.advance(origin, header.last(), header.hash, header.time);
         uncommitted_ = true;
         const std::error_code error = store_.append(frame);
         if (error) store_error_ = error;
@@ -6429,7 +6530,7 @@ using Token = ReplicaCounter;
 /// callbacks come from the threads that cause them, never under the replica's mutex, one at a time and in order.
 template <store Store, transport Transport, clock Clock, crdt CrdtType>
 class Replica {
- public:
+   public:
     /// Starts at once, unless options.manual_start. Throws std::system_error where start() fails.
     explicit Replica(Options options = {})
         requires std::default_initializable<Transport> && std::default_initializable<Store>
@@ -6581,7 +6682,7 @@ class Replica {
         return report;
     }
 
- private:
+   private:
     static Clock default_clock(const Options& options) {
         if constexpr (std::constructible_from<Clock, Duration>)
             return Clock(options.max_drift);
@@ -6703,14 +6804,14 @@ class Replica {
     // it.
     void release(std::unique_lock<std::mutex>& lock) {
         const bool durable = !copy_.flush();
-        Outbox out = std::exchange(outbox_, {});
-        if (started_ && durable) {
-            carry_out(out, transport_, traffic_);
-            const Duration wake = std::min(pool_.next_wake(), gossip_.next_wake());
-            if (!woken_at_ || wake < *woken_at_) transport_.wake_at(*(woken_at_ = wake));
+        if (!outbox_.empty()) {
+            const Outbox out = std::exchange(outbox_, {});
+            if (started_ && durable) carry_out(out, transport_, traffic_);
+            for (const PoolEvent& event : out.events)
+                member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
         }
-        for (const PoolEvent& event : out.events)
-            member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+        const Duration wake = std::min(pool_.next_wake(), gossip_.next_wake());
+        if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
     }
 
@@ -6741,7 +6842,7 @@ namespace netsync {
 /// Copies share their contents, as two openings of one file would: a test restarts a replica on the same "disk".
 /// append: O(log origins); frames: O(log frames) to the first.
 class MemoryStore {
- public:
+   public:
     std::error_code append(const Frame& frame) {
         const FrameHeader& header = frame.header();
         auto& log = contents_->logs[header.origin];
@@ -6793,7 +6894,7 @@ class MemoryStore {
         return true;
     }
 
- private:
+   private:
     struct Entry {
         std::uint64_t first;
         std::uint64_t last;
@@ -6850,7 +6951,7 @@ class MemoryTransport;
 /// Replicas made with the same hub are on one network. Nothing moves until `run` or `run_for`; the order of events is a
 /// function of the calls made, so every run is the same. Any thread may use the replicas; one at a time runs the hub.
 class MemoryHub {
- public:
+   public:
     explicit MemoryHub(Duration latency = Duration{0}, std::uint64_t seed = 1)
         : core_(std::make_shared<Core>(latency, seed)) {}
 
@@ -6862,7 +6963,7 @@ class MemoryHub {
 
     Duration now() const { return core_->time(); }
 
- private:
+   private:
     friend class MemoryTransport;
 
     /// One started transport. Its address within the hub is its port.
@@ -6879,7 +6980,7 @@ class MemoryHub {
     };
 
     class Core {
-     public:
+       public:
         Core(Duration latency, std::uint64_t seed) : latency_(latency), seed_(seed) {}
 
         Duration time() const {
@@ -6982,7 +7083,7 @@ class MemoryHub {
             }
         }
 
-     private:
+       private:
         using Ends = std::pair<std::uint16_t, std::uint16_t>;
 
         static std::error_code broken() { return std::make_error_code(std::errc::connection_reset); }
@@ -7034,7 +7135,7 @@ class MemoryHub {
 
 /// A place on a MemoryHub. Converts from the hub, so `MemoryReplica<T> replica{hub}` reads well.
 class MemoryTransport {
- public:
+   public:
     MemoryTransport(MemoryHub& hub) : core_(hub.core_) {}
 
     std::error_code start(const Options&, TransportEvents events) {
@@ -7054,7 +7155,7 @@ class MemoryTransport {
     std::uint16_t port() const noexcept { return station_; }
     std::uint64_t entropy() { return core_->entropy(); }
 
- private:
+   private:
     std::shared_ptr<MemoryHub::Core> core_;
     std::uint16_t station_ = 0;
 };

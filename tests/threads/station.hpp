@@ -93,7 +93,7 @@ struct Station {
 
     Transport transport;
 
- private:
+   private:
     template <class Kept>
     Kept copy(const Kept& kept) const {
         const std::lock_guard lock{mutex_};

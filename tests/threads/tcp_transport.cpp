@@ -71,12 +71,19 @@ TEST_CASE("tcp: both ends see the link open, with the peer as far as they know i
     CHECK(pair.b.opened().front().peer.host == "127.0.0.1");
 }
 
-TEST_CASE("tcp: names and IPv6 are dialed too") {
+TEST_CASE("tcp: names are dialed, and IPv6 where there is any") {
     Station<> a;
     Station<> b;
     REQUIRE(!a.start());
     REQUIRE(!b.start());
-    for (const char* host : {"localhost", "::1"}) {
+    std::vector<std::string> hosts{"localhost"};
+    asio::io_context context;
+    std::error_code no_v6;
+    asio::ip::tcp::socket v6(context);
+    v6.open(asio::ip::tcp::v6(), no_v6);
+    if (!no_v6) v6.bind({asio::ip::address_v6::loopback(), 0}, no_v6);
+    if (!no_v6) hosts.push_back("::1");
+    for (const std::string& host : hosts) {
         const Link link = a.dial(b.transport.port(), host);
         CHECK(a.eventually([&] { return !a.opened().empty() && a.opened().back().link == link; }));
     }

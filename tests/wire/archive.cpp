@@ -54,10 +54,10 @@ struct Everything {
 };
 
 class Private {
- public:
+   public:
     int value = 0;
 
- private:
+   private:
     friend class cereal::access;
     template <class Archive>
     void serialize(Archive& archive) {

@@ -39,7 +39,7 @@ enum class Arrival { ready, duplicate, held, refused };
 /// interned for an item that waits, so a stranger's ids cost nothing. One thread.
 template <causal_item Item>
 class CausalBuffer {
- public:
+   public:
     CausalBuffer(std::size_t max_items, std::size_t max_bytes) : max_items_(max_items), max_bytes_(max_bytes) {}
 
     std::size_t size() const noexcept { return size_; }
@@ -110,7 +110,7 @@ class CausalBuffer {
         return result;
     }
 
- private:
+   private:
     using Items = std::map<std::uint64_t, Item>;
 
     static std::uint64_t counter_in(const VersionVector& seen, const ReplicaId& id) {

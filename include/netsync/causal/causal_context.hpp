@@ -13,7 +13,7 @@ namespace netsync {
 /// state's context is always a plain vector, because delivery is causal; a delta's is a cloud: the dots it minted and
 /// those it removed. Look-up O(log n) in replicas and ranges.
 class CausalContext {
- public:
+   public:
     CausalContext() = default;
     explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
 
@@ -33,9 +33,7 @@ class CausalContext {
     void add(DotRange range) {
         if (range.empty()) return;
         if (range.first <= vector_.counter(range.replica) + 1) {
-            vector_.advance(range.replica, range.last);
-            absorb(range.replica);
-            return;
+            return advance(range.replica, range.last);
         }
         auto at =
             std::lower_bound(cloud_.begin(), cloud_.end(), range, [](const DotRange& held, const DotRange& added) {
@@ -54,6 +52,12 @@ class CausalContext {
         }
     }
 
+    /// Everything of `replica` up to `counter`.
+    void advance(ReplicaIndex replica, std::uint64_t counter) {
+        vector_.advance(replica, counter);
+        if (!cloud_.empty()) absorb(replica);
+    }
+
     void merge(const CausalContext& other) {
         for (const VersionVector::Entry& entry : other.vector_) add(DotRange{entry.replica, 1, entry.counter});
         for (const DotRange& range : other.cloud_) add(range);
@@ -61,7 +65,7 @@ class CausalContext {
 
     friend bool operator==(const CausalContext&, const CausalContext&) = default;
 
- private:
+   private:
     std::vector<DotRange>::const_iterator upper_bound(Dot dot) const noexcept {
         return std::upper_bound(cloud_.begin(), cloud_.end(), dot, [](Dot key, const DotRange& range) {
             return key.replica() != range.replica ? key.replica() < range.replica : key.counter() < range.first;

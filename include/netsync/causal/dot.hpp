@@ -13,7 +13,7 @@ inline constexpr std::uint64_t max_counter = (std::uint64_t{1} << 44) - 1;
 /// One change of one replica (Preguiça et al., dotted version vectors, 2010). Replicas number their own changes densely
 /// from 1. `Dot{}` is no dot. Packed: 20 bits of replica index over 44 bits of counter.
 class Dot {
- public:
+   public:
     constexpr Dot() = default;
     constexpr Dot(ReplicaIndex replica, std::uint64_t counter)
         : bits_((static_cast<std::uint64_t>(replica) << 44) | counter) {
@@ -28,7 +28,7 @@ class Dot {
     /// An order for containers. Not that of the wire: there, dots go by replica id (see `precedes`).
     friend constexpr auto operator<=>(Dot, Dot) = default;
 
- private:
+   private:
     std::uint64_t bits_ = 0;
 };
 

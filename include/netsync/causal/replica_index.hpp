@@ -20,7 +20,7 @@ namespace detail {
 
 /// Every id this process has met, at most 2^20 - 1. Reading an id takes no lock: chunks never move once published.
 class ReplicaTable {
- public:
+   public:
     static constexpr std::uint32_t chunk_bits = 10;
     static constexpr std::uint32_t chunk_size = 1u << chunk_bits;
     static constexpr std::uint32_t capacity = 1u << 20;
@@ -56,7 +56,7 @@ class ReplicaTable {
         return (*chunks_[at >> chunk_bits].load(std::memory_order_acquire))[at & (chunk_size - 1)];
     }
 
- private:
+   private:
     using Chunk = std::array<ReplicaId, chunk_size>;
 
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none

@@ -11,7 +11,7 @@ namespace netsync {
 /// For each replica the highest counter seen, with nothing missing below it (Parker et al. 1983). Absent means 0.
 /// Look-up O(log n) in the number of replicas; a handful of cache lines for any real pool.
 class VersionVector {
- public:
+   public:
     struct Entry {
         ReplicaIndex replica{};
         std::uint64_t counter = 0;
@@ -71,7 +71,7 @@ class VersionVector {
 
     friend bool operator==(const VersionVector&, const VersionVector&) = default;
 
- private:
+   private:
     std::vector<Entry>::const_iterator lower_bound(ReplicaIndex replica) const noexcept {
         return std::lower_bound(entries_.begin(), entries_.end(), replica,
                                 [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; });

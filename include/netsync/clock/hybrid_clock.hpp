@@ -21,7 +21,7 @@ struct SystemTime {
 /// one. `Source` is a callable that gives the physical time.
 template <class Source = SystemTime>
 class BasicHybridClock {
- public:
+   public:
     static constexpr std::chrono::nanoseconds default_max_drift = std::chrono::milliseconds{100};
 
     explicit BasicHybridClock(std::chrono::nanoseconds max_drift = default_max_drift, Source source = {})
@@ -50,7 +50,7 @@ class BasicHybridClock {
     Ntp64 now() const { return Ntp64{source_().value & ~Ntp64::counter_mask}; }
     void restore(Ntp64 time) { last_ = std::max(last_, time); }
 
- private:
+   private:
     std::uint64_t max_drift_;
     Source source_;
     Ntp64 last_{};

@@ -9,7 +9,7 @@ namespace netsync {
 /// Counts events (Lamport 1978): greater than all that was seen, with no relation to wall time. A stamp cannot be "too
 /// far ahead" here, so nothing is ever refused; a peer can therefore exhaust the 64 bits. For trusted pools only.
 class LamportClock {
- public:
+   public:
     Ntp64 tick() {
         ++last_.value;
         return last_;
@@ -21,7 +21,7 @@ class LamportClock {
     Ntp64 now() const { return last_; }
     void restore(Ntp64 time) { last_ = std::max(last_, time); }
 
- private:
+   private:
     Ntp64 last_{};
 };
 

@@ -9,7 +9,7 @@ namespace netsync {
 
 /// A wall clock in a variable. Copies share it, so that a test moves the time of many replicas at once, or of one.
 class ManualTime {
- public:
+   public:
     ManualTime() : time_(std::make_shared<Ntp64>(Ntp64::from_duration(std::chrono::seconds{1'600'000'000}))) {}
     explicit ManualTime(Ntp64 start) : time_(std::make_shared<Ntp64>(start)) {}
 
@@ -20,7 +20,7 @@ class ManualTime {
         time_->value = by < by.zero() ? time_->value - step : time_->value + step;
     }
 
- private:
+   private:
     std::shared_ptr<Ntp64> time_;
 };
 

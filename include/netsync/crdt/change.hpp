@@ -12,7 +12,7 @@ namespace netsync {
 
 /// Handed to a mutator, made by the replica: `Change{self, next counter, time}`. Not for keeping. One thread.
 class Change {
- public:
+   public:
     Change(ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time)
         : minted_{replica, next_counter, next_counter - 1}, time_(time) {}
 
@@ -47,7 +47,7 @@ class Change {
         return context;
     }
 
- private:
+   private:
     DotRange minted_;
     Ntp64 time_;
     std::vector<Dot> removed_;

@@ -73,7 +73,7 @@ void load_items(Archive& in, OneOrMore<Item>& items) {
 
 /// A set of dots: an element of an OrSet is there while it has one. 16 bytes while there is at most one.
 class DotSet {
- public:
+   public:
     DotSet() = default;
     explicit DotSet(Dot dot) { dots_.push_back(dot); }
 
@@ -99,14 +99,14 @@ class DotSet {
         return a.size() == b.size() && detail::sorted_items(a.dots_) == detail::sorted_items(b.dots_);
     }
 
- private:
+   private:
     detail::OneOrMore<Dot> dots_;
 };
 
 /// Values named by dots: what was written and is not superseded, by whom. One entry unless replicas wrote at once.
 template <class Value>
 class DotFun {
- public:
+   public:
     struct Entry {
         Dot dot;
         Value value{};
@@ -163,7 +163,7 @@ class DotFun {
         });
     }
 
- private:
+   private:
     detail::OneOrMore<Entry> entries_;
 };
 
@@ -172,7 +172,7 @@ class DotFun {
 /// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
 template <class Key, class Content>
 class DotMap {
- public:
+   public:
     using Entry = typename detail::DenseMap<Key, Content>::Entry;
 
     bool empty() const noexcept { return entries_.empty(); }
@@ -293,7 +293,7 @@ class DotMap {
         return a.entries_.equal(b.entries_, [](const auto& x, const auto& y) { return netsync::equal(x, y); });
     }
 
- private:
+   private:
     struct Nothing {};
     using Keys = detail::DenseMap<Key, Nothing>;
 

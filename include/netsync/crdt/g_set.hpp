@@ -10,7 +10,7 @@ namespace netsync {
 /// removed takes along exactly the elements that its remover had seen. add, contains: O(1) expected.
 template <class Element>
 class GSet {
- public:
+   public:
     /// A delta that adds `element`; nothing where it is there already.
     [[nodiscard]] GSet add(Change& change, Element element) const {
         GSet delta;
@@ -48,7 +48,7 @@ class GSet {
 
     friend bool operator==(const GSet&, const GSet&) = default;
 
- private:
+   private:
     DotMap<Element, DotSet> elements_;
 };
 

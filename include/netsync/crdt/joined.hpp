@@ -11,7 +11,7 @@ namespace netsync {
 /// OrMap holds of a leaf that has only `bool merge(const T&)`. A write joins what its writer had seen.
 template <monotone Value>
 class Joined {
- public:
+   public:
     /// A delta that joins `value` in.
     [[nodiscard]] Joined add(Change& change, Value value) const {
         writes_.for_each([&](const auto& entry) { value.merge(entry.value); });
@@ -45,7 +45,7 @@ class Joined {
 
     friend bool operator==(const Joined&, const Joined&) = default;
 
- private:
+   private:
     DotFun<Value> writes_;
 };
 

@@ -12,7 +12,7 @@ namespace netsync {
 /// assign, remove, find: O(1) expected. Iterates in no particular order.
 template <class Key, class Value>
 class LwwMap {
- public:
+   public:
     /// A delta that writes `value` under `key`.
     [[nodiscard]] LwwMap assign(Change& change, Key key, Value value) const {
         return write(change, key, std::optional<Value>{std::move(value)});
@@ -79,7 +79,7 @@ class LwwMap {
 
     friend bool operator==(const LwwMap&, const LwwMap&) = default;
 
- private:
+   private:
     using Writes = detail::LastWriter<std::optional<Value>>;
 
     static const Value* value_of(const Writes& writes) {

@@ -32,7 +32,7 @@ namespace detail {
 /// must be kept: a parent's remover that saw only the latest must not make replicas differ over the others.
 template <class Value>
 class LastWriter {
- public:
+   public:
     using Entry = typename DotFun<Stamped<Value>>::Entry;
 
     /// The latest entry, or null where nothing was written.
@@ -80,7 +80,7 @@ class LastWriter {
         return writes_.size() == 1 && writes_.retain([&](const Entry& entry) { return !stable.contains(entry.dot); });
     }
 
- private:
+   private:
     static bool is_later(const Entry& a, const Entry& b) {
         if (a.value.time != b.value.time) return a.value.time > b.value.time;
         return precedes(b.dot, a.dot);
@@ -95,7 +95,7 @@ class LastWriter {
 /// a write always supersedes what its writer had seen. Before the first write it reads as a default-constructed value.
 template <class Value>
 class LwwRegister {
- public:
+   public:
     /// A delta that writes `value`.
     [[nodiscard]] LwwRegister assign(Change& change, Value value) const {
         LwwRegister delta;
@@ -135,7 +135,7 @@ class LwwRegister {
 
     friend bool operator==(const LwwRegister&, const LwwRegister&) = default;
 
- private:
+   private:
     detail::LastWriter<Value> writes_;
 };
 

@@ -10,7 +10,7 @@ namespace netsync {
 /// Where a concurrent add should win instead, use OrSet, which also keeps no tombstones.
 template <class Element>
 class LwwSet {
- public:
+   public:
     /// A delta that adds `element`.
     [[nodiscard]] LwwSet add(Change& change, Element element) const {
         LwwSet delta;
@@ -63,7 +63,7 @@ class LwwSet {
 
     friend bool operator==(const LwwSet&, const LwwSet&) = default;
 
- private:
+   private:
     struct Present {
         template <class Archive>
         void save(Archive&) const {}

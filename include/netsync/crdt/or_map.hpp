@@ -13,7 +13,7 @@ namespace netsync {
 /// types can be recursive. update, remove, find: O(1) expected beside the value's own cost.
 template <class Key, class Value>
 class OrMap {
- public:
+   public:
     /// A delta that changes the value under `key`: `f(const Value&, Change&)` returns the value's delta. A key that is
     /// absent starts from a default-constructed value.
     template <class Query, class F>
@@ -91,7 +91,7 @@ class OrMap {
 
     friend bool operator==(const OrMap& a, const OrMap& b) { return a.entries_ == b.entries_; }
 
- private:
+   private:
     static constexpr void require_causal() {
         static_assert(causal<Value>,
                       "netsync: the value of an OrMap must model netsync::causal (all its content under dots); wrap a "

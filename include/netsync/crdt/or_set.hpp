@@ -13,7 +13,7 @@ namespace netsync {
 /// add, remove, contains: O(1) expected. Iterates in no particular order; equality includes the dots.
 template <class Element>
 class OrSet {
- public:
+   public:
     /// A delta that adds `element`. Adding what is there renews it: it then wins over removes that had not seen this.
     [[nodiscard]] OrSet add(Change& change, Element element) const {
         OrSet delta;
@@ -79,7 +79,7 @@ class OrSet {
 
     friend bool operator==(const OrSet&, const OrSet&) = default;
 
- private:
+   private:
     DotMap<Element, DotSet> elements_;
 };
 

@@ -14,7 +14,7 @@ namespace netsync {
 /// (errc::not_owner, state unchanged). `Part` is any CRDT. A removed parent keeps the parts of other owners.
 template <class Part>
 class Owned {
- public:
+   public:
     /// A delta of one's own part: `f(const Part&, Change&)` returns the part's delta.
     template <class F>
     [[nodiscard]] Owned update(Change& change, F&& f) const {
@@ -97,7 +97,7 @@ class Owned {
         return a.parts_.equal(b.parts_, [](const Part& x, const Part& y) { return netsync::equal(x, y); });
     }
 
- private:
+   private:
     static constexpr void require_crdt() {
         static_assert(crdt<Part>, "netsync: the part of an Owned must model netsync::crdt");
     }

@@ -11,7 +11,7 @@ namespace netsync {
 /// dot. Inside a removable parent: a remove takes the totals that it has seen; a replica that counts concurrently keeps
 /// its whole total (as in Riak's embedded counters). increment: O(replicas); value: O(replicas). Wraps at 64 bits.
 class PnCounter {
- public:
+   public:
     /// A delta that counts up by `by`.
     [[nodiscard]] PnCounter increment(Change& change, std::uint64_t by = 1) const { return count(change, by, 0); }
     /// A delta that counts down by `by`.
@@ -40,7 +40,7 @@ class PnCounter {
 
     friend bool operator==(const PnCounter&, const PnCounter&) = default;
 
- private:
+   private:
     struct Totals {
         std::uint64_t up = 0;
         std::uint64_t down = 0;

@@ -17,7 +17,7 @@ namespace netsync::detail {
 /// find, insert, erase: O(1) expected. References are invalidated by insertion and erasure.
 template <class Key, class Value>
 class DenseMap {
- public:
+   public:
     struct Entry {
         Key key;
         Value value;
@@ -102,7 +102,7 @@ class DenseMap {
         return true;
     }
 
- private:
+   private:
     struct Slot {
         std::uint32_t tag = 0;
         std::uint32_t entry = 0;  // position + 1; 0 is free

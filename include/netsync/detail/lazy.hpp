@@ -9,7 +9,7 @@ namespace netsync::detail {
 /// A copyable, optional T on the heap. `T` may be incomplete where only the type is named.
 template <class T>
 class Lazy {
- public:
+   public:
     Lazy() = default;
     Lazy(const Lazy& other) : value_(other.value_ ? std::make_unique<T>(*other.value_) : nullptr) {}
     Lazy(Lazy&&) noexcept = default;
@@ -32,7 +32,7 @@ class Lazy {
     }
     void reset() noexcept { value_.reset(); }
 
- private:
+   private:
     std::unique_ptr<T> value_;
 };
 

@@ -12,7 +12,7 @@ namespace netsync::detail {
 /// Value semantics; the order of items is that of insertion and means nothing.
 template <class Item>
 class OneOrMore {
- public:
+   public:
     bool empty() const noexcept { return !first_; }
     std::size_t size() const noexcept { return (first_ ? 1u : 0u) + (more_ ? more_->size() : 0u); }
 
@@ -56,7 +56,7 @@ class OneOrMore {
         return dropped;
     }
 
- private:
+   private:
     Item first_{};
     Lazy<std::vector<Item>> more_;
 };

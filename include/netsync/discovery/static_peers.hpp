@@ -14,7 +14,7 @@ namespace netsync {
 /// Hints each of options.peers at once and then every few seconds; the pool decides whom it dials, and when. Names are
 /// looked up anew at each dial. An entry that is not HOST:PORT is errc::bad_endpoint at the start.
 class StaticPeers {
- public:
+   public:
     std::error_code start(const asio::any_io_executor& executor, const Options& options, DiscoveryEvents events) {
         for (const std::string& text : options.peers) {
             auto peer = parse_endpoint(text);
@@ -29,7 +29,7 @@ class StaticPeers {
     void announce(ByteView) {}
     void stop() { timer_.reset(); }
 
- private:
+   private:
     static constexpr std::chrono::seconds interval{5};
 
     void hint_after(std::chrono::seconds delay) {

@@ -19,7 +19,7 @@ namespace netsync {
 /// Datagrams above limits.datagram are dropped unread. An IP version that the machine lacks is done without; when
 /// neither can be had, start() says why. Interfaces that appear later are joined at the next announcement.
 class UdpDiscovery {
- public:
+   public:
     using udp = asio::ip::udp;
 
     std::error_code start(const asio::any_io_executor& executor, const Options& options, DiscoveryEvents events) {
@@ -59,7 +59,7 @@ class UdpDiscovery {
             if (channel) channel->socket.close(ignored);
     }
 
- private:
+   private:
     /// A socket, and what is being received on it. Its handlers share it.
     struct Channel {
         udp::socket socket;

@@ -13,7 +13,7 @@ namespace netsync {
 /// thread.
 template <class View>
 class Derived {
- public:
+   public:
     /// Calls `f(const View&)` and returns its result; the view does not change meanwhile, and updates wait: be brief.
     template <class F>
     auto read(F&& f) const {
@@ -26,7 +26,7 @@ class Derived {
         return read([](const View& view) { return view; });
     }
 
- private:
+   private:
     template <class T>
     friend class Derivations;
 
@@ -44,7 +44,7 @@ class Derived {
 /// The views over one state. Every call is made under the replica's mutex.
 template <class T>
 class Derivations {
- public:
+   public:
     /// `f(view, now, delta)` brings the view up to date with `now`; only what `delta` mentions has changed. It is
     /// called at once with the whole state as the delta, and again from `initial` whenever a whole state was joined. It
     /// must not call the replica.
@@ -68,7 +68,7 @@ class Derivations {
         std::erase_if(entries_, [&](auto& refresh) { return !refresh(now, delta, whole); });
     }
 
- private:
+   private:
     std::vector<std::function<bool(const T&, const T&, bool)>> entries_;
 };
 

@@ -25,7 +25,7 @@ struct ChangeInfo {
 /// Keeps an observer subscribed; ends it when destroyed. The callback is not running any more, and will not run again,
 /// when the destructor returns (unless that is called from within the callback itself). May outlive the replica.
 class [[nodiscard]] Subscription {
- public:
+   public:
     Subscription() = default;
     Subscription(Subscription&&) noexcept = default;
     Subscription& operator=(Subscription&& other) noexcept {
@@ -46,7 +46,7 @@ class [[nodiscard]] Subscription {
         gate_.reset();
     }
 
- private:
+   private:
     template <class Event>
     friend class Observers;
 
@@ -62,7 +62,7 @@ class [[nodiscard]] Subscription {
 
 /// Callbacks that wait for the mutex to be free. A callback must not throw: that ends the program.
 class Notifications {
- public:
+   public:
     void push(std::function<void()> call) { queue_.push_back(std::move(call)); }
 
     /// Runs what waits, in order, with `lock` released meanwhile. One thread at a time delivers; others leave theirs to
@@ -79,7 +79,7 @@ class Notifications {
         delivering_ = false;
     }
 
- private:
+   private:
     std::deque<std::function<void()>> queue_;
     bool delivering_ = false;
 };
@@ -87,7 +87,7 @@ class Notifications {
 /// The observers of one kind of event. Every call is made under the replica's mutex.
 template <class Event>
 class Observers {
- public:
+   public:
     bool empty() const noexcept { return entries_.empty(); }
 
     Subscription subscribe(std::function<void(const Event&)> callback) {
@@ -108,7 +108,7 @@ class Observers {
             });
     }
 
- private:
+   private:
     struct Entry {
         std::shared_ptr<Subscription::Gate> gate;
         std::function<void(const Event&)> callback;

@@ -89,7 +89,7 @@ inline Bytes encode_announcement(const Announcement& announcement) {
     Output out;
     out.fixed(announcement_magic);
     out(announcement);
-    return std::move(out).take();
+    return out.take();
 }
 
 /// errc::malformed for anything that is not an announcement. The version is for the caller to judge.

@@ -30,7 +30,7 @@ struct Moment {
 /// identity is the replica id, so duplicates, reordering and crossing dials end in one member with one link.
 /// Sans-IO, one thread; every call gets the moment and the outbox to fill.
 class Pool {
- public:
+   public:
     Pool(const Options& options, const History& history, std::uint64_t seed)
         : options_(options), history_(history), random_(seed), session_(random_.next()) {}
 
@@ -222,7 +222,7 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_at_); }
 
- private:
+   private:
     /// One link, from its opening on.
     struct Peer {
         ReplicaId replica{};

@@ -15,7 +15,7 @@ namespace netsync {
 /// Copies share their contents, as two openings of one file would: a test restarts a replica on the same "disk".
 /// append: O(log origins); frames: O(log frames) to the first.
 class MemoryStore {
- public:
+   public:
     std::error_code append(const Frame& frame) {
         const FrameHeader& header = frame.header();
         auto& log = contents_->logs[header.origin];
@@ -67,7 +67,7 @@ class MemoryStore {
         return true;
     }
 
- private:
+   private:
     struct Entry {
         std::uint64_t first;
         std::uint64_t last;

@@ -6,6 +6,8 @@
 #include <netsync/crdt/path.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/limits.hpp>
+#include <netsync/wire/output.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,7 +17,7 @@ namespace netsync {
 /// checked, encoded and merged as it is made. Handed to the function given to `batch`; not for keeping. One thread.
 template <crdt T>
 class Batch {
- public:
+   public:
     Batch(T& state, const CausalContext& seen, ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time,
           const Limits& limits)
         : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits) {}
@@ -28,11 +30,15 @@ class Batch {
         Change change{minted_.replica, minted_.last + 1, time_};
         T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
         if (!permits(delta, change.owner())) return fail(errc::not_owner);
-        Result<Bytes> encoded = encode_delta(delta, change.minted(), time_, limits_);
-        if (!encoded) return fail(encoded.error());
-        const std::size_t header = (removed_.size() + change.removed().size()) * removed_size;
-        if (size_ + encoded->size() + header > limits_.frame / 2) return fail(errc::too_large);
-        take(change, std::move(delta), *std::move(encoded));
+        std::optional<Output> later;
+        Output& encoded = (steps_ == 0 ? encoded_ : later).emplace(DotSpace{change.minted(), time_}, limits_.depth);
+        if (const std::error_code error = encode_delta(encoded, delta, limits_)) return fail(error);
+        const std::size_t ranges = (removed_.size() + change.removed().size()) * sizeof(CounterRange);
+        if (!limits_.fits_frame(size_ + encoded.size() + ranges, cost_ + encoded.cost() + ranges))
+            return fail(errc::too_large);
+        size_ += encoded.size();
+        cost_ += encoded.cost();
+        take(change, std::move(delta));
     }
 
     /// The state with the steps so far.
@@ -42,35 +48,35 @@ class Batch {
 
     // What the frame is made of.
     const T& delta() const noexcept { return delta_; }
-    Result<Bytes> encode() {
-        if (steps_ == 1) return std::move(encoded_);
-        return encode_delta(delta_, minted_, time_, limits_);
+    ByteView encode(std::error_code& error) {
+        if (steps_ > 1) {
+            encoded_.emplace(DotSpace{minted_, time_}, limits_.depth);
+            error = encode_delta(*encoded_, delta_, limits_);
+        }
+        return encoded_ ? encoded_->view() : ByteView{};
     }
     const DotRange& minted() const noexcept { return minted_; }
     const std::vector<Dot>& removed() const noexcept { return removed_; }
     Ntp64 time() const noexcept { return time_; }
     bool changed() const noexcept { return changed_ || !minted_.empty() || !removed_.empty(); }
 
- private:
-    static constexpr std::size_t removed_size = 24;  // of a removed range in a frame's header, about
-
+   private:
     void fail(std::error_code error) { error_ = error; }
 
-    void take(const Change& change, T&& delta, Bytes&& encoded) {
-        const CausalContext context = change.context();
+    void take(const Change& change, T&& delta) {
+        CausalContext context = change.context();
         const OwnerId owner = change.owner();
         changed_ |= merge(state_, delta, Join{.mine = seen_, .theirs = context, .origin = owner});
-        size_ += encoded.size();
-        if (steps_++ == 0) {
-            delta_ = std::move(delta);
-            encoded_ = std::move(encoded);
-        } else {
-            merge(delta_, delta, Join{.mine = context_, .theirs = context, .target = Target::delta, .origin = owner});
-        }
         for (const Dot dot : change.removed())
             if (!minted_.contains(dot)) removed_.push_back(dot);
         minted_.last = change.minted().last;
-        context_.merge(context);
+        if (steps_++ == 0) {
+            delta_ = std::move(delta);
+            context_ = std::move(context);
+        } else {
+            merge(delta_, delta, Join{.mine = context_, .theirs = context, .target = Target::delta, .origin = owner});
+            context_.merge(context);
+        }
     }
 
     T& state_;
@@ -79,10 +85,11 @@ class Batch {
     Ntp64 time_;
     const Limits& limits_;
     T delta_{};
-    Bytes encoded_;  // of the first step
+    std::optional<Output> encoded_;  // the first step; at the end, all of them
     CausalContext context_;
     std::vector<Dot> removed_;
     std::size_t size_ = 0;
+    std::size_t cost_ = 0;
     std::size_t steps_ = 0;
     bool changed_ = false;
     std::error_code error_;

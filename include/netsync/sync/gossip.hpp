@@ -26,7 +26,7 @@ namespace netsync {
 /// asked of another member meanwhile. A newcomer first takes the whole state of the highest roller. Sans-IO, one
 /// thread.
 class Gossip {
- public:
+   public:
     using Buffer = CausalBuffer<Frame>;
 
     Gossip(const Options& options, const History& history, const Buffer& buffer, Pool& pool, std::uint64_t seed)
@@ -155,7 +155,7 @@ class Gossip {
         gossip(now, out);
     }
 
- private:
+   private:
     struct Session {
         SyncReport report;
         std::vector<CounterRange> asked;

@@ -40,14 +40,14 @@ struct Received {
 /// Sans-IO but for its Store and Clock policies; every call is made under the replica's mutex.
 template <store Store, clock Clock, crdt CrdtType>
 class LocalCopy {
- public:
+   public:
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
         : options_(options), store_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
         id_ = open_identity(store_, options_, random);
         self_ = intern(id_);
         if (const SharedBytes bytes = store_.snapshot())
-            if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) join(*held);
+            if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) static_cast<void>(join(*held));
         store_.replay([&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
                 if (frame->header().last() > counter_of(frame->header().origin))
@@ -81,10 +81,11 @@ class LocalCopy {
         header.count = std::max<std::uint64_t>(1, batch.minted().size());
         header.dependencies = take_dependencies();
         header.removed = to_counter_ranges(batch.removed());
-        const Result<Bytes> delta = batch.encode();
-        assert(delta && "a delta-group is no larger than its steps, and each of them was encoded");
-        const Frame frame = Frame::make(std::move(header), *delta, history_.hash(self_));
-        if (const std::error_code failed = log(frame)) error = failed;
+        std::error_code unsendable;
+        Frame frame = Frame::make(std::move(header), batch.encode(unsendable), history_.hash(self_));
+        assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
+        if (unsendable) error = unsendable;
+        if (const std::error_code failed = log(frame, self_)) error = failed;
         observe(batch.delta(), {id_, batch.time(), true, false});
         return frame;
     }
@@ -142,7 +143,7 @@ class LocalCopy {
     Derivations<CrdtType> derivations;
     Notifications notifications;
 
- private:
+   private:
     std::uint64_t counter_of(const ReplicaId& origin) const {
         const ReplicaIndex index = find_index(origin);
         return index == ReplicaIndex{} ? 0 : history_.counter(index);
@@ -186,15 +187,15 @@ class LocalCopy {
             history_.advance(origin, header.last(), header.hash, header.time);
             return {};
         }
-        if (const std::error_code error = log(frame)) return error;
+        if (const std::error_code error = log(frame, origin)) return error;
         if (changed) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }
 
     /// 4: the log and the version vector derived from it move together.
-    std::error_code log(const Frame& frame) {
+    std::error_code log(const Frame& frame, ReplicaIndex origin) {
         const FrameHeader& header = frame.header();
-        history_.advance(intern(header.origin), header.last(), header.hash, header.time);
+        history_.advance(origin, header.last(), header.hash, header.time);
         uncommitted_ = true;
         const std::error_code error = store_.append(frame);
         if (error) store_error_ = error;

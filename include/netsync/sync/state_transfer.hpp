@@ -13,7 +13,7 @@ namespace netsync {
 
 /// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
 class StateSource {
- public:
+   public:
     /// Answers with up to `window` chunks. `digest` is that of the state held now; `encode()` gives its bytes. A
     /// request for another state than is held or kept is answered with the present one, from its start.
     template <class Encode>
@@ -45,7 +45,7 @@ class StateSource {
 
     static constexpr int window = 8;  ///< chunks an answer
 
- private:
+   private:
     SharedBytes snapshot_;
     std::uint64_t digest_ = 0;
     Duration expires_{};
@@ -53,7 +53,7 @@ class StateSource {
 
 /// The taking side: one transfer at a time, its bytes growing as they arrive.
 class StateSink {
- public:
+   public:
     /// Begins, or goes on with what has arrived so far of the same state.
     void ask(Link link, Outbox& out) {
         asked_until_ = bytes_.size();
@@ -85,7 +85,7 @@ class StateSink {
         return std::exchange(bytes_, {});
     }
 
- private:
+   private:
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
     Bytes bytes_;

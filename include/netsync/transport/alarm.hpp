@@ -17,7 +17,7 @@ namespace netsync::detail {
 inline Duration steady_now() noexcept { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 class Alarm {
- public:
+   public:
     /// `ring` is called on the executor.
     Alarm(const asio::any_io_executor& executor, std::function<void()> ring)
         : timer_(executor), ring_(std::move(ring)) {}
@@ -36,7 +36,7 @@ class Alarm {
     /// On the executor.
     void stop() { timer_.cancel(); }
 
- private:
+   private:
     static constexpr Duration never = Duration::max();
     static constexpr Duration longest_wait = std::chrono::hours{1};  // far from where time points overflow
 

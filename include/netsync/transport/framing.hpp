@@ -32,7 +32,7 @@ constexpr std::size_t decode_length(std::span<const std::byte, 4> bytes) noexcep
 
 /// Memory grows with what has arrived, never with what a length announces.
 class MessageReader {
- public:
+   public:
     explicit MessageReader(std::size_t largest) : largest_(largest) {}
 
     /// Where the next bytes of the stream go. Ends the life of the messages given out.
@@ -67,7 +67,7 @@ class MessageReader {
         if (buffer_.size() > most_kept) buffer_ = {};
     }
 
- private:
+   private:
     static constexpr std::size_t header = std::tuple_size_v<MessageLength>;
     static constexpr std::size_t least_room = 4u << 10;
     static constexpr std::size_t first_room = 8u << 10;
@@ -82,7 +82,7 @@ class MessageReader {
 
 /// Holds each message once, whoever else sends it too.
 class MessageWriter {
- public:
+   public:
     bool empty() const noexcept { return messages_.empty(); }
 
     /// Bytes that have not left.
@@ -125,7 +125,7 @@ class MessageWriter {
         waiting_ = left_ = 0;
     }
 
- private:
+   private:
     struct Message {
         MessageLength length;
         SharedBytes body;

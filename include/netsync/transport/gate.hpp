@@ -14,7 +14,7 @@ namespace netsync::detail {
 
 /// Open from a transport's start() to its stop(), then never again.
 class Gate {
- public:
+   public:
     /// What lies behind the gate. It stays alive while a handler of it runs.
     void guard(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
 
@@ -41,7 +41,7 @@ class Gate {
         last();
     }
 
- private:
+   private:
     std::recursive_mutex mutex_;
     std::weak_ptr<void> owner_;
     bool open_ = true;
@@ -49,7 +49,7 @@ class Gate {
 
 /// An executor that runs on another, through a gate. Made into an asio::any_io_executor before it is used.
 class GatedExecutor {
- public:
+   public:
     GatedExecutor(asio::any_io_executor inner, std::shared_ptr<Gate> gate) noexcept
         : inner_(std::move(inner)), gate_(std::move(gate)) {}
 
@@ -79,9 +79,8 @@ class GatedExecutor {
     friend bool operator==(const GatedExecutor& a, const GatedExecutor& b) noexcept {
         return a.gate_ == b.gate_ && a.inner_ == b.inner_;
     }
-    friend bool operator!=(const GatedExecutor& a, const GatedExecutor& b) noexcept { return !(a == b); }
 
- private:
+   private:
     asio::any_io_executor inner_;
     std::shared_ptr<Gate> gate_;
 };

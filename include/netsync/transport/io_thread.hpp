@@ -10,7 +10,7 @@ namespace netsync::detail {
 
 /// Runs from start() to stop(). An instance is used by one thread at a time; its own thread may be that thread.
 class IoThread {
- public:
+   public:
     IoThread() = default;
     IoThread(const IoThread&) = delete;
     IoThread& operator=(const IoThread&) = delete;
@@ -38,7 +38,7 @@ class IoThread {
         if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
     }
 
- private:
+   private:
     std::shared_ptr<asio::io_context> context_;  // shared with the thread and with what uses it
     std::thread thread_;
 };

@@ -19,7 +19,7 @@ class MemoryTransport;
 /// Replicas made with the same hub are on one network. Nothing moves until `run` or `run_for`; the order of events is a
 /// function of the calls made, so every run is the same. Any thread may use the replicas; one at a time runs the hub.
 class MemoryHub {
- public:
+   public:
     explicit MemoryHub(Duration latency = Duration{0}, std::uint64_t seed = 1)
         : core_(std::make_shared<Core>(latency, seed)) {}
 
@@ -31,7 +31,7 @@ class MemoryHub {
 
     Duration now() const { return core_->time(); }
 
- private:
+   private:
     friend class MemoryTransport;
 
     /// One started transport. Its address within the hub is its port.
@@ -48,7 +48,7 @@ class MemoryHub {
     };
 
     class Core {
-     public:
+       public:
         Core(Duration latency, std::uint64_t seed) : latency_(latency), seed_(seed) {}
 
         Duration time() const {
@@ -151,7 +151,7 @@ class MemoryHub {
             }
         }
 
-     private:
+       private:
         using Ends = std::pair<std::uint16_t, std::uint16_t>;
 
         static std::error_code broken() { return std::make_error_code(std::errc::connection_reset); }
@@ -203,7 +203,7 @@ class MemoryHub {
 
 /// A place on a MemoryHub. Converts from the hub, so `MemoryReplica<T> replica{hub}` reads well.
 class MemoryTransport {
- public:
+   public:
     MemoryTransport(MemoryHub& hub) : core_(hub.core_) {}
 
     std::error_code start(const Options&, TransportEvents events) {
@@ -223,7 +223,7 @@ class MemoryTransport {
     std::uint16_t port() const noexcept { return station_; }
     std::uint64_t entropy() { return core_->entropy(); }
 
- private:
+   private:
     std::shared_ptr<MemoryHub::Core> core_;
     std::uint16_t station_ = 0;
 };

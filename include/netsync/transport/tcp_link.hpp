@@ -31,7 +31,7 @@ struct TcpLinkHost {
 /// Only send() and close() may be called from outside the executor. They never wait for an event: a mutex is held for
 /// no longer than one write that does not block.
 class TcpLink : public std::enable_shared_from_this<TcpLink> {
- public:
+   public:
     using tcp = asio::ip::tcp;
 
     TcpLink(const TcpLinkHost& host, Link id) : TcpLink(host, id, tcp::socket(host.executor)) {}
@@ -106,7 +106,7 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
         writer_.clear();
     }
 
- private:
+   private:
     enum class Stage { opening, open, closing, ended };
 
     static constexpr auto longest_close = std::chrono::seconds{1};

@@ -20,7 +20,7 @@ namespace netsync::detail {
 
 /// dial(), send() and close() come from any thread and never wait for an event; the rest runs on the executor.
 class TcpLinks {
- public:
+   public:
     using tcp = asio::ip::tcp;
 
     TcpLinks(const asio::any_io_executor& executor, const Options& options, TransportEvents events)
@@ -69,7 +69,7 @@ class TcpLinks {
         if (const auto link = find(id)) link->close();
     }
 
- private:
+   private:
     static constexpr auto pause_after_error = std::chrono::milliseconds{100};
 
     /// Never the same in one process, so that no restart of a transport can confuse two links.

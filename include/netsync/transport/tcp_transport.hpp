@@ -32,7 +32,7 @@ namespace netsync {
 /// up may delay it. close() cannot take back an event that another thread is about to take.
 template <discovery... Discovery>
 class TcpTransport {
- public:
+   public:
     /// On a thread of its own, from start() to stop().
     TcpTransport() : state_(std::make_unique<State>()) {}
 
@@ -117,7 +117,7 @@ class TcpTransport {
         return std::uint64_t{device()} << 32 | device();
     }
 
- private:
+   private:
     /// What lives from start() to stop(), all of it behind the gate.
     struct Session {
         Session(std::shared_ptr<asio::io_context> own, std::shared_ptr<detail::Gate> behind,

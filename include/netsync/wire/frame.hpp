@@ -43,7 +43,7 @@ struct FrameHeader {
 /// One change, encoded. Cheap to copy: the bytes are shared. The same bytes are logged and are the message that brings
 /// an update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, delta, hash.
 class Frame {
- public:
+   public:
     /// Checks everything but the delta, which is read when it is applied. O(size of the header).
     static Result<Frame> parse(SharedBytes bytes, const Limits& limits = {}) {
         if (bytes->size() > limits.frame) return errc::too_large;
@@ -56,13 +56,12 @@ class Frame {
     /// origin's frame before this one, 0 before the first. O(size).
     static Frame make(FrameHeader header, ByteView delta, std::uint64_t previous_hash) {
         Output out;
-        out.reserve(delta.size() + 64);
         write_header(out, header);
         const std::size_t start = out.size();
         out.raw(delta);
         header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
         out.fixed(header.hash);
-        Frame frame{std::make_shared<const Bytes>(std::move(out).take())};
+        Frame frame{std::make_shared<const Bytes>(out.take())};
         frame.header_ = std::move(header);
         frame.delta_start_ = start;
         return frame;
@@ -103,7 +102,7 @@ class Frame {
     const std::vector<ReplicaCounter>& dependencies() const noexcept { return header_.dependencies; }
     std::size_t size_bytes() const noexcept { return bytes_->size(); }
 
- private:
+   private:
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
@@ -186,20 +185,27 @@ class Frame {
     std::size_t delta_start_ = 0;
 };
 
-/// A delta as bytes. `first` and `time` are those of its change. Refuses what replicas with the same limits would
+/// Writes a delta into `out`, whose DotSpace is that of its change. Refuses what replicas with the same limits would
 /// refuse: errc::too_large, too_deep, not_utf8. O(size).
+template <crdt T>
+std::error_code encode_delta(Output& out, const T& delta, const Limits& limits) {
+    out(delta);
+    if (out.error()) return out.error();
+    if (!limits.fits_frame(out.size(), out.cost())) return errc::too_large;
+    return {};
+}
+
+/// The same, as bytes of their own.
 template <crdt T>
 Result<Bytes> encode_delta(const T& delta, const DotRange& minted, Ntp64 time, const Limits& limits) {
     Output out{DotSpace{minted, time}, limits.depth};
-    out(delta);
-    if (out.error()) return out.error();
-    // Half the budget, so that the header has room.
-    if (out.size() > limits.frame / 2 || out.cost() > Limits::frame_budget(out.size()) / 2) return errc::too_large;
-    return std::move(out).take();
+    if (const std::error_code error = encode_delta(out, delta, limits)) return error;
+    return out.take();
 }
 
 /// The dots of a context's cloud as they travel: ranges by replica id.
 inline std::vector<CounterRange> to_counter_ranges(const std::vector<Dot>& dots) {
+    if (dots.empty()) return {};
     CausalContext compact;
     for (const Dot dot : dots) compact.add(dot);
     std::vector<CounterRange> ranges;

@@ -7,28 +7,31 @@
 #include <netsync/clock/ntp64.hpp>
 #include <netsync/detail/hash.hpp>
 #include <netsync/wire/snapshot.hpp>
-#include <unordered_map>
 #include <vector>
 
 namespace netsync {
 
 /// The version vector of a replica, with the hash that makes a second history under one id visible. One thread.
 class History {
- public:
+   public:
     const VersionVector& vector() const noexcept { return context_.vector(); }
     /// The same as a context, for merging: a state's context is always a plain vector.
     const CausalContext& context() const noexcept { return context_; }
 
     std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
     std::uint64_t hash(ReplicaIndex origin) const noexcept {
-        const auto found = hashes_.find(origin);
-        return found == hashes_.end() ? 0 : found->second;
+        const auto at = static_cast<std::size_t>(position(origin) - hashes_.cbegin());
+        return at < hashes_.size() && hashes_[at].origin == origin ? hashes_[at].hash : 0;
     }
 
     /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
     void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
-        context_.add(DotRange{origin, this->counter(origin) + 1, counter});
-        hashes_[origin] = hash;
+        context_.advance(origin, counter);
+        const auto at = hashes_.begin() + (position(origin) - hashes_.cbegin());
+        if (at == hashes_.end() || at->origin != origin)
+            hashes_.insert(at, {origin, hash});
+        else
+            at->hash = hash;
         time_ = std::max(time_, time);
         digest_ = 0;
     }
@@ -60,9 +63,19 @@ class History {
         return digest == 0 ? 1 : digest;
     }
 
- private:
+   private:
+    struct Hash {
+        ReplicaIndex origin{};
+        std::uint64_t hash = 0;
+    };
+
+    std::vector<Hash>::const_iterator position(ReplicaIndex origin) const noexcept {
+        return std::lower_bound(hashes_.begin(), hashes_.end(), origin,
+                                [](const Hash& entry, ReplicaIndex key) { return entry.origin < key; });
+    }
+
     CausalContext context_;
-    std::unordered_map<ReplicaIndex, std::uint64_t> hashes_;
+    std::vector<Hash> hashes_;  // by origin's index
     Ntp64 time_{};
     mutable std::uint64_t digest_ = 0;  // 0: to be computed
 };

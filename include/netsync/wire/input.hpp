@@ -19,7 +19,7 @@ namespace netsync {
 /// within the DotSpace. After the first error (error(), sticky) everything reads as default values and no more is
 /// consumed; the caller discards what it got. One thread.
 class Input {
- public:
+   public:
     using is_saving = std::false_type;
     using is_loading = std::true_type;
 
@@ -119,7 +119,7 @@ class Input {
         return error_;
     }
 
- private:
+   private:
     /// A field of a record may be missing at its end: an older program wrote it. It keeps its default.
     template <class T>
     void read_field(T& value) {

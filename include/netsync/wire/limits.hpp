@@ -23,9 +23,15 @@ struct Limits {
     /// The largest message a transport must carry.
     std::size_t message() const noexcept { return std::max(frame, transfer) + 4096; }
 
-    /// Memory that decoding `size` bytes of a frame may cost: 1 MiB for up to 64 KiB, 16 times the size beyond.
+    /// Memory that decoding `size` bytes of a frame may cost: 1 MiB for up to 64 KiB, 32 times the size beyond.
     static std::size_t frame_budget(std::size_t size) noexcept {
-        return std::max<std::size_t>(std::size_t{1} << 20, size * 16);
+        return size <= (64u << 10) ? std::size_t{1} << 20 : std::max(std::size_t{1} << 20, size * 32);
+    }
+    /// Whether a delta of this size, which costs so much memory to read, leaves room for a frame's header.
+    bool fits_frame(std::size_t size, std::size_t cost) const noexcept {
+        constexpr std::size_t header = 128u << 10;
+        return size + header / 2 <= std::max<std::size_t>(frame, header) && cost + header <= frame_budget(size) &&
+               size <= frame;
     }
     /// The same for a whole state, whose bytes were received already.
     static std::size_t state_budget(std::size_t size) noexcept { return (std::size_t{1} << 20) + size * 64; }

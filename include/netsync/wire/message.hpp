@@ -43,7 +43,7 @@ SharedBytes encode_message(const M& content) {
     Output out;
     out.fixed(static_cast<std::uint8_t>(M::kind));
     out(content);
-    return std::make_shared<const Bytes>(std::move(out).take());
+    return std::make_shared<const Bytes>(out.take());
 }
 
 /// The kind of a message; none for an empty one. The kind may be unknown to this program.

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstdint>
 #include <cstring>
+#include <netsync/detail/buffer.hpp>
 #include <netsync/error.hpp>
 #include <netsync/wire/archive.hpp>
 #include <netsync/wire/bytes.hpp>
@@ -21,7 +22,7 @@ namespace netsync {
 /// Fails (error(), sticky) where a reader would: on nesting beyond the limit, and on strings that are not UTF-8 (bytes
 /// go into a std::vector<std::byte>). One thread.
 class Output {
- public:
+   public:
     using is_saving = std::true_type;
     using is_loading = std::false_type;
 
@@ -51,24 +52,27 @@ class Output {
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
     void varint(std::uint64_t value) {
-        std::byte buffer[10];
+        std::byte* at = bytes_.room(10);
         std::size_t size = 0;
-        for (; value >= 0x80; value >>= 7) buffer[size++] = static_cast<std::byte>(value | 0x80);
-        buffer[size++] = static_cast<std::byte>(value);
-        raw({buffer, size});
+        for (; value >= 0x80; value >>= 7) at[size++] = static_cast<std::byte>(value | 0x80);
+        at[size++] = static_cast<std::byte>(value);
+        bytes_.grow(size);
     }
     template <std::unsigned_integral T>
     void fixed(T value) {
-        std::byte buffer[sizeof(T)];
-        for (std::size_t i = 0; i < sizeof(T); ++i) buffer[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
-        raw({buffer, sizeof(T)});
+        std::byte* at = bytes_.room(sizeof(T));
+        if constexpr (std::endian::native == std::endian::little)
+            std::memcpy(at, &value, sizeof(T));
+        else
+            for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+        bytes_.grow(sizeof(T));
     }
     /// The time of a write, as its distance from that of the frame or state: usually one byte.
     void stamp(Ntp64 time) {
         assert(time <= space_.time() && "netsync: no value is stamped later than its frame or state");
         varint(space_.time().value - time.value);
     }
-    void raw(ByteView bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+    void raw(ByteView bytes) { bytes_.append(bytes); }
     void bytes(ByteView bytes) {
         count(bytes.size(), 1);
         raw(bytes);
@@ -81,11 +85,11 @@ class Output {
     /// Memory that reading this back takes, as Input counts it.
     std::size_t cost() const noexcept { return cost_; }
     std::size_t size() const noexcept { return bytes_.size(); }
-    void reserve(std::size_t size) { bytes_.reserve(size); }
-    const Bytes& view() const noexcept { return bytes_; }
-    Bytes take() && { return std::move(bytes_); }
+    ByteView view() const noexcept { return bytes_.view(); }
+    /// What was written, in memory of its exact size.
+    Bytes take() const { return bytes_.take(); }
 
- private:
+   private:
     template <class T>
     void write(const T& value) {
         if constexpr (std::same_as<T, Dot>) {
@@ -186,20 +190,20 @@ class Output {
     template <class F>
     void record(F&& fields) {
         const std::size_t start = bytes_.size();
-        bytes_.push_back({});
+        bytes_.append(std::byte{});
         fields();
         std::uint64_t length = bytes_.size() - start - 1;
         std::size_t extra = 0;
         for (std::uint64_t rest = length; rest >= 0x80; rest >>= 7) ++extra;
-        bytes_.insert(bytes_.begin() + static_cast<std::ptrdiff_t>(start), extra, std::byte{});
+        if (extra > 0) bytes_.open_gap(start, extra);
         for (std::size_t at = start; at < start + extra; ++at, length >>= 7)
-            bytes_[at] = static_cast<std::byte>(length | 0x80);
-        bytes_[start + extra] = static_cast<std::byte>(length);
+            bytes_.data()[at] = static_cast<std::byte>(length | 0x80);
+        bytes_.data()[start + extra] = static_cast<std::byte>(length);
     }
 
-    void byte(std::byte value) { bytes_.push_back(value); }
+    void byte(std::byte value) { bytes_.append(value); }
 
-    Bytes bytes_;
+    detail::Buffer bytes_;
     DotSpace space_;
     std::size_t depth_left_;
     std::size_t cost_ = 0;

@@ -46,7 +46,7 @@ Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const 
     out(state);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
-    return std::move(out).take();
+    return out.take();
 }
 
 /// The heads and the time alone, and where the state starts. Nothing is interned.
