@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <set>
 #include <string>
@@ -52,8 +53,9 @@ class News {
 
     /// An observer of single changes that others make.
     template <class Delta>
-    std::function<void(const Delta&, const netsync::ChangeInfo&)> of_others(void (News::*hear)(const std::string& who,
-                                                                                               const Delta&)) {
+    using Hear = void (News::*)(const std::string& who, const Delta& delta);
+    template <class Delta>
+    std::function<void(const Delta&, const netsync::ChangeInfo&)> of_others(Hear<Delta> hear) {
         return [this, hear](const Delta& delta, const netsync::ChangeInfo& info) {
             if (!info.local && !info.whole) (this->*hear)(session_.name_of(info.origin.owner()), delta);
         };
@@ -64,15 +66,13 @@ class News {
         if (event.now == netsync::MemberState::live && event.replica.owner() == session_.replica.id().owner())
             return session_.console.note("another program of this pool is {}, too: give one of them another --name",
                                          printable(session_.name));
-        const netsync::Report report = session_.replica.report();
-        const auto member = std::find_if(report.members.begin(), report.members.end(),
-                                         [&](const auto& known) { return known.replica == event.replica; });
-        const std::string who = member != report.members.end() && !member->name.empty()
-                                    ? printable(member->name)
-                                    : session_.name_of(event.replica.owner());
-        const bool is_back = std::any_of(report.members.begin(), report.members.end(), [&](const auto& known) {
-            return known.replica.owner() == event.replica.owner() && known.state == netsync::MemberState::live;
-        });
+        std::string who = session_.name_of(event.replica.owner());
+        bool is_back = false;  // in a new incarnation
+        for (const netsync::Member& member : session_.replica.report().members) {
+            if (member.replica.owner() != event.replica.owner()) continue;
+            if (!member.name.empty()) who = printable(member.name);
+            is_back |= member.state == netsync::MemberState::live;
+        }
         if (event.now == netsync::MemberState::live) session_.console.note("{} is here", who);
         if (event.now == netsync::MemberState::suspect) session_.console.note("{} is out of reach", who);
         if (event.now == netsync::MemberState::offline && !is_back) session_.console.note("{} is gone", who);

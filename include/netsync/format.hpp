@@ -2,7 +2,7 @@
 // replica.report())`.
 #pragma once
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <netsync/netsync.hpp>
 #include <string>

@@ -1,12 +1,11 @@
 // netsync: the story on one page. A change is a value of your own type, and merge is the only thing that changes state.
 //
-//     update(f)                                                              bytes from a peer
-//        |                                                                          |
-//      1 Change{dots, time from the clock}                               6 transport: a message; its kind
-//      2 f(state, change) -> delta ;  merge                              7 pool: a member? else "introduce yourself"
-//      3 wire: Frame = header + delta, encoded once                      8 sync: gossip; causal buffer: seen? drop.
-//      gap? hold 4 store.append, commit -- durable --> 5 outbox -> transport       9 clock.observe; merge;
-//      store.append; observers
+//     update(f)                                                            bytes from a peer
+//        |                                                                        |
+//      1 Change{dots, time from the clock}                             6 transport: a message
+//      2 f(state, change) -> delta ;  merge                            7 pool: a member? else "introduce yourself"
+//      3 wire: Frame = header + delta, encoded once                    8 sync: gossip; causal buffer: seen, gap, ready
+//      4 store.append, commit -- durable --> 5 outbox -> transport     9 clock.observe; merge; store.append; observers
 //
 #pragma once
 
@@ -21,6 +20,7 @@
 #include <netsync/pool/pool.hpp>
 #include <netsync/report.hpp>
 #include <netsync/sync/answer.hpp>
+#include <netsync/sync/delivery.hpp>
 #include <netsync/sync/gossip.hpp>
 #include <netsync/sync/local_copy.hpp>
 #include <utility>
@@ -41,7 +41,7 @@ class Replica {
         : Replica(Transport{}, std::move(options)) {}
 
     explicit Replica(Transport transport, Options options = {}, Store store = Store{})
-        : Replica(std::move(transport), options, std::move(store), default_clock(options)) {}
+        : Replica(std::move(transport), options, std::move(store), make_clock<Clock>(options.max_drift)) {}
 
     Replica(Transport transport, Options options, Store store, Clock clock)
         : options_(std::move(options)), transport_(std::move(transport)),
@@ -57,34 +57,35 @@ class Replica {
 
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
-    ~Replica() { stop(); }
+    ~Replica() {
+        stop();
+        transport_.stop();  // again: a stop from within a callback could not wait for that callback
+    }
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
     std::error_code start() {
-        const std::lock_guard life{life_};
-        if (started_) return {};
         std::unique_lock lock{mutex_};
-        started_ = true;
-        lock.unlock();  // the transport may call back before start returns
+        if (std::exchange(started_, true)) return {};
+        lock.unlock();  // events may come before the transport's start returns
         const auto error = transport_.start(options_, [this](const TransportEvent& event) { on_event(event); });
         lock.lock();
-        if (error) {
-            started_ = false;
-            return error;
-        }
-        gossip_.start(now(), is_newcomer());
+        started_ = !error;
+        if (error) return error;
+        woken_at_.reset();
+        gossip_.start(now(), is_newcomer(copy_.history(), id()));
         pool_.start(now(), transport_.port(), outbox_);
         release(lock);
         return {};
     }
 
-    /// Ends all links; the data and the id stay. Nothing of the transport runs afterwards.
+    /// Ends all links; the data and the id stay. Nothing of the transport runs afterwards, unless it is what calls. Not at
+    /// the same time as start().
     void stop() {
-        const std::lock_guard life{life_};
-        if (!started_) return;
+        std::unique_lock lock{mutex_};
+        if (!std::exchange(started_, false)) return;
+        lock.unlock();  // the transport waits for the event that is under way
         transport_.stop();
-        const std::lock_guard lock{mutex_};
-        started_ = false;
+        lock.lock();
         pool_.stop();
         gossip_.stop();
         outbox_ = {};
@@ -187,21 +188,7 @@ class Replica {
     }
 
    private:
-    static Clock default_clock(const Options& options) {
-        if constexpr (std::constructible_from<Clock, Duration>)
-            return Clock(options.max_drift);
-        else
-            return Clock{};
-    }
-
     Moment now() { return {transport_.now(), copy_.now()}; }
-
-    /// Holds nothing of others yet, so it takes the pool's state before it takes part.
-    bool is_newcomer() const {
-        for (const VersionVector::Entry& entry : copy_.history().vector())
-            if (id_of(entry.replica) != id()) return false;
-        return true;
-    }
 
     // 5: to every live member at once; gossip repairs what is lost.
     void publish(const Frame& frame) {
@@ -271,37 +258,16 @@ class Replica {
                 [&](const auto& message) { return gossip_.on_message(member, message, moment, outbox_); }});
     }
 
+    // 9: merged, held, dropped or refused: see LocalCopy::receive.
     std::error_code on_update(Member& member, ByteView bytes) {
-        const Result<Frame> frame =
-            Frame::parse(std::make_shared<const Bytes>(bytes.begin(), bytes.end()), options_.limits);
-        if (!frame) return frame.error();
-        on_received(member, *frame, copy_.receive(*frame));
-        return {};
+        const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+        return deliver(copy_, std::span{&frame, 1}, member, options_.limits, traffic_, outbox_).error;
     }
 
     std::error_code on_frames(Member& member, const FramesMessage& message, std::size_t size, const Moment& moment) {
-        std::size_t news = 0;
-        bool drifted = false;
-        for (const FrameBytes& bytes : message.frames) {
-            const Result<Frame> frame = Frame::parse(bytes.bytes, options_.limits);
-            if (!frame) return frame.error();
-            const Received received = copy_.receive(*frame);
-            news += received.applied + (received.held ? 1 : 0);
-            drifted |= received.refused == errc::clock_drift;
-            on_received(member, *frame, received);
-        }
-        gossip_.on_frames(member, message, size, news, drifted, moment, outbox_);
-        return {};
-    }
-
-    // 9: what became of a frame: counted, and where it was refused, told.
-    void on_received(Member& member, const Frame& frame, const Received& received) {
-        traffic_.count_received(received.applied, received.duplicate, received.refused);
-        if (received.refused == errc::clock_drift)
-            outbox_.send(member.link, FrameRefused{frame.header().origin, frame.header().first,
-                                                   difference(frame.header().time, copy_.now()).count()});
-        else if (received.refused)
-            outbox_.events.push_back({frame.header().origin, member.state, member.state, received.refused});
+        const Delivered delivered = deliver(copy_, message.frames, member, options_.limits, traffic_, outbox_);
+        if (!delivered.error) gossip_.on_frames(member, message, size, delivered, moment, outbox_);
+        return delivered.error;
     }
 
     // The end of every call and event: what is logged becomes durable, and only then visible; then observers hear of
@@ -321,7 +287,6 @@ class Replica {
 
     const Options options_;
     mutable std::mutex mutex_;
-    std::mutex life_;  // start and stop, one at a time; taken before mutex_
     bool started_ = false;
     Transport transport_;
     detail::Random random_;

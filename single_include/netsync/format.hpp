@@ -8,7 +8,7 @@
 // netsync: the opt-in header for printing with {fmt}: ids, timestamps, states, reports. `fmt::print("{}\n",
 // replica.report())`.
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace netsync {
 

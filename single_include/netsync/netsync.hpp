@@ -101,6 +101,15 @@ concept clock = std::movable<C> && requires(C& clock, const C& reader, Ntp64 tim
     { clock.restore(time) } -> std::same_as<void>;
 };
 
+/// A clock of the program's choice: with `max_drift` where it takes one, by default where it does not.
+template <clock Clock>
+Clock make_clock(std::chrono::nanoseconds max_drift) {
+    if constexpr (std::constructible_from<Clock, std::chrono::nanoseconds>)
+        return Clock(max_drift);
+    else
+        return Clock{};
+}
+
 }  // namespace netsync
 
 // ---- netsync/error.hpp ----
@@ -4463,11 +4472,12 @@ struct Woken {};
 using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
 using TransportEvents = std::function<void(const TransportEvent&)>;
 
-/// The replica calls these under its mutex, from any thread; they must not call back into it from within. Events come
+/// The replica calls these from any thread, all but start and stop under its mutex; they must not call back into it from within. Events come
 /// one at a time, from any one thread, and only between start() and stop().
 ///
 /// - `start(options, events)`: begins to listen, then to receive announcements. After an error nothing is open.
-/// - `stop()`: closes everything; no event is under way or follows when it returns, unless it was called from one.
+/// - `stop()`: closes everything; no event is under way or follows when it returns, unless it was called from one. May be
+///   called again, and before any start.
 /// - `now()`: time since some fixed moment; never goes back, whatever the wall clock does.
 /// - `wake_at(time)`: one Woken event at that time of now() or soon after; replaces the one before.
 /// - `announce(bytes)`: to whoever listens; may be lost; at most limits.datagram bytes.
@@ -5521,6 +5531,98 @@ std::error_code decode_sync(MessageKind kind, ByteView bytes, Handler&& handle) 
 
 }  // namespace netsync
 
+// ---- netsync/sync/traffic.hpp ----
+
+// netsync: what went over the links, counted where it goes out and comes in.
+
+namespace netsync {
+
+/// Counted since the replica was made. Bytes are those of messages, without the transport's own headers.
+struct Traffic {
+    std::uint64_t messages_in = 0;
+    std::uint64_t messages_out = 0;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t frames_in = 0;         ///< received, new or not
+    std::uint64_t frames_out = 0;        ///< sent, each as often as it was sent
+    std::uint64_t frames_applied = 0;    ///< of others, merged here
+    std::uint64_t frames_duplicate = 0;  ///< received again
+    std::uint64_t frames_refused = 0;    ///< for an error: not ours to write, malformed, forked
+    std::uint64_t frames_drifted = 0;    ///< refused for now: stamped too far ahead
+    std::uint64_t messages_bad = 0;      ///< not understood
+    std::uint64_t sends_skipped = 0;     ///< messages that a slow link had no room for
+
+    void count_received(std::size_t applied, bool duplicate, std::error_code refused) noexcept {
+        ++frames_in;
+        frames_applied += applied;
+        if (duplicate) ++frames_duplicate;
+        if (refused == errc::clock_drift)
+            ++frames_drifted;
+        else if (refused)
+            ++frames_refused;
+    }
+};
+
+/// Hands to the transport what the protocol wants done, and counts it.
+template <transport Transport>
+void carry_out(const Outbox& out, Transport& transport, Traffic& traffic) {
+    for (const Outbox::Send& send : out.sends) {
+        if (transport.send(send.link, send.message)) {
+            ++traffic.messages_out;
+            traffic.bytes_out += send.message->size();
+            if (kind_of(*send.message) == MessageKind::update) ++traffic.frames_out;
+        } else {
+            ++traffic.sends_skipped;
+        }
+    }
+    for (const Link link : out.closes) transport.close(link);
+    for (const Endpoint& endpoint : out.dials) static_cast<void>(transport.dial(endpoint));
+    if (out.announcement) transport.announce(*out.announcement);
+}
+
+}  // namespace netsync
+
+// ---- netsync/sync/delivery.hpp ----
+
+// netsync: received frames on their way into the local copy. Bytes from a member come in; what became of them is counted,
+// and where they were refused, told.
+
+namespace netsync {
+
+struct Delivered {
+    std::size_t news = 0;     ///< frames merged or held
+    bool drifted = false;     ///< one was refused for now, being from the future
+    std::error_code error{};  ///< bytes that are no frame: what came before them was delivered
+};
+
+/// Hands frames to a LocalCopy, in order.
+template <class Copy>
+Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member, const Limits& limits,
+                  Traffic& traffic, Outbox& out) {
+    Delivered result;
+    for (const FrameBytes& bytes : frames) {
+        const Result<Frame> frame = Frame::parse(bytes.bytes, limits);
+        if (!frame) {
+            result.error = frame.error();
+            return result;
+        }
+        const auto received = copy.receive(*frame);
+        traffic.count_received(received.applied, received.duplicate, received.refused);
+        result.news += received.applied + (received.held ? 1 : 0);
+        const FrameHeader& header = frame->header();
+        if (received.refused == errc::clock_drift) {
+            result.drifted = true;
+            out.send(member.link,
+                     FrameRefused{header.origin, header.first, difference(header.time, copy.now()).count()});
+        } else if (received.refused) {
+            out.events.push_back({header.origin, member.state, member.state, received.refused});
+        }
+    }
+    return result;
+}
+
+}  // namespace netsync
+
 // ---- netsync/sync/report.hpp ----
 
 // netsync: how a round of synchronisation went.
@@ -5685,6 +5787,7 @@ class Gossip {
 
     /// A member has introduced itself, and said what it holds.
     void on_introduced(Member& member, const Moment& now, Outbox& out) {
+        sessions_.erase(member.replica);  // what was asked over an earlier link is not answered over this one
         if (ready_) return begin(member, now, out);
         if (!first_greeting_) first_greeting_ = now.time;
         load(now, out);
@@ -5717,20 +5820,20 @@ class Gossip {
         return {};
     }
 
-    /// The frames of an answer were delivered: `applied` of them were new.
-    void on_frames(Member& member, const FramesMessage& message, std::size_t bytes, std::size_t applied, bool drifted,
+    /// The frames of an answer were delivered.
+    void on_frames(Member& member, const FramesMessage& message, std::size_t bytes, const Delivered& delivered,
                    const Moment& now, Outbox& out) {
         const auto found = sessions_.find(member.replica);
         if (found == sessions_.end()) return;
         SyncReport& report = found->second.report;
         report.bytes += bytes;
         report.frames += message.frames.size();
-        report.applied += applied;
+        report.applied += delivered.news;
         found->second.asked.clear();
         if (message.below_horizon) return ask_for_state(found->second, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(found, SyncEnd::repaired, now);
-        if (drifted) return finish(found, SyncEnd::clock_drift, now);
-        if (applied == 0) return finish(found, SyncEnd::no_progress, now);
+        if (delivered.drifted) return finish(found, SyncEnd::clock_drift, now);
+        if (delivered.news == 0) return finish(found, SyncEnd::no_progress, now);
         ask(found->second, member, now, out);
     }
 
@@ -5880,7 +5983,9 @@ class Gossip {
         if (!first_greeting_) return;
         if (loading_from_ != ReplicaId{}) {
             const Member* source = pool_.find(loading_from_);
-            if (source && source->link != Link{} && now.time < load_deadline_) return;
+            if (source && source->link == loading_over_ && now.time < load_deadline_) return;
+            if (source && source->link != Link{} && source->link != loading_over_)
+                return ask_to_load(*source, now, out);
             passed_over_.insert(std::exchange(loading_from_, ReplicaId{}));
         }
         std::vector<ReplicaId> candidates;
@@ -5894,7 +5999,13 @@ class Gossip {
         }
         const Member& source = *pool_.find(*winner);
         if (source.link == Link{}) return;  // it will introduce itself, or be passed over
-        loading_from_ = *winner;
+        ask_to_load(source, now, out);
+    }
+
+    /// For the first time, or again over another link: the transfer goes on where it was.
+    void ask_to_load(const Member& source, const Moment& now, Outbox& out) {
+        loading_from_ = source.replica;
+        loading_over_ = source.link;
         load_deadline_ = now.time + options_.answer_timeout;
         sink_.ask(source.link, out);
     }
@@ -5923,6 +6034,7 @@ class Gossip {
     bool ready_ = true;
     std::optional<Duration> first_greeting_;
     ReplicaId loading_from_{};
+    Link loading_over_{};
     Duration load_deadline_{};
     std::set<ReplicaId> passed_over_;
     Sessions sessions_;
@@ -5937,32 +6049,6 @@ class Gossip {
 // netsync: how a replica is doing, as plain values. Print it with netsync/format.hpp.
 
 namespace netsync {
-
-/// Counted since the replica was made. Bytes are those of messages, without the transport's own headers.
-struct Traffic {
-    std::uint64_t messages_in = 0;
-    std::uint64_t messages_out = 0;
-    std::uint64_t bytes_in = 0;
-    std::uint64_t bytes_out = 0;
-    std::uint64_t frames_in = 0;         ///< received, new or not
-    std::uint64_t frames_out = 0;        ///< sent, each as often as it was sent
-    std::uint64_t frames_applied = 0;    ///< of others, merged here
-    std::uint64_t frames_duplicate = 0;  ///< received again
-    std::uint64_t frames_refused = 0;    ///< for an error: not ours to write, malformed, forked
-    std::uint64_t frames_drifted = 0;    ///< refused for now: stamped too far ahead
-    std::uint64_t messages_bad = 0;      ///< not understood
-    std::uint64_t sends_skipped = 0;     ///< messages that a slow link had no room for
-
-    void count_received(std::size_t applied, bool duplicate, std::error_code refused) noexcept {
-        ++frames_in;
-        frames_applied += applied;
-        if (duplicate) ++frames_duplicate;
-        if (refused == errc::clock_drift)
-            ++frames_drifted;
-        else if (refused)
-            ++frames_refused;
-    }
-};
 
 /// A moment's view of a replica: copies, so it stays as it was.
 struct Report {
@@ -6002,23 +6088,6 @@ inline Report make_report(const Options& options, const Pool& pool, const Gossip
     report.announcements_ignored = pool.announcements_ignored();
     report.syncs.assign(gossip.reports().begin(), gossip.reports().end());
     return report;
-}
-
-/// Hands to the transport what the protocol wants done, and counts it.
-template <transport Transport>
-void carry_out(const Outbox& out, Transport& transport, Traffic& traffic) {
-    for (const Outbox::Send& send : out.sends) {
-        if (transport.send(send.link, send.message)) {
-            ++traffic.messages_out;
-            traffic.bytes_out += send.message->size();
-            if (kind_of(*send.message) == MessageKind::update) ++traffic.frames_out;
-        } else {
-            ++traffic.sends_skipped;
-        }
-    }
-    for (const Link link : out.closes) transport.close(link);
-    for (const Endpoint& endpoint : out.dials) static_cast<void>(transport.dial(endpoint));
-    if (out.announcement) transport.announce(*out.announcement);
 }
 
 }  // namespace netsync
@@ -6263,6 +6332,13 @@ ReplicaId open_identity(Store& store, const Options& options, detail::Random& ra
     static_cast<void>(store.put("replica", out.view()));
     static_cast<void>(store.commit());
     return id;
+}
+
+/// Whether a replica holds nothing of others yet, so that it takes the pool's state before it takes part.
+inline bool is_newcomer(const History& history, const ReplicaId& self) {
+    for (const VersionVector::Entry& entry : history.vector())
+        if (id_of(entry.replica) != self) return false;
+    return true;
 }
 
 /// The members that were linked at the last change of the pool: to be dialed at the next start.
@@ -6512,13 +6588,12 @@ class LocalCopy {
 
 // netsync: the story on one page. A change is a value of your own type, and merge is the only thing that changes state.
 //
-//     update(f)                                                              bytes from a peer
-//        |                                                                          |
-//      1 Change{dots, time from the clock}                               6 transport: a message; its kind
-//      2 f(state, change) -> delta ;  merge                              7 pool: a member? else "introduce yourself"
-//      3 wire: Frame = header + delta, encoded once                      8 sync: gossip; causal buffer: seen? drop.
-//      gap? hold 4 store.append, commit -- durable --> 5 outbox -> transport       9 clock.observe; merge;
-//      store.append; observers
+//     update(f)                                                            bytes from a peer
+//        |                                                                        |
+//      1 Change{dots, time from the clock}                             6 transport: a message
+//      2 f(state, change) -> delta ;  merge                            7 pool: a member? else "introduce yourself"
+//      3 wire: Frame = header + delta, encoded once                    8 sync: gossip; causal buffer: seen, gap, ready
+//      4 store.append, commit -- durable --> 5 outbox -> transport     9 clock.observe; merge; store.append; observers
 //
 
 namespace netsync {
@@ -6537,7 +6612,7 @@ class Replica {
         : Replica(Transport{}, std::move(options)) {}
 
     explicit Replica(Transport transport, Options options = {}, Store store = Store{})
-        : Replica(std::move(transport), options, std::move(store), default_clock(options)) {}
+        : Replica(std::move(transport), options, std::move(store), make_clock<Clock>(options.max_drift)) {}
 
     Replica(Transport transport, Options options, Store store, Clock clock)
         : options_(std::move(options)), transport_(std::move(transport)),
@@ -6553,34 +6628,35 @@ class Replica {
 
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
-    ~Replica() { stop(); }
+    ~Replica() {
+        stop();
+        transport_.stop();  // again: a stop from within a callback could not wait for that callback
+    }
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
     std::error_code start() {
-        const std::lock_guard life{life_};
-        if (started_) return {};
         std::unique_lock lock{mutex_};
-        started_ = true;
-        lock.unlock();  // the transport may call back before start returns
+        if (std::exchange(started_, true)) return {};
+        lock.unlock();  // events may come before the transport's start returns
         const auto error = transport_.start(options_, [this](const TransportEvent& event) { on_event(event); });
         lock.lock();
-        if (error) {
-            started_ = false;
-            return error;
-        }
-        gossip_.start(now(), is_newcomer());
+        started_ = !error;
+        if (error) return error;
+        woken_at_.reset();
+        gossip_.start(now(), is_newcomer(copy_.history(), id()));
         pool_.start(now(), transport_.port(), outbox_);
         release(lock);
         return {};
     }
 
-    /// Ends all links; the data and the id stay. Nothing of the transport runs afterwards.
+    /// Ends all links; the data and the id stay. Nothing of the transport runs afterwards, unless it is what calls. Not at
+    /// the same time as start().
     void stop() {
-        const std::lock_guard life{life_};
-        if (!started_) return;
+        std::unique_lock lock{mutex_};
+        if (!std::exchange(started_, false)) return;
+        lock.unlock();  // the transport waits for the event that is under way
         transport_.stop();
-        const std::lock_guard lock{mutex_};
-        started_ = false;
+        lock.lock();
         pool_.stop();
         gossip_.stop();
         outbox_ = {};
@@ -6683,21 +6759,7 @@ class Replica {
     }
 
    private:
-    static Clock default_clock(const Options& options) {
-        if constexpr (std::constructible_from<Clock, Duration>)
-            return Clock(options.max_drift);
-        else
-            return Clock{};
-    }
-
     Moment now() { return {transport_.now(), copy_.now()}; }
-
-    /// Holds nothing of others yet, so it takes the pool's state before it takes part.
-    bool is_newcomer() const {
-        for (const VersionVector::Entry& entry : copy_.history().vector())
-            if (id_of(entry.replica) != id()) return false;
-        return true;
-    }
 
     // 5: to every live member at once; gossip repairs what is lost.
     void publish(const Frame& frame) {
@@ -6767,37 +6829,16 @@ class Replica {
                 [&](const auto& message) { return gossip_.on_message(member, message, moment, outbox_); }});
     }
 
+    // 9: merged, held, dropped or refused: see LocalCopy::receive.
     std::error_code on_update(Member& member, ByteView bytes) {
-        const Result<Frame> frame =
-            Frame::parse(std::make_shared<const Bytes>(bytes.begin(), bytes.end()), options_.limits);
-        if (!frame) return frame.error();
-        on_received(member, *frame, copy_.receive(*frame));
-        return {};
+        const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+        return deliver(copy_, std::span{&frame, 1}, member, options_.limits, traffic_, outbox_).error;
     }
 
     std::error_code on_frames(Member& member, const FramesMessage& message, std::size_t size, const Moment& moment) {
-        std::size_t news = 0;
-        bool drifted = false;
-        for (const FrameBytes& bytes : message.frames) {
-            const Result<Frame> frame = Frame::parse(bytes.bytes, options_.limits);
-            if (!frame) return frame.error();
-            const Received received = copy_.receive(*frame);
-            news += received.applied + (received.held ? 1 : 0);
-            drifted |= received.refused == errc::clock_drift;
-            on_received(member, *frame, received);
-        }
-        gossip_.on_frames(member, message, size, news, drifted, moment, outbox_);
-        return {};
-    }
-
-    // 9: what became of a frame: counted, and where it was refused, told.
-    void on_received(Member& member, const Frame& frame, const Received& received) {
-        traffic_.count_received(received.applied, received.duplicate, received.refused);
-        if (received.refused == errc::clock_drift)
-            outbox_.send(member.link, FrameRefused{frame.header().origin, frame.header().first,
-                                                   difference(frame.header().time, copy_.now()).count()});
-        else if (received.refused)
-            outbox_.events.push_back({frame.header().origin, member.state, member.state, received.refused});
+        const Delivered delivered = deliver(copy_, message.frames, member, options_.limits, traffic_, outbox_);
+        if (!delivered.error) gossip_.on_frames(member, message, size, delivered, moment, outbox_);
+        return delivered.error;
     }
 
     // The end of every call and event: what is logged becomes durable, and only then visible; then observers hear of
@@ -6817,7 +6858,6 @@ class Replica {
 
     const Options options_;
     mutable std::mutex mutex_;
-    std::mutex life_;  // start and stop, one at a time; taken before mutex_
     bool started_ = false;
     Transport transport_;
     detail::Random random_;

@@ -193,6 +193,25 @@ TEST_CASE("crossing dials end in one link each") {
     }
 }
 
+TEST_CASE("a link that gives way to another takes no answer with it: joining needs no timer") {
+    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+        CAPTURE(seed);
+        Network<Cart> net;
+        const auto a = net.join("a", {.manual_start = true, .seed = seed});
+        const auto b = net.join("b", {.manual_start = true, .seed = seed + 100});
+        a->update(add("a's"));
+        b->update(add("b's"));
+        REQUIRE_FALSE(a->start());
+        REQUIRE_FALSE(b->start());
+        MemoryTransport echo{net.hub};  // tells b of a as well, so that both dial
+        static_cast<void>(echo.start({}, [](const TransportEvent&) {}));
+        for (const Sent& sent : std::vector<Sent>(net.wire->log)) echo.announce(*sent.bytes);
+        net.run();
+        CHECK(a->state().size() == 2);
+        CHECK(a->digest() == b->digest());
+    }
+}
+
 TEST_CASE("another pool or version is refused with a reason, on both sides") {
     Network<Cart> net;
     const auto a = net.join("a");
@@ -260,9 +279,13 @@ TEST_CASE("start, stop, start keeps the id and the data; nothing is opened befor
     a->update(add("between"));
     net.run_for(3s);
     for (const Sent& sent : net.wire->log) CHECK(sent.from == "b");
+    net.run_for(10s);
     REQUIRE_FALSE(a->start());
     net.run_for(2s);
     CHECK(a->id() == id);
+    net.wire->clear();
+    net.run_for(5s);
+    CHECK(net.wire->count(MessageKind::ping, "a") >= 4);  // its timers run again
     CHECK(b->state().contains("between"));
     CHECK(b->report().members.size() == 1);
 }
@@ -275,16 +298,12 @@ TEST_CASE("static peers find each other through a common acquaintance") {
     net.run();
     CHECK(b->report().members.empty());
     MemoryStore disk;
-    Output known;
-    known(std::vector<Acquaintance>{{a->id(), {"memory", 1}}});
-    static_cast<void>(disk.put("members", known.view()));
+    keep_members(disk, {{a->id(), {"memory", 1}}});
     const auto c = net.join("c", {}, disk);  // knew a in an earlier run
     net.run();
     CHECK(c->report().members.size() == 1);
-    known = Output{};
-    known(std::vector<Acquaintance>{{c->id(), {"memory", 3}}});
     MemoryStore other_disk;
-    static_cast<void>(other_disk.put("members", known.view()));
+    keep_members(other_disk, {{c->id(), {"memory", 3}}});
     const auto d = net.join("d", {}, other_disk);
     net.run();
     CHECK(d->report().members.size() == 2);  // c, and a through it

@@ -1,6 +1,7 @@
 // netsync: the Clock policy. It stamps what happens here and judges the stamps of others (DESIGN: time).
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <netsync/clock/ntp64.hpp>
 #include <system_error>
@@ -24,5 +25,14 @@ concept clock = std::movable<C> && requires(C& clock, const C& reader, Ntp64 tim
     { reader.now() } -> std::same_as<Ntp64>;
     { clock.restore(time) } -> std::same_as<void>;
 };
+
+/// A clock of the program's choice: with `max_drift` where it takes one, by default where it does not.
+template <clock Clock>
+Clock make_clock(std::chrono::nanoseconds max_drift) {
+    if constexpr (std::constructible_from<Clock, std::chrono::nanoseconds>)
+        return Clock(max_drift);
+    else
+        return Clock{};
+}
 
 }  // namespace netsync

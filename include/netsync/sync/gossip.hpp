@@ -10,6 +10,7 @@
 #include <netsync/options.hpp>
 #include <netsync/pool/pool.hpp>
 #include <netsync/pool/roll.hpp>
+#include <netsync/sync/delivery.hpp>
 #include <netsync/sync/message.hpp>
 #include <netsync/sync/report.hpp>
 #include <netsync/sync/state_transfer.hpp>
@@ -54,6 +55,7 @@ class Gossip {
 
     /// A member has introduced itself, and said what it holds.
     void on_introduced(Member& member, const Moment& now, Outbox& out) {
+        sessions_.erase(member.replica);  // what was asked over an earlier link is not answered over this one
         if (ready_) return begin(member, now, out);
         if (!first_greeting_) first_greeting_ = now.time;
         load(now, out);
@@ -86,20 +88,20 @@ class Gossip {
         return {};
     }
 
-    /// The frames of an answer were delivered: `applied` of them were new.
-    void on_frames(Member& member, const FramesMessage& message, std::size_t bytes, std::size_t applied, bool drifted,
+    /// The frames of an answer were delivered.
+    void on_frames(Member& member, const FramesMessage& message, std::size_t bytes, const Delivered& delivered,
                    const Moment& now, Outbox& out) {
         const auto found = sessions_.find(member.replica);
         if (found == sessions_.end()) return;
         SyncReport& report = found->second.report;
         report.bytes += bytes;
         report.frames += message.frames.size();
-        report.applied += applied;
+        report.applied += delivered.news;
         found->second.asked.clear();
         if (message.below_horizon) return ask_for_state(found->second, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(found, SyncEnd::repaired, now);
-        if (drifted) return finish(found, SyncEnd::clock_drift, now);
-        if (applied == 0) return finish(found, SyncEnd::no_progress, now);
+        if (delivered.drifted) return finish(found, SyncEnd::clock_drift, now);
+        if (delivered.news == 0) return finish(found, SyncEnd::no_progress, now);
         ask(found->second, member, now, out);
     }
 
@@ -249,7 +251,9 @@ class Gossip {
         if (!first_greeting_) return;
         if (loading_from_ != ReplicaId{}) {
             const Member* source = pool_.find(loading_from_);
-            if (source && source->link != Link{} && now.time < load_deadline_) return;
+            if (source && source->link == loading_over_ && now.time < load_deadline_) return;
+            if (source && source->link != Link{} && source->link != loading_over_)
+                return ask_to_load(*source, now, out);
             passed_over_.insert(std::exchange(loading_from_, ReplicaId{}));
         }
         std::vector<ReplicaId> candidates;
@@ -263,7 +267,13 @@ class Gossip {
         }
         const Member& source = *pool_.find(*winner);
         if (source.link == Link{}) return;  // it will introduce itself, or be passed over
-        loading_from_ = *winner;
+        ask_to_load(source, now, out);
+    }
+
+    /// For the first time, or again over another link: the transfer goes on where it was.
+    void ask_to_load(const Member& source, const Moment& now, Outbox& out) {
+        loading_from_ = source.replica;
+        loading_over_ = source.link;
         load_deadline_ = now.time + options_.answer_timeout;
         sink_.ask(source.link, out);
     }
@@ -292,6 +302,7 @@ class Gossip {
     bool ready_ = true;
     std::optional<Duration> first_greeting_;
     ReplicaId loading_from_{};
+    Link loading_over_{};
     Duration load_deadline_{};
     std::set<ReplicaId> passed_over_;
     Sessions sessions_;

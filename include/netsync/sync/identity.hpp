@@ -5,6 +5,7 @@
 #include <netsync/options.hpp>
 #include <netsync/pool/message.hpp>
 #include <netsync/store/concept.hpp>
+#include <netsync/wire/history.hpp>
 #include <vector>
 
 namespace netsync {
@@ -27,6 +28,13 @@ ReplicaId open_identity(Store& store, const Options& options, detail::Random& ra
     static_cast<void>(store.put("replica", out.view()));
     static_cast<void>(store.commit());
     return id;
+}
+
+/// Whether a replica holds nothing of others yet, so that it takes the pool's state before it takes part.
+inline bool is_newcomer(const History& history, const ReplicaId& self) {
+    for (const VersionVector::Entry& entry : history.vector())
+        if (id_of(entry.replica) != self) return false;
+    return true;
 }
 
 /// The members that were linked at the last change of the pool: to be dialed at the next start.

@@ -35,11 +35,12 @@ struct Woken {};
 using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
 using TransportEvents = std::function<void(const TransportEvent&)>;
 
-/// The replica calls these under its mutex, from any thread; they must not call back into it from within. Events come
+/// The replica calls these from any thread, all but start and stop under its mutex; they must not call back into it from within. Events come
 /// one at a time, from any one thread, and only between start() and stop().
 ///
 /// - `start(options, events)`: begins to listen, then to receive announcements. After an error nothing is open.
-/// - `stop()`: closes everything; no event is under way or follows when it returns, unless it was called from one.
+/// - `stop()`: closes everything; no event is under way or follows when it returns, unless it was called from one. May be
+///   called again, and before any start.
 /// - `now()`: time since some fixed moment; never goes back, whatever the wall clock does.
 /// - `wake_at(time)`: one Woken event at that time of now() or soon after; replaces the one before.
 /// - `announce(bytes)`: to whoever listens; may be lost; at most limits.datagram bytes.
