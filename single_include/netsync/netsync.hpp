@@ -131,17 +131,12 @@ enum class errc {
     clock_drift,
     forked,
     not_contiguous,
-    unknown_replica,
     bad_timestamp,
     bad_replica_id,
     bad_endpoint,
-    not_started,
-    no_peer,
     timed_out,
     replica_table_full,
-    below_horizon,
     same_replica,
-    duplicate_link,
 };
 
 /// Whose fault an error is: what a program decides on, where `errc` is what a person reads.
@@ -170,18 +165,13 @@ class ErrorCategory final : public std::error_category {
         case errc::clock_drift: return "clock drift: the timestamp is further ahead than max_drift allows";
         case errc::forked: return "forked: two histories use the same replica id and counter";
         case errc::not_contiguous: return "not contiguous: expected the origin's next counter";
-        case errc::unknown_replica: return "unknown replica: expected a replica of this pool";
         case errc::bad_timestamp:
             return "bad timestamp: expected <RFC 3339 in UTC>/<hex id> or <decimal NTP64>/<hex id>";
         case errc::bad_replica_id: return "bad replica id: expected 1 to 32 hex digits, not all zero";
         case errc::bad_endpoint: return "bad endpoint: expected HOST:PORT with a port from 1 to 65535";
-        case errc::not_started: return "not started: call start() first";
-        case errc::no_peer: return "no peer: expected at least one live member";
         case errc::timed_out: return "timed out: the peer did not answer in time";
         case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
-        case errc::below_horizon: return "below the horizon: the log no longer holds these frames";
         case errc::same_replica: return "same replica: the peer has this replica's own id";
-        case errc::duplicate_link: return "duplicate link: another link to this peer is kept";
         }
         return "unknown netsync error";
     }
@@ -223,14 +213,9 @@ constexpr condition condition_of(errc code) noexcept {
     case errc::same_replica: return condition::incompatible;
     case errc::clock_drift:
     case errc::not_contiguous:
-    case errc::unknown_replica:
-    case errc::no_peer:
-    case errc::timed_out:
-    case errc::below_horizon:
-    case errc::duplicate_link: return condition::retry_later;
+    case errc::timed_out: return condition::retry_later;
     case errc::not_utf8:
     case errc::bad_endpoint:
-    case errc::not_started:
     case errc::replica_table_full: return condition::local_failure;
     }
     return condition::local_failure;

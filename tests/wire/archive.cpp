@@ -108,7 +108,7 @@ Bytes encode(const T& value) {
 }
 
 template <class T>
-Result<T> decode(const Bytes& bytes, std::size_t budget = 1 << 20) {
+Result<T> decode(ByteView bytes, std::size_t budget = 1 << 20) {
     Input in{bytes, budget};
     T value{};
     in(value);
