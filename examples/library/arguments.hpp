@@ -8,9 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <netsync/discovery/endpoint.hpp>
-#include <netsync/options.hpp>
-#include <netsync/wire/utf8.hpp>
+#include <netsync/netsync.hpp>
 #include <span>
 #include <stdexcept>
 #include <string>

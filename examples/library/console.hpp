@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <iostream>
 #include <mutex>
-#include <netsync/wire/utf8.hpp>
+#include <netsync/netsync.hpp>
 #include <string>
 #include <string_view>
 #include <utility>

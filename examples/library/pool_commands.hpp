@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <netsync/report.hpp>
+#include <netsync/format.hpp>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -40,8 +40,7 @@ inline bool is_passed_on(const netsync::Report& report) {
 inline void list_peers(Session& session, const Words&) {
     for (const netsync::Member& member : session.replica.report().members)
         session.console.answer("{} is {} at {}, round trip {:.1f} ms, clock {:+.1f} ms", printable(member.name),
-                               to_string(member.state), to_string(member.endpoint), in_ms(member.round_trip),
-                               in_ms(member.skew));
+                               member.state, member.endpoint, in_ms(member.round_trip), in_ms(member.skew));
 }
 
 inline void show_digest(Session& session, const Words&) {
@@ -55,8 +54,8 @@ inline void show_status(Session& session, const Words& words) {
     const Names names = session.names();
     console.answer("name {}", printable(session.name));
     console.answer("pool {}", printable(report.pool));
-    console.answer("replica {}", to_string(report.replica));
-    console.answer("state {}", to_string(report.state));
+    console.answer("replica {}", report.replica);
+    console.answer("state {}", report.state);
     console.answer("port {}", report.port);
     console.answer("members {} live of {}", live_members(report), report.members.size());
     std::map<std::string, std::size_t> paths;

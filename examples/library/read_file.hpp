@@ -13,7 +13,6 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <vector>
 
 #include "content_hash.hpp"
 #include "library.hpp"
@@ -62,14 +61,12 @@ class OpenFile {
     int descriptor_;
 };
 
-/// The file as it is now, read from end to end in constant memory; `on_bytes(count)` is called as it goes. Throws
-/// LeftOut.
+/// The file as it is now, read from end to end through `room`; `on_bytes(count)` is called as it goes. Throws LeftOut.
 template <class OnBytes>
-FileInfo read_file(const std::filesystem::path& path, OnBytes&& on_bytes) {
+FileInfo read_file(const std::filesystem::path& path, std::span<std::byte> room, OnBytes&& on_bytes) {
     const OpenFile file{path};
     const struct stat before = file.status();
     if (!S_ISREG(before.st_mode)) throw LeftOut("it is no longer a file");
-    std::vector<std::byte> room(std::size_t{256} << 10);
     ContentHasher hasher;
     std::uint64_t size = 0;
     for (auto bytes = file.read(room); !bytes.empty(); bytes = file.read(room)) {

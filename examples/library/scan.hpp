@@ -76,13 +76,15 @@ inline ScanSummary scan(Replica& replica, const std::filesystem::path& root, Con
 
     ProgressBar bar{console, bytes, found.size()};
     PathWriter writer{replica};
+    std::vector<std::byte> room(std::size_t{256} << 10);
+    const auto on_bytes = [&](std::size_t count) { bar.add_bytes(count); };
     ScanSummary summary;
     std::unordered_set<std::string_view> shared;
     for (const Found& file : found) {
         bar.add_file();
         try {
             if (!is_known(file)) {
-                writer.write(file.path, read_file(root / file.path, [&](std::size_t count) { bar.add_bytes(count); }));
+                writer.write(file.path, read_file(root / file.path, room, on_bytes));
                 ++summary.written;
             }
             shared.insert(file.path);

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
-#include <netsync/wire/utf8.hpp>
+#include <netsync/netsync.hpp>
 #include <string>
 #include <string_view>
 #include <system_error>

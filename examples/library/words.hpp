@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <netsync/wire/utf8.hpp>
+#include <netsync/netsync.hpp>
 #include <optional>
 #include <string>
 #include <string_view>

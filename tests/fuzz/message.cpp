@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size > 0 && data[0] % 2 == 0)  // half of the inputs come from a member
         peer.send(link, encode_message(Greeting{{.pool = "netsync", .replica = {7, 7}, .port = peer.port()}}));
     for (std::size_t at = 1; at + 2 <= size;) {  // two bytes of length, then a message
-        const std::size_t length = std::min<std::size_t>(data[at] | (data[at + 1] << 8), size - at - 2);
+        const std::size_t length = std::min<std::size_t>(data[at] + data[at + 1] * std::size_t{256}, size - at - 2);
         peer.send(link, std::make_shared<const Bytes>(bytes + at + 2, bytes + at + 2 + length));
         at += 2 + length;
     }
