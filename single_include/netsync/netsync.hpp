@@ -6613,10 +6613,7 @@ class Replica {
 
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
-    ~Replica() {
-        stop();
-        transport_.stop();  // again: a stop from within a callback could not wait for that callback
-    }
+    ~Replica() { stop(), transport_.stop(); }  // again: a stop from within a callback could not wait for that callback
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
     std::error_code start() {
@@ -6826,8 +6823,7 @@ class Replica {
         return delivered.error;
     }
 
-    // The end of every call and event: what is logged becomes durable, and only then visible; then observers hear of
-    // it.
+    // The end of every call and event: what is logged becomes durable, only then visible, and then observers hear of it.
     void release(std::unique_lock<std::mutex>& lock) {
         const bool durable = !copy_.flush();
         if (!outbox_.empty()) {
