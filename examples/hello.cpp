@@ -1,5 +1,6 @@
-#include <cassert>
+// clang-format off: the README shows these lines as they are
 #include <netsync/netsync.hpp>
+#include <cassert>
 #include <string>
 
 int main() {
@@ -7,9 +8,8 @@ int main() {
     netsync::MemoryHub network;  // an in-process network
     netsync::MemoryReplica<Cart> alice{network}, bob{network};
     alice.update(netsync::add("milk"));
-    bob.update(
-        [](const Cart& cart, netsync::Change& change) { return cart.add(change, "eggs"); });  // the same, spelled out
-    network.run();                                                                            // deliver until quiet
+    bob.update([](const Cart& cart, netsync::Change& change) { return cart.add(change, "eggs"); });  // the same, spelled out
+    network.run();  // deliver until quiet
     assert(alice.state() == bob.state());
     assert(alice.state().contains("milk") && alice.state().contains("eggs"));
 }

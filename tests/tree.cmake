@@ -26,6 +26,7 @@ endforeach()
 
 add_test(NAME tree/includes COMMAND Python3::Interpreter ${root}/tools/check_includes.py)
 add_test(NAME tree/includes_self_test COMMAND Python3::Interpreter ${root}/tools/check_includes.py --self-test)
+add_test(NAME tree/readme COMMAND Python3::Interpreter ${root}/tools/check_readme.py)
 add_test(NAME tree/single_include COMMAND Python3::Interpreter ${root}/tools/amalgamate.py --check)
 add_test(NAME tree/format COMMAND ${root}/tools/format --check)
 add_test(NAME tree/tidy COMMAND ${root}/tools/tidy ${CMAKE_BINARY_DIR} ${everything})
