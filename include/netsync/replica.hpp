@@ -60,13 +60,11 @@ class Replica {
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
     std::error_code start() {
-        std::unique_lock lock{mutex_};
-        if (std::exchange(started_, true)) return {};
-        lock.unlock();  // events may come before the transport's start returns
+        std::unique_lock lock{mutex_};  // also while the transport starts: events wait until we know who we are
+        if (started_) return {};
         const auto error = transport_.start(options_, [this](const TransportEvent& event) { on_event(event); });
-        lock.lock();
-        started_ = !error;
         if (error) return error;
+        started_ = true;
         woken_at_.reset();
         gossip_.start(now(), is_newcomer(copy_.history(), id()));
         pool_.start(now(), transport_.port(), outbox_);

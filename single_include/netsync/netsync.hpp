@@ -4457,7 +4457,7 @@ struct Woken {};
 using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
 using TransportEvents = std::function<void(const TransportEvent&)>;
 
-/// The replica calls these from any thread, all but start and stop under its mutex; they must not call back into it from within. Events come
+/// The replica calls these from any thread, all but stop under its mutex; they must not call back into it from within. Events come
 /// one at a time, from any one thread, and only between start() and stop().
 ///
 /// - `start(options, events)`: begins to listen, then to receive announcements. After an error nothing is open.
@@ -6617,13 +6617,11 @@ class Replica {
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
     std::error_code start() {
-        std::unique_lock lock{mutex_};
-        if (std::exchange(started_, true)) return {};
-        lock.unlock();  // events may come before the transport's start returns
+        std::unique_lock lock{mutex_};  // also while the transport starts: events wait until we know who we are
+        if (started_) return {};
         const auto error = transport_.start(options_, [this](const TransportEvent& event) { on_event(event); });
-        lock.lock();
-        started_ = !error;
         if (error) return error;
+        started_ = true;
         woken_at_.reset();
         gossip_.start(now(), is_newcomer(copy_.history(), id()));
         pool_.start(now(), transport_.port(), outbox_);

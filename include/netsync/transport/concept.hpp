@@ -35,7 +35,7 @@ struct Woken {};
 using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
 using TransportEvents = std::function<void(const TransportEvent&)>;
 
-/// The replica calls these from any thread, all but start and stop under its mutex; they must not call back into it from within. Events come
+/// The replica calls these from any thread, all but stop under its mutex; they must not call back into it from within. Events come
 /// one at a time, from any one thread, and only between start() and stop().
 ///
 /// - `start(options, events)`: begins to listen, then to receive announcements. After an error nothing is open.
