@@ -24,6 +24,11 @@ class JournalStore {
     std::error_code adopt(const netsync::SharedBytes& state, const std::vector<netsync::Head>&) {
         return stage({'s', "", *state});
     }
+    std::error_code cut(const std::vector<netsync::ReplicaCounter>& counters) {
+        netsync::Output cut;
+        cut(counters);
+        return stage({'c', "", cut.take()});
+    }
     std::error_code put(std::string_view key, netsync::ByteView value) {
         return stage({'v', std::string(key), {value.begin(), value.end()}});
     }
@@ -49,7 +54,7 @@ class JournalStore {
 
    private:
     struct Entry {
-        char kind = 0;  // a frame, a state, or a value under its key
+        char kind = 0;  // a frame, a state, a cut, or a value under its key
         std::string key{};
         netsync::Bytes bytes{};
     };
@@ -62,6 +67,12 @@ class JournalStore {
         if (entry.kind == 's') {
             const auto header = netsync::decode_snapshot_header(*bytes);
             return header ? held_.adopt(bytes, header->heads) : header.error();
+        }
+        if (entry.kind == 'c') {
+            netsync::Input cut{*bytes, netsync::Limits::frame_budget(bytes->size())};
+            std::vector<netsync::ReplicaCounter> counters;
+            cut(counters);
+            return held_.cut(counters);
         }
         const auto frame = netsync::Frame::parse(bytes);
         return frame ? held_.append(*frame) : frame.error();

@@ -28,6 +28,8 @@ enum class errc {
     timed_out,
     replica_table_full,
     same_replica,
+    retired,
+    no_such_member,
 };
 
 /// Whose fault an error is: what a program decides on, where `errc` is what a person reads.
@@ -63,6 +65,8 @@ class ErrorCategory final : public std::error_category {
         case errc::timed_out: return "timed out: the peer did not answer in time";
         case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
         case errc::same_replica: return "same replica: the peer has this replica's own id";
+        case errc::retired: return "retired: the pool has given up this incarnation; its owner takes a new one";
+        case errc::no_such_member: return "no such member: expected the id of another replica of this pool";
         }
         return "unknown netsync error";
     }
@@ -103,10 +107,12 @@ constexpr condition condition_of(errc code) noexcept {
     case errc::wrong_pool:
     case errc::same_replica: return condition::incompatible;
     case errc::clock_drift:
+    case errc::retired:
     case errc::not_contiguous:
     case errc::timed_out: return condition::retry_later;
     case errc::not_utf8:
     case errc::bad_endpoint:
+    case errc::no_such_member:
     case errc::replica_table_full: return condition::local_failure;
     }
     return condition::local_failure;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <netsync/detail/random.hpp>
 #include <netsync/wire/limits.hpp>
 #include <string>
 #include <vector>
@@ -15,6 +16,12 @@ using Duration = std::chrono::nanoseconds;
 struct Interval {
     Duration least;
     Duration most;
+
+    Duration pick(detail::Random& random) const noexcept {
+        const auto width = (most - least).count();
+        return least +
+               Duration{static_cast<std::int64_t>(random.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
+    }
 };
 
 /// `{.pool = "home"}` is enough on a LAN. Every member has a default that suits a handful of machines.
@@ -33,6 +40,7 @@ struct Options {
     Duration keepalive_interval = std::chrono::seconds{1};
     Duration keepalive_timeout = std::chrono::seconds{5};  ///< of silence, until a member is offline
     Duration answer_timeout = std::chrono::seconds{2};     ///< of silence, until another member is asked
+    Duration stale_after = std::chrono::hours{24 * 7};     ///< of absence, until nothing is kept for a member
     Interval redial{std::chrono::milliseconds{500}, std::chrono::seconds{30}};  ///< back-off, doubling in between
 
     std::uint64_t seed = 0;  ///< of all random choices; 0: drawn from the transport

@@ -22,6 +22,9 @@
 #include <netsync/sync/delivery.hpp>
 #include <netsync/sync/gossip.hpp>
 #include <netsync/sync/local_copy.hpp>
+#include <netsync/sync/relay.hpp>
+#include <netsync/sync/retention.hpp>
+#include <netsync/sync/waiters.hpp>
 #include <utility>
 
 namespace netsync {
@@ -45,11 +48,8 @@ class Replica {
     Replica(Transport transport, Options options, Store store, Clock clock)
         : options_(std::move(options)), transport_(std::move(transport)),
           random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
-          copy_(options_, std::move(store), std::move(clock), random_),
-          pool_(options_, copy_.history(), random_.next()),
-          gossip_(options_, copy_.history(), copy_.buffer(), pool_, random_.next()) {
-        pool_.identify(copy_.id());
-        for (const Acquaintance& member : open_members(copy_.store())) pool_.remember(member);
+          copy_(options_, std::move(store), std::move(clock), random_), pool_(options_, copy_, random_.next()),
+          gossip_(options_, copy_, pool_, random_.next()) {
         if (options_.manual_start) return;
         if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
     }
@@ -66,7 +66,7 @@ class Replica {
         if (error) return error;
         started_ = true;
         woken_at_.reset();
-        gossip_.start(now(), is_newcomer(copy_.history(), id()));
+        gossip_.start(now());
         pool_.start(now(), transport_.port(), outbox_);
         release(lock);
         return {};
@@ -82,7 +82,9 @@ class Replica {
         lock.lock();
         pool_.stop();
         gossip_.stop();
+        waiters_.cancel(copy_.notifications);
         outbox_ = {};
+        copy_.notifications.deliver(lock);
     }
 
     /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
@@ -93,7 +95,8 @@ class Replica {
     }
 
     /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. The state is
-    /// as before then.
+    /// as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
+    /// the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
         return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });
@@ -135,7 +138,7 @@ class Replica {
     template <class... Path>
     auto get(const Path&... path) const {
         return read([&](const CrdtType& now) {
-            const auto* found = detail::find_at(now, id().owner(), path...);
+            const auto* found = detail::find_at(now, copy_.id().owner(), path...);
             return found ? *found : detail::type_at<CrdtType, Path...>{};
         });
     }
@@ -146,7 +149,7 @@ class Replica {
     Subscription on_change(Steps&&... path_and_callback) {
         const std::lock_guard lock{mutex_};
         return copy_.changes.subscribe(
-            detail::when_touched<Merged<CrdtType>>(id().owner(), std::forward<Steps>(path_and_callback)...));
+            detail::when_touched<Merged<CrdtType>>(copy_.id().owner(), std::forward<Steps>(path_and_callback)...));
     }
 
     /// Calls `f(const PoolEvent&)` when a member is new or changes its state, and when a peer is refused.
@@ -162,21 +165,50 @@ class Replica {
         return copy_.derivations.add(copy_.state(), std::move(initial), std::move(f));
     }
 
-    const ReplicaId& id() const noexcept { return copy_.id(); }
+    /// "Is it replicated yet?": calls `f(std::error_code)` when the audience is known to hold the change and all before
+    /// it; with errc::timed_out when that took too long, std::errc::operation_canceled when the replica stops,
+    /// errc::too_large beyond limits.waiters. Ending the subscription cancels it. See await.hpp for futures and coroutines.
+    Subscription on_replicated(const Token& token, Audience audience, Duration timeout,
+                               std::function<void(std::error_code)> f) {
+        std::unique_lock lock{mutex_};
+        const Duration time = transport_.now();
+        Subscription subscription = waiters_.add(token, std::move(audience), time + timeout, std::move(f), time);
+        if (waiters_.size() > options_.limits.waiters)
+            waiters_.refuse_last(copy_.notifications);
+        else
+            ask_for_waiters(time);
+        release(lock);
+        return subscription;
+    }
+
+    /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
+    std::error_code retire(const ReplicaId& member) {
+        std::unique_lock lock{mutex_};
+        if (!pool_.find(member)) return errc::no_such_member;
+        gossip_.retire(member, now(), outbox_);
+        release(lock);
+        return {};
+    }
+
+    /// Changes when this replica has to take a new incarnation; the owner half never does.
+    ReplicaId id() const {
+        const std::lock_guard lock{mutex_};
+        return copy_.id();
+    }
 
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
     std::uint64_t digest() const {
         const std::lock_guard lock{mutex_};
-        const Result<Bytes> bytes = copy_.encode();
-        return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+        return copy_.digest();
     }
 
     /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).
     Report report() const {
         const std::lock_guard lock{mutex_};
-        Report report = make_report(options_, pool_, gossip_, copy_.history(), copy_.buffer());
+        Report report = make_report(options_, copy_, pool_, gossip_);
         report.port = started_ ? transport_.port() : std::uint16_t{0};
         report.traffic = traffic_;
+        report.waiters = waiters_.size();
         report.store_error = copy_.store_error();
         return report;
     }
@@ -184,9 +216,9 @@ class Replica {
    private:
     Moment now() { return {transport_.now(), copy_.now()}; }
 
-    // 5: to every live member at once; gossip repairs what is lost.
+    // 5: to every live member at once, or through some of them to the others; gossip repairs what is lost.
     void publish(const Frame& frame) {
-        pool_.for_each_live([&](const Member& member) { outbox_.sends.push_back({member.link, frame.bytes()}); });
+        if (gossip_.is_ready()) Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox_);
     }
 
     // 6: something happened outside.
@@ -198,13 +230,39 @@ class Replica {
             on_message(message->link, message->bytes, moment);
         } else if (std::holds_alternative<Woken>(event)) {
             woken_at_.reset();
-            pool_.tick(moment, outbox_);
-            gossip_.tick(moment, outbox_);
-            states_.tick(moment.time);
+            on_time(moment);
         } else {
             pool_.on_event(event, moment, outbox_);
         }
         release(lock);
+    }
+
+    void on_time(const Moment& moment) {
+        if (pool_.tick(moment, outbox_)) tidy(moment);
+        gossip_.tick(moment, outbox_);
+        states_.tick(moment.time);
+        ask_for_waiters(moment.time);
+    }
+
+    // What all have seen need not be kept.
+    void tidy(const Moment& moment) {
+        if (!gossip_.is_ready()) return;
+        for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, moment, outbox_);
+        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()))
+            static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
+        if (moment.time < forget_at_) return;
+        forget_at_ = moment.time + forget_interval;
+        copy_.forget(stable(copy_.history(), pool_.members(), copy_.retirements().digest()));
+    }
+
+    void ask_for_waiters(Duration time) {
+        if (waiters_.empty()) return;
+        const auto resolve = [this](const Token& token) { return copy_.resolve(token); };
+        waiters_.check(pool_.members(), resolve, time, copy_.notifications);
+        if (!waiters_.due(time)) return;
+        pool_.for_each_live([&](const Member& member) {
+            if (waiters_.concerns(member, resolve)) gossip_.ask_digest(member, outbox_);
+        });
     }
 
     // 7: only members are listened to; a stranger is asked to introduce itself.
@@ -214,19 +272,20 @@ class Replica {
         const std::optional<MessageKind> kind = kind_of(bytes);
         if (!kind) return pool_.refuse(link, errc::malformed, outbox_);
         const bool of_pool = *kind < MessageKind::update;
-        if (of_pool && pool_.on_message(link, *kind, bytes, moment, outbox_)) {
-            keep_members(copy_.store(), pool_.acquaintances());
+        if (of_pool && pool_.on_message(link, *kind, bytes, moment, outbox_))
             gossip_.on_introduced(*pool_.member_on(link), moment, outbox_);
-        }
         Member* member = pool_.member_on(link);
         if (member) pool_.heard_from(*member, moment, outbox_);
         if (of_pool) return;
-        if (!member) return pool_.on_stranger(link, outbox_);
+        if (!member) return pool_.on_stranger(link, moment, outbox_);
         const std::error_code error =
-            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, moment);
-        if (!error) return;
-        ++traffic_.messages_bad;
-        pool_.refuse(link, error, outbox_);
+            *kind == MessageKind::update ? on_update(*member, bytes, moment) : on_sync(*member, *kind, bytes, moment);
+        if (error) {
+            ++traffic_.messages_bad;
+            pool_.refuse(link, error, outbox_);
+        } else if (!waiters_.empty()) {
+            ask_for_waiters(moment.time);
+        }
     }
 
     // 8: what members say. An error is for bytes that no correct program sends: the link ends.
@@ -239,54 +298,71 @@ class Replica {
                     return {};
                 },
                 [&](const StateRequest& message) -> std::error_code {
+                    if (!gossip_.listens()) return {};
                     return states_.answer(
                         member.link, message, copy_.history().digest(), options_.limits, moment.time,
                         [&] { return copy_.encode(); }, outbox_);
                 },
-                [&](const FramesMessage& message) { return on_frames(member, message, bytes.size(), moment); },
+                [&](const FramesMessage& message) -> std::error_code {
+                    const Delivered delivered = receive(message.frames, member, moment);
+                    if (!delivered.error) gossip_.on_frames(member, message, bytes.size(), delivered, moment, outbox_);
+                    return delivered.error;
+                },
+                [&](const RelayMessage& message) -> std::error_code {
+                    const Delivered delivered = receive(std::span{&message.frame, 1}, member, moment);
+                    if (delivered.news > 0)
+                        Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox_);
+                    return delivered.error;
+                },
                 [&](const StateChunk& message) -> std::error_code {
-                    if (const auto state = gossip_.on_chunk(member, message, moment, outbox_))
-                        gossip_.on_adopted(member, copy_.adopt(*state), moment, outbox_);
+                    gossip_.on_chunk(member, message, moment, outbox_);
                     return {};
                 },
                 [&](const auto& message) { return gossip_.on_message(member, message, moment, outbox_); }});
     }
 
-    // 9: merged, held, dropped or refused: see LocalCopy::receive.
-    std::error_code on_update(Member& member, ByteView bytes) {
+    std::error_code on_update(Member& member, ByteView bytes, const Moment& moment) {
         const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return deliver(copy_, std::span{&frame, 1}, member, options_.limits, traffic_, outbox_).error;
+        return receive(std::span{&frame, 1}, member, moment).error;
     }
 
-    std::error_code on_frames(Member& member, const FramesMessage& message, std::size_t size, const Moment& moment) {
-        const Delivered delivered = deliver(copy_, message.frames, member, options_.limits, traffic_, outbox_);
-        if (!delivered.error) gossip_.on_frames(member, message, size, delivered, moment, outbox_);
-        return delivered.error;
+    // 9: merged, held, dropped or refused: see LocalCopy::receive.
+    Delivered receive(std::span<const FrameBytes> frames, Member& member, const Moment& moment) {
+        if (!gossip_.listens()) return {};
+        const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic_, outbox_);
+        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, moment, outbox_);
+        return delivered;
     }
 
     // The end of every call and event: what is logged becomes durable, only then visible, and then observers hear of it.
     void release(std::unique_lock<std::mutex>& lock) {
         const bool durable = !copy_.flush();
         if (!outbox_.empty()) {
-            const Outbox out = std::exchange(outbox_, {});
-            if (started_ && durable) carry_out(out, transport_, traffic_);
+            Outbox out = std::exchange(outbox_, {});
+            if (!durable) out.sends.clear();
+            if (started_) carry_out(out, transport_, traffic_);
             for (const PoolEvent& event : out.events)
                 member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
         }
-        const Duration wake = std::min(pool_.next_wake(), gossip_.next_wake());
+        const Duration wake = std::min({pool_.next_wake(), gossip_.next_wake(), waiters_.next_at()});
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
     }
+
+    static constexpr Duration forget_interval = std::chrono::seconds{10};
 
     const Options options_;
     mutable std::mutex mutex_;
     bool started_ = false;
     Transport transport_;
     detail::Random random_;
-    LocalCopy<Store, Clock, CrdtType> copy_;
-    Pool pool_;
-    Gossip gossip_;
+    using Copy = LocalCopy<Store, Clock, CrdtType>;
+    Copy copy_;
+    Pool<Copy> pool_;
+    Gossip<Copy> gossip_;
     StateSource states_;
+    Waiters waiters_;
+    Duration forget_at_{};
     Outbox outbox_;
     Traffic traffic_;
     std::optional<Duration> woken_at_;

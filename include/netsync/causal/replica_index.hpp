@@ -7,7 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <netsync/causal/replica_id.hpp>
-#include <unordered_map>
+#include <netsync/detail/dense_map.hpp>
 #include <vector>
 
 namespace netsync {
@@ -33,21 +33,21 @@ class ReplicaTable {
     /// The number of `id`, made if it is new. ReplicaIndex{} when the table is full.
     ReplicaIndex intern(const ReplicaId& id) {
         const std::lock_guard lock{mutex_};
-        if (const auto found = indices_.find(id); found != indices_.end()) return found->second;
+        if (const ReplicaIndex* found = indices_.find(id)) return *found;
         if (next_ == capacity) return ReplicaIndex{};
         auto& chunk = chunks_[next_ >> chunk_bits];
         if (!chunk.load(std::memory_order_relaxed))
             chunk.store(owned_.emplace_back(std::make_unique<Chunk>()).get(), std::memory_order_release);
         (*chunk.load(std::memory_order_relaxed))[next_ & (chunk_size - 1)] = id;
         const ReplicaIndex index{next_++};
-        indices_.emplace(id, index);
+        *indices_.try_emplace(id).first = index;
         return index;
     }
 
     ReplicaIndex find(const ReplicaId& id) const {
         const std::lock_guard lock{mutex_};
-        const auto found = indices_.find(id);
-        return found == indices_.end() ? ReplicaIndex{} : found->second;
+        const ReplicaIndex* found = indices_.find(id);
+        return found ? *found : ReplicaIndex{};
     }
 
     /// Only for an index that `intern` or `find` gave.
@@ -62,7 +62,7 @@ class ReplicaTable {
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
 
     mutable std::mutex mutex_;
-    std::unordered_map<ReplicaId, ReplicaIndex> indices_;
+    DenseMap<ReplicaId, ReplicaIndex> indices_;
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
     std::uint32_t next_ = 0;

@@ -79,12 +79,12 @@ namespace detail {
 template <class Fields>
 inline constexpr bool all_crdt = false;
 template <class... Field>
-inline constexpr bool all_crdt<std::tuple<Field&...>> = (is_crdt<std::remove_cv_t<Field>> && ...);
+inline constexpr bool all_crdt<Types<Field...>> = (is_crdt<std::remove_cv_t<Field>> && ...);
 
 template <class Fields>
 inline constexpr bool all_causal = false;
 template <class... Field>
-inline constexpr bool all_causal<std::tuple<Field&...>> = (is_causal<std::remove_cv_t<Field>> && ...);
+inline constexpr bool all_causal<Types<Field...>> = (is_causal<std::remove_cv_t<Field>> && ...);
 
 }  // namespace detail
 

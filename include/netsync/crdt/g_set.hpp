@@ -52,6 +52,4 @@ class GSet {
     DotMap<Element, DotSet> elements_;
 };
 
-static_assert(causal_leaf<GSet<int>>);
-
 }  // namespace netsync

@@ -97,6 +97,4 @@ class LwwMap {
     DotMap<Key, Writes> entries_;
 };
 
-static_assert(causal_leaf<LwwMap<int, int>>);
-
 }  // namespace netsync

@@ -139,6 +139,4 @@ class LwwRegister {
     detail::LastWriter<Value> writes_;
 };
 
-static_assert(causal_leaf<LwwRegister<int>>);
-
 }  // namespace netsync

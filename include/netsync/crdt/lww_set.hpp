@@ -75,6 +75,4 @@ class LwwSet {
     LwwMap<Element, Present> elements_;
 };
 
-static_assert(causal_leaf<LwwSet<int>>);
-
 }  // namespace netsync

@@ -83,6 +83,4 @@ class OrSet {
     DotMap<Element, DotSet> elements_;
 };
 
-static_assert(causal_leaf<OrSet<int>>);
-
 }  // namespace netsync

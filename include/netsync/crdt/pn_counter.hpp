@@ -72,6 +72,4 @@ class PnCounter {
     DotFun<Totals> totals_;
 };
 
-static_assert(causal_leaf<PnCounter>);
-
 }  // namespace netsync

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdlib>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -48,145 +47,155 @@ concept plain_struct = std::is_aggregate_v<T> && std::is_class_v<T> && !is_std_a
 template <plain_struct T>
 inline constexpr std::size_t field_count = count_fields<T>();
 
-/// The fields of `value` as a tuple of references.
-template <class T>
-constexpr auto tie_fields(T& value) {
+/// Calls `f(field...)` with all fields of `value` at once, and returns its result.
+template <class T, class F>
+constexpr decltype(auto) with_fields(T& value, F&& f) {
     constexpr std::size_t count = field_count<std::remove_cv_t<T>>;
     static_assert(count <= max_fields, "netsync: a struct has at most 32 fields; nest structs for more");
     if constexpr (count == 0) {
-        return std::tuple<>{};
+        return f();
     } else if constexpr (count == 1) {
         auto& [f1] = value;
-        return std::tie(f1);
+        return f(f1);
     } else if constexpr (count == 2) {
         auto& [f1, f2] = value;
-        return std::tie(f1, f2);
+        return f(f1, f2);
     } else if constexpr (count == 3) {
         auto& [f1, f2, f3] = value;
-        return std::tie(f1, f2, f3);
+        return f(f1, f2, f3);
     } else if constexpr (count == 4) {
         auto& [f1, f2, f3, f4] = value;
-        return std::tie(f1, f2, f3, f4);
+        return f(f1, f2, f3, f4);
     } else if constexpr (count == 5) {
         auto& [f1, f2, f3, f4, f5] = value;
-        return std::tie(f1, f2, f3, f4, f5);
+        return f(f1, f2, f3, f4, f5);
     } else if constexpr (count == 6) {
         auto& [f1, f2, f3, f4, f5, f6] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6);
+        return f(f1, f2, f3, f4, f5, f6);
     } else if constexpr (count == 7) {
         auto& [f1, f2, f3, f4, f5, f6, f7] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7);
+        return f(f1, f2, f3, f4, f5, f6, f7);
     } else if constexpr (count == 8) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8);
     } else if constexpr (count == 9) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9);
     } else if constexpr (count == 10) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
     } else if constexpr (count == 11) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
     } else if constexpr (count == 12) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
     } else if constexpr (count == 13) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
     } else if constexpr (count == 14) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
     } else if constexpr (count == 15) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
     } else if constexpr (count == 16) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
     } else if constexpr (count == 17) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
     } else if constexpr (count == 18) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
     } else if constexpr (count == 19) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
     } else if constexpr (count == 20) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
     } else if constexpr (count == 21) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21);
     } else if constexpr (count == 22) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] =
             value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22);
     } else if constexpr (count == 23) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
                f23] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23);
     } else if constexpr (count == 24) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24);
     } else if constexpr (count == 25) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24, f25] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24, f25);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25);
     } else if constexpr (count == 26) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24, f25, f26] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24, f25, f26);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26);
     } else if constexpr (count == 27) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24, f25, f26, f27] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24, f25, f26, f27);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27);
     } else if constexpr (count == 28) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24, f25, f26, f27, f28] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24, f25, f26, f27, f28);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28);
     } else if constexpr (count == 29) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24, f25, f26, f27, f28, f29] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24, f25, f26, f27, f28, f29);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28, f29);
     } else if constexpr (count == 30) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24, f25, f26, f27, f28, f29, f30] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24, f25, f26, f27, f28, f29, f30);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28, f29, f30);
     } else if constexpr (count == 31) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24, f25, f26, f27, f28, f29, f30, f31] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28, f29, f30, f31);
     } else if constexpr (count == 32) {
         auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
                f24, f25, f26, f27, f28, f29, f30, f31, f32] = value;
-        return std::tie(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21,
-                        f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
     }
 }
 
-/// Calls `f(field...)` for each field, of several structs of one type side by side.
-template <class F, class First, class... Rest>
-constexpr void for_each_field(F&& f, First& first, Rest&... rest) {
-    [&]<std::size_t... Index>(std::index_sequence<Index...>) {
-        [[maybe_unused]] const auto visit = [&]<std::size_t I>(std::integral_constant<std::size_t, I>,
-                                                               auto&&... tuples) { f(std::get<I>(tuples)...); };
-        (visit(std::integral_constant<std::size_t, Index>{}, tie_fields(first), tie_fields(rest)...), ...);
-    }(std::make_index_sequence<field_count<std::remove_cv_t<First>>>{});
+/// Calls `f(field)` for each field.
+template <class F, class T>
+constexpr void for_each_field(F&& f, T& value) {
+    with_fields(value, [&](auto&... field) { (static_cast<void>(f(field)), ...); });
 }
 
+/// Calls `f(field, other)` for each field of two structs of one type, side by side.
+template <class F, class T, class U>
+constexpr void for_each_field(F&& f, T& value, U& other) {
+    with_fields(value, [&](auto&... field) {
+        with_fields(other, [&](auto&... beside) { (static_cast<void>(f(field, beside)), ...); });
+    });
+}
+
+/// The types of the fields of T.
+template <class...>
+struct Types {};
+struct ToTypes {
+    template <class... Field>
+    Types<Field...> operator()(Field&...) const;
+};
 template <class T>
-using field_types = decltype(tie_fields(std::declval<T&>()));
+using field_types = decltype(with_fields(std::declval<T&>(), ToTypes{}));
 
 }  // namespace netsync::detail

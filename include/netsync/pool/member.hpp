@@ -1,6 +1,7 @@
 // netsync: what a replica knows of another.
 #pragma once
 
+#include <algorithm>
 #include <netsync/causal/replica_id.hpp>
 #include <netsync/clock/ntp64.hpp>
 #include <netsync/transport/concept.hpp>
@@ -11,9 +12,10 @@
 
 namespace netsync {
 
-/// How a member stands, as seen from here. `live`: linked and heard of. `suspect`: silent or cut off, for less than the
-/// timeout. `offline`: out of the live pool, still known.
-enum class MemberState { known, live, suspect, offline };
+/// How a member stands, as seen from here. `known`: told of by others, never linked. `live`: linked and heard of.
+/// `suspect`: silent or cut off, for less than the timeout. `offline`: out of the live pool. `stale`: for so long that
+/// nothing is kept for it any more.
+enum class MemberState { known, live, suspect, offline, stale };
 
 /// How far this replica itself has come. `alone`: nobody answered yet. `greeting`: a link is being introduced.
 /// `loading`: takes the state of the highest roller. `ready`: has what the pool had when it joined.
@@ -25,6 +27,7 @@ constexpr std::string_view to_string(MemberState state) noexcept {
     case MemberState::live: return "live";
     case MemberState::suspect: return "suspect";
     case MemberState::offline: return "offline";
+    case MemberState::stale: return "stale";
     }
     return "?";
 }
@@ -43,24 +46,38 @@ struct Member {
     ReplicaId replica{};
     std::string name{};
     MemberState state = MemberState::known;
+    bool ready = false;    ///< as it says: has loaded, takes part
+    bool settled = false;  ///< as it says: has forgotten what all had seen
     Endpoint endpoint{};
     Link link{};                ///< where it is talked to; Link{} where it is not
     std::vector<Head> heads{};  ///< what it was last known to hold
-    Duration last_heard{};      ///< on the transport's clock
+    std::uint64_t retired = 0;  ///< the digest of the retirements that it knew then
+    Duration last_heard{};      ///< on the transport's clock, by ourselves or by others
     Ntp64 last_seen{};          ///< on the wall clock; zero: never
     Ntp64 last_synchronized{};  ///< when it was last known to hold the same as this replica
-    Duration round_trip{};      ///< of the last ping; zero: none yet
+    Duration round_trip{};      ///< smoothed; zero: none measured yet
     Duration skew{};            ///< of its wall clock against ours, ahead is positive
+    std::uint64_t session = 0;
+    std::uint64_t session_before = 0;
     Duration redial_at{};
     Duration redial_after{};
+
+    /// The counter of `origin` that it was last known to hold. O(log origins).
+    std::uint64_t holds(const ReplicaId& origin) const {
+        const auto at = std::lower_bound(heads.begin(), heads.end(), origin,
+                                         [](const Head& head, const ReplicaId& key) { return head.replica < key; });
+        return at != heads.end() && at->replica == origin ? at->counter : 0;
+    }
 };
 
-/// What observers of the pool hear: a member is new or changed its state, or the pool refused a peer.
+/// What observers of the pool hear: a member is new or changed its state, or the pool refused a peer or a frame.
 struct PoolEvent {
-    ReplicaId replica{};  ///< nil where it never said
+    ReplicaId replica{};  ///< the member, the peer, or the frame's origin; nil where it never said
     MemberState before = MemberState::known;
     MemberState now = MemberState::known;
-    std::error_code refused{};  ///< why a link was refused, by us or by the peer; the states then mean nothing
+    std::error_code
+        refused{};        ///< why a link or a frame was refused, by us or by the peer; the states then mean nothing
+    Endpoint endpoint{};  ///< of a refused peer, as far as it is known
 };
 
 }  // namespace netsync

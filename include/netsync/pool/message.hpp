@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <netsync/pool/retirement.hpp>
 #include <netsync/transport/concept.hpp>
 #include <netsync/wire/message.hpp>
 #include <netsync/wire/snapshot.hpp>
@@ -28,15 +29,19 @@ struct Response {
     std::uint8_t newest_version = wire_version;
     std::string pool{};
     ReplicaId replica{};
+    std::uint64_t session = 0;
 };
 
-/// A member as others speak of it.
+/// A member as others speak of it, and as it is remembered.
 struct Acquaintance {
     ReplicaId replica{};
-    Endpoint endpoint{};
+    Endpoint endpoint{};  ///< port 0: not known
+    Ntp64 last_seen{};
+    Ntp64 last_synchronized{};
 };
 
-/// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll.
+/// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll. Whoever is not
+/// `ready` still takes a state itself: what it holds is not told, so nobody asks for it.
 struct Introduction {
     std::uint8_t oldest_version = oldest_wire_version;
     std::uint8_t newest_version = wire_version;
@@ -48,6 +53,9 @@ struct Introduction {
     Ntp64 wall{};
     std::vector<Head> heads{};
     std::vector<Acquaintance> members{};
+    bool ready = false;
+    std::vector<Retirement> retired{};
+    bool settled = false;  ///< may have forgotten what a change made without it would have to meet
 };
 
 /// The answer to a Response.
@@ -65,6 +73,7 @@ struct Handshake {
 struct Refusal {
     static constexpr MessageKind kind = MessageKind::refusal;
     errc reason{};
+    std::uint64_t session = 0;  ///< of the sender
 };
 
 /// The answer to a message from a stranger.
@@ -81,6 +90,18 @@ struct Pong {
     static constexpr MessageKind kind = MessageKind::pong;
     std::int64_t sent = 0;
     Ntp64 wall{};
+};
+
+/// "Have you heard of this member?": asked of others before a silence is believed (SWIM, Das et al. 2002).
+struct Probe {
+    static constexpr MessageKind kind = MessageKind::probe;
+    ReplicaId replica{};
+};
+/// "So long ago", in nanoseconds.
+struct Heard {
+    static constexpr MessageKind kind = MessageKind::heard;
+    ReplicaId replica{};
+    std::int64_t ago = 0;
 };
 
 inline constexpr std::uint32_t announcement_magic = 0x434e594e;  // "NYNC"

@@ -3,16 +3,16 @@
 #pragma once
 
 #include <algorithm>
-#include <cassert>
 #include <cstdint>
-#include <map>
+#include <netsync/detail/ordered_map.hpp>
 #include <netsync/detail/overloaded.hpp>
 #include <netsync/detail/random.hpp>
 #include <netsync/options.hpp>
+#include <netsync/pool/keepalive.hpp>
+#include <netsync/pool/links.hpp>
 #include <netsync/pool/member.hpp>
 #include <netsync/pool/message.hpp>
 #include <netsync/pool/outbox.hpp>
-#include <netsync/wire/history.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,29 +28,36 @@ struct Moment {
 
 /// The members of a pool and the way in: Announcement (datagram), Response, Greeting, Handshake (link). Idempotent:
 /// identity is the replica id, so duplicates, reordering and crossing dials end in one member with one link.
-/// Sans-IO, one thread; every call gets the moment and the outbox to fill.
+/// `Copy` is the LocalCopy whose history is told and whose retirements are heard. Sans-IO, one thread; every call gets the
+/// moment and the outbox to fill.
+template <class Copy>
 class Pool {
    public:
-    Pool(const Options& options, const History& history, std::uint64_t seed)
-        : options_(options), history_(history), random_(seed), session_(random_.next()) {}
+    Pool(const Options& options, Copy& copy, std::uint64_t seed)
+        : options_(options), copy_(copy), random_(seed), session_(random_.next()), links_(options),
+          keepalive_(options) {
+        self_ = copy_.successor().is_nil() ? copy_.id() : copy_.successor();
+        for (const Acquaintance& member : open_value<std::vector<Acquaintance>>(copy_.store(), "members"))
+            remember(member, {});
+    }
 
-    /// Who this replica is; before anything else, and again when it takes a new incarnation.
-    void identify(const ReplicaId& self) { self_ = self; }
     const ReplicaId& self() const noexcept { return self_; }
     std::uint64_t session() const noexcept { return session_; }
-    const std::map<ReplicaId, Member>& members() const noexcept { return members_; }
+    const detail::OrderedMap<ReplicaId, Member>& members() const noexcept { return members_; }
     std::uint64_t announcements_ignored() const noexcept { return announcements_ignored_; }
 
-    const Member* find(const ReplicaId& replica) const {
-        const auto found = members_.find(replica);
-        return found == members_.end() ? nullptr : &found->second;
+    Member* find(const ReplicaId& replica) { return members_.find(replica); }
+    const Member* find(const ReplicaId& replica) const { return members_.find(replica); }
+    /// Link{} where it is not linked; sending there does nothing.
+    Link link_to(const ReplicaId& replica) const {
+        const Member* member = find(replica);
+        return member ? member->link : Link{};
     }
 
     /// The member behind an introduced link; null for a stranger. What comes from a member shows that it lives.
     Member* member_on(Link link) {
-        const auto found = links_.find(link);
-        if (found == links_.end() || !found->second.introduced) return nullptr;
-        return &members_.at(found->second.replica);
+        const Peer* peer = links_.find(link);
+        return peer && peer->introduced ? members_.find(peer->replica) : nullptr;
     }
 
     /// Calls `f(member)` for each with a link that is not silent.
@@ -60,16 +67,32 @@ class Pool {
             if (member.state == MemberState::live) f(member);
     }
 
-    bool is_greeting() const noexcept {
-        return std::any_of(links_.begin(), links_.end(), [](const auto& link) { return !link.second.introduced; });
+    bool is_greeting() const noexcept { return links_.any_stranger(); }
+
+    /// What introductions say: whether this replica takes part, and shows what it holds.
+    void present(bool ready, bool shown) {
+        ready_ = ready;
+        shown_ = shown;
+    }
+
+    /// The same wherever the same members and retirements are known.
+    std::uint64_t digest() const {
+        std::uint64_t digest = copy_.retirements().digest();
+        const auto add = [&](const ReplicaId& id) { digest += detail::mix(id.owner_bits, id.incarnation); };
+        add(self_);
+        for (const auto& [replica, member] : members_) add(replica);
+        return digest;
     }
 
     /// Opens: the first announcement goes out at once, and members known from before are dialed. `port`: ours.
     void start(const Moment& now, std::uint16_t port, Outbox& out) {
         port_ = port;
         announce(now, out);
-        keepalive_at_ = now.time + options_.keepalive_interval;
-        for (auto& [replica, member] : members_) redial(member, now, out);
+        keepalive_.start(now.time);
+        for (auto& [replica, member] : members_) {
+            member.last_heard = now.time;
+            redial(member, now, out);
+        }
     }
 
     /// All links are gone without a word: of a stop.
@@ -77,127 +100,70 @@ class Pool {
         links_.clear();
         for (auto& [replica, member] : members_) {
             member.link = Link{};
-            if (member.state != MemberState::known) member.state = MemberState::offline;
+            if (member.state == MemberState::live || member.state == MemberState::suspect)
+                member.state = MemberState::offline;
         }
     }
 
-    /// A member remembered from an earlier run, or told of by another: to be dialed.
-    void remember(const Acquaintance& acquaintance) {
-        if (acquaintance.replica == self_ || acquaintance.replica.is_nil() || acquaintance.endpoint.port == 0) return;
-        if (members_.size() >= options_.limits.members || members_.contains(acquaintance.replica)) return;
-        Member& member = members_[acquaintance.replica];
-        member.replica = acquaintance.replica;
-        member.endpoint = acquaintance.endpoint;
-    }
-
-    /// The members that can be dialed: what is told to newcomers, and kept for the next start.
-    std::vector<Acquaintance> acquaintances() const {
-        std::vector<Acquaintance> result;
-        for (const auto& [replica, member] : members_)
-            if (member.link != Link{} && member.endpoint.port != 0) result.push_back({replica, member.endpoint});
-        return result;
+    /// This replica goes on under another id: it leaves, and comes back as somebody new.
+    void rename(const ReplicaId& self, const Moment& now, Outbox& out) {
+        for (const auto& [link, peer] : links_) out.closes.push_back(link);
+        stop();
+        self_ = self;
+        session_ = random_.next();
+        announce(now, out);
+        for (auto& [replica, member] : members_) {
+            member.redial_at = member.redial_after = {};
+            redial(member, now, out);
+        }
     }
 
     /// Whatever the transport tells, but for messages.
     void on_event(const TransportEvent& event, const Moment& now, Outbox& out) {
-        std::visit(detail::Overloaded{[&](const LinkOpened& opened) { on_opened(opened, out); },
-                                      [&](const LinkClosed& closed) { on_closed(closed.link, now, out); },
-                                      [&](const AnnouncementReceived& heard) { on_announcement(heard, now, out); },
-                                      [&](const PeerHinted& hint) { on_hint(hint.endpoint, now, out); },
-                                      [](const auto&) {}},
-                   event);
-    }
-
-    void on_announcement(const AnnouncementReceived& event, const Moment& now, Outbox& out) {
-        const Result<Announcement> heard = decode_announcement(event.bytes, options_.limits);
-        if (!heard || heard->pool != options_.pool || !common_version(*heard) || heard->replica.is_nil()) {
-            ++announcements_ignored_;
-            return;
-        }
-        if (heard->replica == self_ || heard->port == 0) return;
-        remember({heard->replica, {event.host, heard->port}});
-        const auto found = members_.find(heard->replica);
-        if (found == members_.end() || found->second.link != Link{}) return;
-        found->second.endpoint = {event.host, heard->port};
-        redial(found->second, now, out);
-    }
-
-    /// Dialed again and again while nobody there is linked; the back-off belongs to the endpoint.
-    void on_hint(const Endpoint& endpoint, const Moment& now, Outbox& out) {
-        for (const auto& [link, peer] : links_)
-            if (peer.dialed == endpoint) return;
-        if (hinted_.size() >= options_.limits.members && !hinted_.contains(endpoint)) return;
-        Hint& again = hinted_[endpoint];
-        if (now.time < again.at || again.replica == self_) return;
-        if (const Member* there = find(again.replica); there && there->link != Link{}) return;
-        again.after = std::clamp(again.after * 2, options_.redial.least, options_.redial.most);
-        again.at = now.time + again.after;
-        out.dials.push_back(endpoint);
-    }
-
-    void on_opened(const LinkOpened& event, Outbox& out) {
-        if (links_.size() >= options_.limits.links) {
-            out.closes.push_back(event.link);
-            return;
-        }
-        Peer& peer = links_[event.link];
-        peer.host = event.peer.host;
-        if (!event.dialed) return;
-        peer.dialed = event.peer;
-        out.send(event.link, Response{oldest_wire_version, wire_version, options_.pool, self_});
-    }
-
-    void on_closed(Link link, const Moment& now, Outbox& out) {
-        const auto found = links_.find(link);
-        if (found == links_.end()) return;
-        const Peer peer = found->second;
-        links_.erase(found);
-        if (!peer.introduced) return;
-        Member& member = members_.at(peer.replica);
-        if (member.link != link) return;
-        member.link = other_link(peer.replica);
-        if (member.link != Link{} || member.state == MemberState::offline) return;
-        enter(member, MemberState::suspect, out);
-        member.redial_at = now.time + options_.redial.least;
+        if (const auto* opened = std::get_if<LinkOpened>(&event)) return on_opened(*opened, now, out);
+        if (const auto* closed = std::get_if<LinkClosed>(&event)) return on_closed(closed->link, now, out);
+        if (const auto* heard = std::get_if<AnnouncementReceived>(&event)) return on_announcement(*heard, now, out);
+        if (const auto* hint = std::get_if<PeerHinted>(&event)) on_hint(hint->endpoint, now, out);
     }
 
     /// A pool message. True when the peer has just become a member on this link: then both sides compare what they
     /// hold.
     bool on_message(Link link, MessageKind kind, ByteView bytes, const Moment& now, Outbox& out) {
-        const auto found = links_.find(link);
-        if (found == links_.end()) return false;
+        Peer* peer = links_.find(link);
+        if (!peer) return false;
         switch (kind) {
-        case MessageKind::response: on_response(found->second, link, bytes, now, out); return false;
-        case MessageKind::greeting: return on_introduction<Greeting>(found->second, link, bytes, now, out);
-        case MessageKind::handshake: return on_introduction<Handshake>(found->second, link, bytes, now, out);
+        case MessageKind::response: on_response(*peer, link, bytes, now, out); return false;
+        case MessageKind::greeting: return on_introduction<Greeting>(*peer, link, bytes, now, out);
+        case MessageKind::handshake: return on_introduction<Handshake>(*peer, link, bytes, now, out);
         case MessageKind::introduce_yourself: out.send(link, Greeting{introduction(now)}); return false;
-        case MessageKind::refusal: {
-            const Result<Refusal> refusal = decode_message<Refusal>(bytes);
-            refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
-            return false;
-        }
+        case MessageKind::refusal: on_refusal(link, bytes, out); return false;
         case MessageKind::ping: on_ping(link, bytes, now, out); return false;
         case MessageKind::pong: on_pong(link, bytes, now, out); return false;
+        case MessageKind::probe: on_probe(link, bytes, now, out); return false;
+        case MessageKind::heard: on_heard(link, bytes, now, out); return false;
         default: return false;
         }
     }
 
-    /// Somebody whom we do not know speaks as if we did.
-    void on_stranger(Link link, Outbox& out) {
-        const auto found = links_.find(link);
-        if (found == links_.end() || std::exchange(found->second.asked, true)) return;
+    /// Somebody whom we do not know speaks as if we did: asked, once in a while, who it is.
+    void on_stranger(Link link, const Moment& now, Outbox& out) {
+        Peer* peer = links_.find(link);
+        if (!peer || (peer->asked && now.time < *peer->asked + options_.keepalive_interval)) return;
+        peer->asked = now.time;
         out.send(link, IntroduceYourself{});
     }
 
     /// Closes a link because of what came over it, telling the peer.
     void refuse(Link link, std::error_code reason, Outbox& out, bool tell = true) {
-        const auto found = links_.find(link);
-        const ReplicaId who = found == links_.end() ? ReplicaId{} : found->second.replica;
-        if (reason == errc::same_replica && found != links_.end() && found->second.dialed)
-            if (const auto hint = hinted_.find(*found->second.dialed); hint != hinted_.end())
-                hint->second.replica = self_;
-        if (tell && reason.category() == error_category()) out.send(link, Refusal{static_cast<errc>(reason.value())});
-        out.events.push_back({who, MemberState::known, MemberState::known, reason});
+        const Peer* peer = links_.find(link);
+        PoolEvent event{.refused = reason};
+        if (peer) {
+            event.replica = peer->replica;
+            event.endpoint = peer->dialed ? *peer->dialed : Endpoint{peer->host, 0};
+        }
+        if (tell && reason.category() == error_category())
+            out.send(link, Refusal{static_cast<errc>(reason.value()), session_});
+        out.events.push_back(event);
         drop(link, out);
     }
 
@@ -207,37 +173,60 @@ class Pool {
         enter(member, MemberState::live, out);
     }
 
-    /// Announcements, pings, suspicion, redials: whatever is due.
-    void tick(const Moment& now, Outbox& out) {
-        if (now.time >= announce_at_) announce(now, out);
-        if (now.time < keepalive_at_) return;
-        // Woken late, we were asleep ourselves: the others had no chance to be heard.
-        const Duration asleep = now.time - keepalive_at_;
-        keepalive_at_ = now.time + options_.keepalive_interval;
-        for (auto& [replica, member] : members_) {
-            if (asleep > options_.keepalive_interval) member.last_heard += asleep;
-            check(member, now, out);
-        }
+    /// Members that others speak of.
+    void on_acquaintances(const std::vector<Acquaintance>& acquaintances, const Moment& now, Outbox& out) {
+        for (const Acquaintance& acquaintance : acquaintances) remember(acquaintance, now);
+        for (auto& [replica, member] : members_)
+            if (member.state == MemberState::known) redial(member, now, out);
     }
 
-    Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_at_); }
+    /// All members: what is told to others, and kept for the next start.
+    std::vector<Acquaintance> acquaintances() const {
+        std::vector<Acquaintance> result;
+        for (const auto& [replica, member] : members_)
+            result.push_back({replica, member.endpoint, member.last_seen, member.last_synchronized});
+        return result;
+    }
+
+    /// The retired are no members. Their links end once they have been told.
+    void expel(Outbox& out) {
+        members_.erase_if([&](const ReplicaId& replica, Member& member) {
+            if (!copy_.retirements().contains(replica)) return false;
+            for (Link link = links_.to(replica); link != Link{}; link = links_.to(replica)) {
+                links_.close(link);
+                out.closes.push_back(link);
+            }
+            if (member.state != MemberState::known) enter(member, MemberState::offline, out);
+            return true;
+        });
+    }
+
+    /// Earlier incarnations of this replica's owner that nobody is heard of: they will not come back.
+    std::vector<ReplicaId> past_selves() const {
+        std::vector<ReplicaId> result;
+        for (const auto& [replica, member] : members_)
+            if (replica.owner() == self_.owner() && member.link == Link{} &&
+                (member.state == MemberState::offline || member.state == MemberState::stale))
+                result.push_back(replica);
+        return result;
+    }
+
+    /// Announcements, pings, suspicion, redials: whatever is due. True at each keepalive.
+    bool tick(const Moment& now, Outbox& out) {
+        if (now.time >= announce_at_) announce(now, out);
+        if (now.time < keepalive_.next_at()) return false;
+        const Duration overslept = keepalive_.overslept(now.time);
+        for (auto& [replica, member] : members_) {
+            member.last_heard += overslept;
+            check(member, now, out);
+        }
+        urge_strangers(now, out);
+        return true;
+    }
+
+    Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
    private:
-    /// One link, from its opening on.
-    struct Peer {
-        ReplicaId replica{};
-        std::string host{};
-        std::optional<Endpoint> dialed{};  // by us, and where
-        bool introduced = false;
-        bool asked = false;  // to introduce itself
-    };
-
-    struct Hint {
-        ReplicaId replica{};  // who was found there
-        Duration at{};
-        Duration after{};
-    };
-
     template <class Greeter>  // anything with the versions it speaks
     static bool common_version(const Greeter& peer) noexcept {
         return peer.oldest_version <= wire_version && peer.newest_version >= oldest_wire_version;
@@ -254,13 +243,67 @@ class Pool {
 
     void announce(const Moment& now, Outbox& out) {
         out.announcement = encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_});
-        announce_at_ = now.time + pick(options_.announce);
+        announce_at_ = now.time + options_.announce.pick(random_);
     }
 
-    Duration pick(const Interval& interval) {
-        const auto width = (interval.most - interval.least).count();
-        return interval.least +
-               Duration{static_cast<std::int64_t>(random_.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
+    void on_announcement(const AnnouncementReceived& event, const Moment& now, Outbox& out) {
+        const Result<Announcement> heard = decode_announcement(event.bytes, options_.limits);
+        if (!heard || heard->pool != options_.pool || !common_version(*heard) || heard->replica.is_nil()) {
+            ++announcements_ignored_;
+            return;
+        }
+        if (heard->replica == self_ || heard->port == 0) return;
+        const Endpoint endpoint{event.host, heard->port};
+        Member* member = members_.find(heard->replica);
+        if (!member) return on_hint(endpoint, now, out);  // anybody can say so: it is a member once it is introduced
+        if (member->link != Link{}) return;
+        if (member->endpoint != endpoint) member->redial_at = member->redial_after = {};  // it has started anew
+        member->endpoint = endpoint;
+        redial(*member, now, out);
+    }
+
+    void on_hint(const Endpoint& endpoint, const Moment& now, Outbox& out) {
+        const ReplicaId there = links_.found_at(endpoint);
+        if (there == self_) return;
+        if (const Member* member = find(there); member && member->link != Link{}) return;
+        links_.hint(endpoint, now.time, out);
+    }
+
+    void on_opened(const LinkOpened& event, const Moment& now, Outbox& out) {
+        if (!links_.open(event, now.time))
+            out.closes.push_back(event.link);
+        else if (event.dialed)
+            respond(event.link, out);
+    }
+
+    void respond(Link link, Outbox& out) const {
+        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, session_});
+    }
+
+    /// A word may have been lost: said again, and given up after a while.
+    void urge_strangers(const Moment& now, Outbox& out) {
+        std::vector<Link> silent;
+        for (const auto& [link, peer] : links_) {
+            if (peer.introduced) continue;
+            if (now.time - peer.opened > options_.keepalive_timeout)
+                silent.push_back(link);
+            else if (peer.dialed)
+                respond(link, out);
+        }
+        for (const Link link : silent) drop(link, out);
+    }
+
+    void on_closed(Link link, const Moment& now, Outbox& out) {
+        const Peer* found = links_.find(link);
+        if (!found) return;
+        const Peer peer = *found;
+        links_.close(link);
+        Member* member = peer.introduced ? members_.find(peer.replica) : nullptr;
+        if (!member || member->link != link) return;
+        member->link = links_.to(peer.replica);
+        if (member->link != Link{} || member->state != MemberState::live) return;
+        enter(*member, MemberState::suspect, out);
+        member->redial_at = now.time + options_.redial.least;
     }
 
     Introduction introduction(const Moment& now) const {
@@ -270,17 +313,42 @@ class Pool {
                           .session = session_,
                           .port = port_,
                           .wall = now.wall,
-                          .heads = history_.heads()};
-        self.members = acquaintances();
+                          .members = acquaintances(),
+                          .ready = ready_,
+                          .retired = copy_.retirements().records(),
+                          .settled = copy_.is_settled()};
+        if (shown_) self.heads = copy_.history().heads();
         return self;
     }
 
     void on_response(Peer& peer, Link link, ByteView bytes, const Moment& now, Outbox& out) {
         const Result<Response> response = decode_message<Response>(bytes);
         if (!response) return refuse(link, response.error(), out);
+        // A link has one peer for life: what is known of it hangs on that.
+        if (!peer.replica.is_nil() && peer.replica != response->replica) return refuse(link, errc::malformed, out);
         peer.replica = response->replica;
-        if (const std::error_code error = judge(*response)) return refuse(link, error, out);
+        peer.session = response->session;
+        if (const std::error_code error = judge(*response)) return refuse_self(peer, link, error, out);
         out.send(link, Greeting{introduction(now)});
+    }
+
+    /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, and the one
+    /// whose session is the lower gives way.
+    void refuse_self(const Peer& peer, Link link, std::error_code error, Outbox& out) {
+        if (error == errc::same_replica && peer.session != 0 && peer.session != session_)
+            twin_seen_ = twin_seen_ || session_ < peer.session;
+        refuse(link, error, out);
+    }
+
+    void on_refusal(Link link, ByteView bytes, Outbox& out) {
+        const Result<Refusal> refusal = decode_message<Refusal>(bytes);
+        const Peer& peer = *links_.find(link);
+        if (refusal && refusal->reason == errc::same_replica) {
+            if (peer.dialed) links_.found(*peer.dialed, self_);
+            twin_seen_ = twin_seen_ || (refusal->session != 0 && session_ < refusal->session);
+        }
+        if (refusal && refusal->reason == errc::forked) twin_seen_ = true;
+        refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
     }
 
     template <class Message>
@@ -289,26 +357,40 @@ class Pool {
         if (!message) return refuse(link, message.error(), out), false;
         const Introduction& theirs = message->self;
         if (peer.replica.is_nil()) peer.replica = theirs.replica;
-        if (const std::error_code error = judge(theirs)) return refuse(link, error, out), false;
+        peer.session = theirs.session;
+        if (const std::error_code error = judge(theirs)) return refuse_self(peer, link, error, out), false;
         if (peer.replica != theirs.replica) return refuse(link, errc::malformed, out), false;
-        if (theirs.heads.size() > options_.limits.replicas) return refuse(link, errc::too_large, out), false;
+        if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
+            return refuse(link, errc::malformed, out), false;
+        copy_.retire(theirs.retired);
         if (Message::kind == MessageKind::greeting && !peer.introduced) out.send(link, Handshake{introduction(now)});
+        if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
+    }
+
+    static bool are_sorted(const std::vector<Head>& heads) {
+        for (std::size_t at = 1; at < heads.size(); ++at)
+            if (!(heads[at - 1].replica < heads[at].replica)) return false;
+        return true;
     }
 
     /// The peer is introduced. True unless this link gives way to another one to the same member.
     bool add(Peer& peer, Link link, const Introduction& theirs, const Moment& now, Outbox& out) {
         if (!admit(theirs.replica)) return refuse(link, errc::too_large, out), false;
-        Member& member = members_.at(theirs.replica);
+        Member& member = *members_.find(theirs.replica);
+        if (theirs.session == member.session_before && theirs.session != member.session)
+            return refuse(link, errc::forked, out), false;  // it was superseded, and is back: there are two
+        if (theirs.session != member.session) member.session_before = std::exchange(member.session, theirs.session);
         const bool again = std::exchange(peer.introduced, true);
         if (theirs.port != 0) member.endpoint = {peer.host, theirs.port};
         member.name = theirs.name;
         member.heads = theirs.heads;
+        member.ready = theirs.ready;
+        member.settled = theirs.settled;
+        member.retired = copy_.retirements().records() == theirs.retired ? copy_.retirements().digest() : 0;
         member.skew = difference(theirs.wall, now.wall);
         member.redial_after = {};
-        if (peer.dialed)
-            if (const auto hint = hinted_.find(*peer.dialed); hint != hinted_.end())
-                hint->second = {member.replica, {}, {}};
+        if (peer.dialed) links_.found(*peer.dialed, member.replica);
         const bool fresh = member.link != link;
         if (fresh && member.link != Link{}) {
             if (!prefers(link, member)) return drop(link, out), false;
@@ -316,21 +398,37 @@ class Pool {
         }
         member.link = link;
         heard_from(member, now, out);
-        supersede(member, out);
-        for (const Acquaintance& other : theirs.members) remember(other);
-        for (auto& [replica, other] : members_)
-            if (other.state == MemberState::known) redial(other, now, out);
+        on_acquaintances(theirs.members, now, out);
+        copy_.keep("members", acquaintances());
         return fresh && !again;
+    }
+
+    void remember(const Acquaintance& acquaintance, const Moment& now) {
+        const ReplicaId& replica = acquaintance.replica;
+        if (replica == self_ || replica == copy_.id() || replica.is_nil()) return;
+        if (copy_.retirements().contains(replica)) return;
+        if (Member* member = members_.find(replica)) {
+            if (member->endpoint.port == 0) member->endpoint = acquaintance.endpoint;
+            return;
+        }
+        if (members_.size() >= options_.limits.members) return;
+        Member& member = members_[replica];
+        member.replica = replica;
+        member.endpoint = acquaintance.endpoint;
+        member.last_seen = std::max(acquaintance.last_seen, Ntp64{});
+        member.last_synchronized = acquaintance.last_synchronized;
+        member.last_heard = now.time;
     }
 
     /// Makes room for a member that has introduced itself: before one that nobody has seen yet.
     bool admit(const ReplicaId& replica) {
         if (!members_.contains(replica) && members_.size() >= options_.limits.members) {
-            const auto unseen = std::find_if(members_.begin(), members_.end(), [](const auto& entry) {
-                return entry.second.state == MemberState::known || entry.second.state == MemberState::offline;
+            bool gone = false;
+            members_.erase_if([&](const ReplicaId&, const Member& member) {
+                const bool unseen = member.state != MemberState::live && member.state != MemberState::suspect;
+                return unseen && !std::exchange(gone, true);
             });
-            if (unseen == members_.end()) return false;
-            members_.erase(unseen);
+            if (!gone) return false;
         }
         members_[replica].replica = replica;
         return true;
@@ -345,47 +443,34 @@ class Pool {
     }
 
     const ReplicaId& dialer_of(Link link) const {
-        const Peer& peer = links_.at(link);
+        const Peer& peer = *links_.find(link);
         return peer.dialed ? self_ : peer.replica;
-    }
-
-    Link other_link(const ReplicaId& replica) const {
-        for (const auto& [link, peer] : links_)
-            if (peer.introduced && peer.replica == replica) return link;
-        return Link{};
-    }
-
-    /// An owner lives in one incarnation at a time: an earlier one that is not linked has ended.
-    void supersede(const Member& member, Outbox& out) {
-        for (auto at = members_.begin(); at != members_.end();) {
-            const auto entry = at++;
-            Member& other = entry->second;
-            if (other.replica.owner() != member.replica.owner() || other.replica == member.replica) continue;
-            if (other.link != Link{}) continue;
-            if (other.state != MemberState::known) enter(other, MemberState::offline, out);
-            members_.erase(entry);
-        }
     }
 
     void enter(Member& member, MemberState state, Outbox& out) {
         if (member.state == state) return;
-        out.events.push_back({member.replica, std::exchange(member.state, state), state, {}});
+        out.events.push_back({member.replica, std::exchange(member.state, state), state});
     }
 
     void redial(Member& member, const Moment& now, Outbox& out) {
         if (member.link != Link{} || member.endpoint.port == 0 || now.time < member.redial_at) return;
-        for (const auto& [link, peer] : links_)
-            if (peer.replica == member.replica || peer.dialed == member.endpoint) return;
+        if (links_.reaches(member.replica, member.endpoint)) return;
         member.redial_after = std::clamp(member.redial_after * 2, options_.redial.least, options_.redial.most);
         member.redial_at = now.time + member.redial_after;
         out.dials.push_back(member.endpoint);
     }
 
     void check(Member& member, const Moment& now, Outbox& out) {
-        const Duration silence = now.time - member.last_heard;
         if (member.state == MemberState::live || member.state == MemberState::suspect) {
-            if (silence > options_.keepalive_timeout) return lose(member, out);
-            if (silence > options_.keepalive_timeout / 2) enter(member, MemberState::suspect, out);
+            if (keepalive_.is_lost(member, now.time)) return lose(member, out);
+            if (keepalive_.is_suspect(member, now.time)) {
+                enter(member, MemberState::suspect, out);
+                keepalive_.probe(member, live_links(), random_, out);
+            }
+        } else if (keepalive_.is_lost(member, now.time)) {
+            if (member.state == MemberState::known) enter(member, MemberState::offline, out);
+            if (member.last_seen == Ntp64{}) member.last_seen = now.wall;
+            if (difference(now.wall, member.last_seen) > options_.stale_after) enter(member, MemberState::stale, out);
         }
         if (member.link != Link{})
             out.send(member.link, Ping{now.time.count()});
@@ -393,18 +478,24 @@ class Pool {
             redial(member, now, out);
     }
 
+    std::vector<Link> live_links() {
+        std::vector<Link> links;
+        for_each_live([&](const Member& member) { links.push_back(member.link); });
+        return links;
+    }
+
     void lose(Member& member, Outbox& out) {
         enter(member, MemberState::offline, out);
-        for (Link link = member.link; link != Link{}; link = other_link(member.replica)) drop(link, out);
+        for (Link link = member.link; link != Link{}; link = links_.to(member.replica)) drop(link, out);
         member.link = Link{};
     }
 
     void drop(Link link, Outbox& out) {
-        links_.erase(link);
+        links_.close(link);
         out.closes.push_back(link);
         for (auto& [replica, member] : members_) {
             if (member.link != link) continue;
-            member.link = other_link(replica);
+            member.link = links_.to(replica);
             if (member.link == Link{} && member.state == MemberState::live) enter(member, MemberState::suspect, out);
         }
     }
@@ -412,7 +503,7 @@ class Pool {
     void on_ping(Link link, ByteView bytes, const Moment& now, Outbox& out) {
         const Result<Ping> ping = decode_message<Ping>(bytes);
         if (!ping) return refuse(link, ping.error(), out);
-        if (!member_on(link)) return on_stranger(link, out);
+        if (!member_on(link)) return on_stranger(link, now, out);
         out.send(link, Pong{ping->sent, now.wall});
     }
 
@@ -420,22 +511,43 @@ class Pool {
         const Result<Pong> pong = decode_message<Pong>(bytes);
         if (!pong) return refuse(link, pong.error(), out);
         Member* member = member_on(link);
-        if (!member || pong->sent > now.time.count() || pong->sent < 0) return;
-        member->round_trip = now.time - Duration{pong->sent};
-        member->skew = difference(pong->wall, now.wall) + member->round_trip / 2;
+        if (member && pong->sent <= now.time.count() && pong->sent >= 0)
+            Keepalive::on_pong(*member, *pong, now.time, now.wall);
     }
 
+    void on_probe(Link link, ByteView bytes, const Moment& now, Outbox& out) {
+        const Result<Probe> probe = decode_message<Probe>(bytes);
+        if (!probe) return refuse(link, probe.error(), out);
+        const Member* member = find(probe->replica);
+        if (member_on(link) && member && member->link != Link{})
+            out.send(link, Heard{probe->replica, (now.time - member->last_heard).count()});
+    }
+
+    void on_heard(Link link, ByteView bytes, const Moment& now, Outbox& out) {
+        const Result<Heard> heard = decode_message<Heard>(bytes);
+        if (!heard) return refuse(link, heard.error(), out);
+        Member* member = find(heard->replica);
+        if (member_on(link) && member) keepalive_.on_heard(*member, *heard, now.time);
+    }
+
+   public:
+    /// Whether another replica under this id was met since the last time this was asked; this one is to give way.
+    bool take_twin_seen() { return std::exchange(twin_seen_, false); }
+
+   private:
     const Options& options_;
-    const History& history_;
+    Copy& copy_;
     detail::Random random_;
     std::uint64_t session_;
     ReplicaId self_{};
     std::uint16_t port_ = 0;
-    std::map<ReplicaId, Member> members_;
-    std::map<Link, Peer> links_;
-    std::map<Endpoint, Hint> hinted_;
+    bool ready_ = false;
+    bool shown_ = true;
+    bool twin_seen_ = false;
+    detail::OrderedMap<ReplicaId, Member> members_;
+    Links links_;
+    Keepalive keepalive_;
     Duration announce_at_{};
-    Duration keepalive_at_{};
     std::uint64_t announcements_ignored_ = 0;
 };
 

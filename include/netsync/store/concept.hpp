@@ -19,6 +19,8 @@ using FrameVisitor = std::function<bool(const SharedBytes&)>;
 /// - `append(frame)`: stages a frame. Those of one origin come in order, each beginning after the last.
 /// - `adopt(snapshot, heads)`: stages a whole state that holds everything up to `heads`. A log that ends below its head
 ///   would have a hole and is cut; of the others frames up to there may go.
+/// - `cut(counters)`: stages that of each origin named the frames that begin at or below its counter go. An adopted
+///   snapshot holds what they said.
 /// - `put(key, value)`: stages a small value under a name.
 /// - `commit()`: makes all that is staged durable, or none of it. After an error the staged part is still staged, and
 ///   commit may be tried again.
@@ -32,9 +34,11 @@ using FrameVisitor = std::function<bool(const SharedBytes&)>;
 template <class S>
 concept store = std::movable<S> && requires(S& store, const S& reader, const Frame& frame, SharedBytes bytes,
                                             const std::vector<Head>& heads, std::string_view key, ByteView value,
-                                            const CounterRange& range, const FrameVisitor& visit) {
+                                            const CounterRange& range, const FrameVisitor& visit,
+                                            const std::vector<ReplicaCounter>& counters) {
     { store.append(frame) } -> std::same_as<std::error_code>;
     { store.adopt(bytes, heads) } -> std::same_as<std::error_code>;
+    { store.cut(counters) } -> std::same_as<std::error_code>;
     { store.put(key, value) } -> std::same_as<std::error_code>;
     { store.commit() } -> std::same_as<std::error_code>;
     { reader.get(key) } -> std::same_as<std::optional<Bytes>>;

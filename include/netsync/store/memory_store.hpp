@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <memory>
+#include <netsync/detail/ordered_map.hpp>
 #include <netsync/store/concept.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace netsync {
 
@@ -33,32 +33,40 @@ class MemoryStore {
         return {};
     }
 
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) {
+        for (const ReplicaCounter& upto : counters)
+            if (Log* log = contents_->logs.find(upto.replica))
+                std::erase_if(*log, [&](const Entry& entry) { return entry.first <= upto.counter; });
+        return {};
+    }
+
     std::error_code put(std::string_view key, ByteView value) {
-        contents_->values.insert_or_assign(std::string(key), Bytes(value.begin(), value.end()));
+        contents_->values[std::string(key)].assign(value.begin(), value.end());
         return {};
     }
 
     std::error_code commit() { return {}; }
 
     std::optional<Bytes> get(std::string_view key) const {
-        const auto found = contents_->values.find(key);
-        return found == contents_->values.end() ? std::nullopt : std::optional{found->second};
+        const Bytes* found = contents_->values.find(key);
+        return found ? std::optional{*found} : std::nullopt;
     }
 
     SharedBytes snapshot() const { return contents_->snapshot; }
 
     void replay(const FrameVisitor& visit) const {
-        std::map<std::uint64_t, const Entry*> by_sequence;
+        std::vector<const Entry*> all;
         for (const auto& [origin, log] : contents_->logs)
-            for (const Entry& entry : log) by_sequence.emplace(entry.sequence, &entry);
-        for (const auto& [sequence, entry] : by_sequence)
+            for (const Entry& entry : log) all.push_back(&entry);
+        std::sort(all.begin(), all.end(), [](const Entry* a, const Entry* b) { return a->sequence < b->sequence; });
+        for (const Entry* entry : all)
             if (!visit(entry->bytes)) return;
     }
 
     bool frames(const CounterRange& range, const FrameVisitor& visit) const {
-        const auto found = contents_->logs.find(range.replica);
-        if (found == contents_->logs.end()) return false;
-        const auto& log = found->second;
+        const Log* found = contents_->logs.find(range.replica);
+        if (!found) return false;
+        const Log& log = *found;
         if (log.empty() || range.first < log.front().first || range.first > log.back().last) return false;
         auto at =
             std::partition_point(log.begin(), log.end(), [&](const Entry& entry) { return entry.last < range.first; });
@@ -74,10 +82,11 @@ class MemoryStore {
         std::uint64_t sequence;
         SharedBytes bytes;
     };
+    using Log = std::vector<Entry>;
 
     struct Contents {
-        std::map<ReplicaId, std::deque<Entry>> logs;
-        std::map<std::string, Bytes, std::less<>> values;
+        detail::OrderedMap<ReplicaId, Log> logs;
+        detail::OrderedMap<std::string, Bytes> values;
         SharedBytes snapshot;
         std::uint64_t sequence = 0;
     };

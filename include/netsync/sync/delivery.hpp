@@ -8,15 +8,17 @@
 #include <netsync/sync/message.hpp>
 #include <netsync/sync/traffic.hpp>
 #include <netsync/wire/frame.hpp>
+#include <optional>
 #include <span>
 #include <system_error>
 
 namespace netsync {
 
 struct Delivered {
-    std::size_t news = 0;     ///< frames merged or held
-    bool drifted = false;     ///< one was refused for now, being from the future
-    std::error_code error{};  ///< bytes that are no frame: what came before them was delivered
+    std::size_t news = 0;                 ///< frames merged or held
+    bool drifted = false;                 ///< one was refused for now, being from the future
+    std::optional<FrameHeader> forked{};  ///< of a frame that belongs to another history under its origin's id
+    std::error_code error{};              ///< bytes that are no frame: what came before them was delivered
 };
 
 /// Hands frames to a LocalCopy, in order.
@@ -39,6 +41,7 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
             out.send(member.link,
                      FrameRefused{header.origin, header.first, difference(header.time, copy.now()).count()});
         } else if (received.refused) {
+            if (received.refused == errc::forked) result.forked = header;
             out.events.push_back({header.origin, member.state, member.state, received.refused});
         }
     }

@@ -4,19 +4,18 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
-#include <map>
+#include <netsync/detail/hash.hpp>
+#include <netsync/detail/ordered_map.hpp>
 #include <netsync/detail/random.hpp>
 #include <netsync/options.hpp>
 #include <netsync/pool/pool.hpp>
-#include <netsync/pool/roll.hpp>
 #include <netsync/sync/delivery.hpp>
+#include <netsync/sync/loading.hpp>
 #include <netsync/sync/message.hpp>
 #include <netsync/sync/report.hpp>
 #include <netsync/sync/state_transfer.hpp>
 #include <netsync/wire/history.hpp>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -24,60 +23,73 @@ namespace netsync {
 
 /// Pull-based anti-entropy (Demers et al. 1987; scuttlebutt, van Renesse et al. 2008). At random intervals a random
 /// live member is asked for its digest; each side asks for exactly the frames that it lacks, never for what it has
-/// asked of another member meanwhile. A newcomer first takes the whole state of the highest roller. Sans-IO, one
-/// thread.
+/// asked of another member meanwhile. Sans-IO, one thread.
+template <class Copy>
 class Gossip {
    public:
-    using Buffer = CausalBuffer<Frame>;
+    Gossip(const Options& options, Copy& copy, Pool<Copy>& pool, std::uint64_t seed)
+        : options_(options), copy_(copy), pool_(pool), random_(seed), loading_(options, copy, pool, random_.next()) {}
 
-    Gossip(const Options& options, const History& history, const Buffer& buffer, Pool& pool, std::uint64_t seed)
-        : options_(options), history_(history), buffer_(buffer), pool_(pool), random_(seed) {}
-
-    /// `newcomer`: holds nothing of others yet, so it loads before it takes part.
-    void start(const Moment& now, bool newcomer) {
-        ready_ = !newcomer;
-        schedule(now);
+    void start(const Moment& now) {
+        loading_.start();
+        next_at_ = now.time + options_.gossip.pick(random_);
     }
     void stop() {
         sessions_.clear();
-        loading_from_ = ReplicaId{};
-        first_greeting_.reset();
-        passed_over_.clear();
+        loading_.stop();
     }
 
     JoinState state() const {
-        if (loading_from_ != ReplicaId{}) return JoinState::loading;
-        if (has_live()) return ready_ ? JoinState::ready : JoinState::greeting;
+        if (loading_.is_loading()) return JoinState::loading;
+        if (has_live()) return is_ready() ? JoinState::ready : JoinState::greeting;
         return pool_.is_greeting() ? JoinState::greeting : JoinState::alone;
     }
-    const std::deque<SyncReport>& reports() const noexcept { return reports_; }
+    bool is_ready() const noexcept { return loading_.is_ready(); }
+    /// Whether what others send is of use now: not while this replica is about to take another state for its own.
+    bool listens() const noexcept { return !loading_.is_succeeding(); }
+    const std::vector<SyncReport>& reports() const noexcept { return reports_; }
     Duration next_wake() const noexcept { return next_at_; }
+
+    /// What is held, and who is known: equal exactly where nothing is left to say.
+    std::uint64_t digest() const { return detail::mix(copy_.history().digest(), pool_.digest()); }
 
     /// A member has introduced itself, and said what it holds.
     void on_introduced(Member& member, const Moment& now, Outbox& out) {
         sessions_.erase(member.replica);  // what was asked over an earlier link is not answered over this one
-        if (ready_) return begin(member, now, out);
-        if (!first_greeting_) first_greeting_ = now.time;
-        load(now, out);
+        const ReplicaId replica = member.replica;
+        if (loading_.on_introduced(now, out)) return become_ready(out);
+        if (reconsider(member, now, out)) return;
+        if (Member* still = pool_.find(replica)) begin(*still, now, out);
     }
 
     /// What a member says it holds. errc::too_large for more replicas than the limits allow.
     std::error_code on_message(Member& member, const DigestMessage& message, const Moment& now, Outbox& out) {
-        if (message.digest == history_.digest()) {
-            member.heads = history_.heads();
+        member.ready = true;
+        if (!is_ready()) return {};
+        if (message.digest == digest()) {
+            member.heads = copy_.history().heads();
+            member.retired = copy_.retirements().digest();
             member.last_synchronized = now.wall;
-            if (!message.answer) out.send(member.link, DigestMessage{history_.digest(), true});
+            if (!message.answer) out.send(member.link, DigestMessage{digest(), true});
         } else {
-            out.send(member.link, HeadsMessage{history_.heads(), true});
+            out.send(member.link, heads(true));
         }
         return {};
     }
 
     std::error_code on_message(Member& member, const HeadsMessage& message, const Moment& now, Outbox& out) {
         if (message.heads.size() > options_.limits.replicas) return errc::too_large;
+        for (std::size_t at = 1; at < message.heads.size(); ++at)
+            if (!(message.heads[at - 1].replica < message.heads[at].replica)) return errc::malformed;
         member.heads = message.heads;
-        if (message.answer_wanted) out.send(member.link, HeadsMessage{history_.heads(), false});
-        if (ready_) begin(member, now, out);
+        member.ready = true;
+        copy_.retire(message.retired);
+        member.retired = copy_.retirements().records() == message.retired ? copy_.retirements().digest() : 0;
+        pool_.on_acquaintances(message.members, now, out);
+        const ReplicaId replica = member.replica;
+        if (reconsider(member, now, out) || !is_ready()) return {};
+        if (message.answer_wanted) out.send(pool_.link_to(replica), heads(false));
+        if (Member* still = pool_.find(replica)) begin(*still, now, out);
         return {};
     }
 
@@ -88,73 +100,94 @@ class Gossip {
         return {};
     }
 
+    std::error_code on_message(Member& member, const AgreementRequest& request, const Moment&, Outbox& out) {
+        if (is_ready()) out.send(member.link, Agreement{copy_.agreed(request.heads)});
+        return {};
+    }
+
+    std::error_code on_message(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
+        if (loading_.on_agreement(member, agreement, now, out)) become_ready(out);
+        return {};
+    }
+
     /// The frames of an answer were delivered.
     void on_frames(Member& member, const FramesMessage& message, std::size_t bytes, const Delivered& delivered,
                    const Moment& now, Outbox& out) {
-        const auto found = sessions_.find(member.replica);
-        if (found == sessions_.end()) return;
-        SyncReport& report = found->second.report;
+        Session* session = sessions_.find(member.replica);
+        if (!session) return;
+        SyncReport& report = session->report;
         report.bytes += bytes;
         report.frames += message.frames.size();
         report.applied += delivered.news;
-        found->second.asked.clear();
-        if (message.below_horizon) return ask_for_state(found->second, member, now, out);
-        if (lacking(member, member.replica).empty()) return finish(found, SyncEnd::repaired, now);
-        if (delivered.drifted) return finish(found, SyncEnd::clock_drift, now);
-        if (delivered.news == 0) return finish(found, SyncEnd::no_progress, now);
-        ask(found->second, member, now, out);
+        session->asked.clear();
+        if (message.below_horizon) return ask_for_state(*session, member, now, out);
+        if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
+        if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
+        if (delivered.news == 0) return finish(member.replica, SyncEnd::no_progress, now);
+        ask(*session, member, lacking(member, member.replica), now, out);
     }
 
-    /// A piece of a state. The bytes of the whole when it is complete, to be adopted and told by on_adopted.
-    std::optional<Bytes> on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
-        const auto session = sessions_.find(member.replica);
-        const bool awaited =
-            loading_from_ == member.replica || (session != sessions_.end() && session->second.wants_state);
-        if (!awaited) return std::nullopt;
+    /// Two histories under one id: of two members the one that holds less of it takes the other's state.
+    void on_fork(Member& member, const FrameHeader& theirs, const Moment& now, Outbox& out) {
+        const ReplicaIndex origin = find_index(theirs.origin);
+        const std::uint64_t held = copy_.history().counter(origin);
+        if (theirs.origin == pool_.self() || !is_ready()) return;
+        if (theirs.first == held + 1 || (theirs.last() == held && theirs.hash > copy_.history().hash(origin)))
+            give_up_incarnation(false, now, out);
+        static_cast<void>(member);
+    }
+
+    /// A piece of a state.
+    void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
+        if (loading_.awaits(member)) {
+            if (loading_.on_chunk(member, chunk, now, out)) become_ready(out);
+            return take_reports();
+        }
+        Session* session = sessions_.find(member.replica);
+        if (!session || !session->wants_state) return;
+        session->deadline = now.time + options_.answer_timeout;
+        session->report.bytes += chunk.bytes.size();
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
-        if (!complete) {
-            sink_.finish();
-            on_adopted(member, complete.error(), now, out);
-            return std::nullopt;
-        }
-        if (session != sessions_.end()) {
-            session->second.deadline = now.time + options_.answer_timeout;
-            session->second.report.bytes += chunk.bytes.size();
-        }
-        load_deadline_ = now.time + options_.answer_timeout;
-        if (!*complete) return std::nullopt;
-        return sink_.finish();
-    }
-
-    void on_adopted(Member& member, std::error_code error, const Moment& now, Outbox& out) {
-        if (const auto session = sessions_.find(member.replica); session != sessions_.end()) {
-            finish(session, error ? SyncEnd::failed : SyncEnd::adopted, now);
-        } else if (loading_from_ == member.replica) {
-            remember(
-                {member.replica, 1, 0, 0, 0, error ? SyncEnd::failed : SyncEnd::adopted, now.time - *first_greeting_});
-            loading_from_ = ReplicaId{};
-            if (error) {
-                passed_over_.insert(member.replica);
-                load(now, out);
-            } else {
-                become_ready(now, out);
-            }
-        }
+        if (complete && !*complete) return;
+        const Bytes state = sink_.finish();
+        const std::error_code error = complete ? copy_.adopt(state) : complete.error();
+        finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
     void tick(const Moment& now, Outbox& out) {
-        for (auto at = sessions_.begin(); at != sessions_.end();) {
-            const auto session = at++;
-            const Member* member = pool_.find(session->first);
-            if (!member || member->link == Link{})
-                finish(session, SyncEnd::peer_lost, now);
-            else if (now.time >= session->second.deadline)
-                finish(session, SyncEnd::timed_out, now);
-        }
-        if (!ready_) load(now, out);
+        sessions_.erase_if([&](const ReplicaId& peer, Session& session) {
+            const Member* member = pool_.find(peer);
+            const bool lost = !member || member->link == Link{};
+            if (!lost && now.time < session.deadline) return false;
+            conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
+            return true;
+        });
+        if (pool_.take_twin_seen()) give_up_incarnation(true, now, out);
+        if (loading_.tick(now, out)) become_ready(out);
+        take_reports();
         if (now.time < next_at_) return;
-        schedule(now);
-        gossip(now, out);
+        next_at_ = now.time + options_.gossip.pick(random_);
+        if (!is_ready()) return;
+        std::vector<Member*> live;
+        pool_.for_each_live([&](Member& member) {
+            if (!sessions_.contains(member.replica)) live.push_back(&member);
+        });
+        if (!live.empty()) ask_digest(*live[random_.below(live.size())], out);
+    }
+
+    /// Asks a member whether it holds what we do.
+    void ask_digest(const Member& member, Outbox& out) const { out.send(member.link, DigestMessage{digest(), false}); }
+
+    /// Tells all members at once what is held and known here.
+    void tell_all(Outbox& out) {
+        pool_.for_each_live([&](const Member& member) { out.send(member.link, heads(true)); });
+    }
+
+    /// Nothing of `replica` counts beyond what is held here: a record of this replica's own.
+    void retire(const ReplicaId& replica, const Moment& now, Outbox& out) {
+        copy_.retire({Retirement{replica, copy_.counter(replica), now.wall, copy_.id()}});
+        pool_.expel(out);
+        tell_all(out);
     }
 
    private:
@@ -165,32 +198,36 @@ class Gossip {
         Duration deadline{};
         bool wants_state = false;
     };
-    using Sessions = std::map<ReplicaId, Session>;
 
     bool has_live() const {
-        return std::any_of(pool_.members().begin(), pool_.members().end(),
-                           [](const auto& entry) { return entry.second.state == MemberState::live; });
+        return pool_.members().any(
+            [](const ReplicaId&, const Member& member) { return member.state == MemberState::live; });
     }
 
-    void schedule(const Moment& now) {
-        const auto width = (options_.gossip.most - options_.gossip.least).count();
-        next_at_ =
-            now.time + options_.gossip.least +
-            Duration{static_cast<std::int64_t>(random_.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
+    HeadsMessage heads(bool answer_wanted) const {
+        return {copy_.history().heads(), answer_wanted, pool_.acquaintances(), copy_.retirements().records()};
     }
 
-    void gossip(const Moment&, Outbox& out) {
-        std::vector<Member*> live;
-        pool_.for_each_live([&](Member& member) {
-            if (!sessions_.contains(member.replica)) live.push_back(&member);
-        });
-        if (live.empty() || !ready_) return;
-        out.send(live[random_.below(live.size())]->link, DigestMessage{history_.digest(), false});
+    /// What a member has said may mean that this replica cannot go on as it is. True if so.
+    bool reconsider(const Member& member, const Moment& now, Outbox& out) {
+        if (loading_.is_succeeding()) return true;
+        if (copy_.is_disputed(member.heads)) return give_up_incarnation(true, now, out), true;
+        if (copy_.retirements().empty()) return false;
+        const std::vector<Retirement> more = copy_.vouch();
+        if (!more.empty()) copy_.retire(more);
+        if (copy_.take_revoked() || copy_.holds_retired()) return give_up_incarnation(false, now, out), true;
+        pool_.expel(out);
+        return false;
+    }
+
+    void give_up_incarnation(bool disputed, const Moment& now, Outbox& out) {
+        sessions_.clear();
+        loading_.give_up_incarnation(disputed, now, out);
     }
 
     /// What `member` holds and we do not, nor wait for, nor have asked of anybody else.
     std::vector<CounterRange> lacking(const Member& member, const ReplicaId& asker) const {
-        std::vector<CounterRange> ranges = buffer_.gaps(history_.vector(), member.heads);
+        std::vector<CounterRange> ranges = copy_.buffer().gaps(copy_.history().vector(), member.heads);
         for (const auto& [peer, session] : sessions_)
             if (peer != asker)
                 for (const CounterRange& taken : session.asked) ranges = without(ranges, taken);
@@ -211,16 +248,21 @@ class Gossip {
     }
 
     void begin(Member& member, const Moment& now, Outbox& out) {
-        if (sessions_.contains(member.replica)) return;
-        if (lacking(member, member.replica).empty()) return;
+        if (!is_ready() || !member.ready || sessions_.contains(member.replica)) return;
+        std::vector<CounterRange> ranges = lacking(member, member.replica);
+        // All that it holds beyond us waits here already, for something that nobody is bringing: a frame that waits may
+        // have been damaged on its way. The first one asked for again is ready and takes its place.
+        if (ranges.empty() && sessions_.empty())
+            ranges = CausalBuffer<Frame>{0, 0}.gaps(copy_.history().vector(), member.heads);
+        if (ranges.empty()) return;
         Session& session = sessions_[member.replica];
         session.report.peer = member.replica;
         session.began = now.time;
-        ask(session, member, now, out);
+        ask(session, member, std::move(ranges), now, out);
     }
 
-    void ask(Session& session, Member& member, const Moment& now, Outbox& out) {
-        session.asked = lacking(member, member.replica);
+    void ask(Session& session, Member& member, std::vector<CounterRange> ranges, const Moment& now, Outbox& out) {
+        session.asked = std::move(ranges);
         if (session.asked.size() > max_ranges) session.asked.resize(max_ranges);
         ++session.report.rounds;
         session.deadline = now.time + options_.answer_timeout;
@@ -234,80 +276,43 @@ class Gossip {
         sink_.ask(member.link, out);
     }
 
-    void finish(Sessions::iterator session, SyncEnd end, const Moment& now) {
-        session->second.report.end = end;
-        session->second.report.took = now.time - session->second.began;
-        remember(session->second.report);
-        sessions_.erase(session);
+    void finish(const ReplicaId& peer, SyncEnd end, const Moment& now) {
+        conclude(*sessions_.find(peer), end, now);
+        sessions_.erase(peer);
+    }
+
+    void conclude(Session& session, SyncEnd end, const Moment& now) {
+        session.report.end = end;
+        session.report.took = now.time - session.began;
+        remember(session.report);
+    }
+
+    void take_reports() {
+        for (const SyncReport& report : loading_.take_reports()) remember(report);
     }
 
     void remember(const SyncReport& report) {
         reports_.push_back(report);
-        if (reports_.size() > max_reports) reports_.pop_front();
+        if (reports_.size() > max_reports) reports_.erase(reports_.begin());
     }
 
-    /// A newcomer asks the highest roller among those that can help; when it fails, the next one.
-    void load(const Moment& now, Outbox& out) {
-        if (!first_greeting_) return;
-        if (loading_from_ != ReplicaId{}) {
-            const Member* source = pool_.find(loading_from_);
-            if (source && source->link == loading_over_ && now.time < load_deadline_) return;
-            if (source && source->link != Link{} && source->link != loading_over_)
-                return ask_to_load(*source, now, out);
-            passed_over_.insert(std::exchange(loading_from_, ReplicaId{}));
-        }
-        std::vector<ReplicaId> candidates;
-        for (const auto& [replica, member] : pool_.members())
-            if (!passed_over_.contains(replica) && may_help(member, now)) candidates.push_back(replica);
-        const auto winner = highest_roller(pool_.self(), pool_.session(), candidates);
-        if (!winner) {
-            if (!has_live()) return;
-            passed_over_.clear();
-            return become_ready(now, out);
-        }
-        const Member& source = *pool_.find(*winner);
-        if (source.link == Link{}) return;  // it will introduce itself, or be passed over
-        ask_to_load(source, now, out);
-    }
-
-    /// For the first time, or again over another link: the transfer goes on where it was.
-    void ask_to_load(const Member& source, const Moment& now, Outbox& out) {
-        loading_from_ = source.replica;
-        loading_over_ = source.link;
-        load_deadline_ = now.time + options_.answer_timeout;
-        sink_.ask(source.link, out);
-    }
-
-    /// Linked members that hold something new; others for as long as they may be about to introduce themselves.
-    bool may_help(const Member& member, const Moment& now) const {
-        if (member.link == Link{})
-            return member.state == MemberState::known && now.time < *first_greeting_ + options_.answer_timeout;
-        return !buffer_.gaps(history_.vector(), member.heads).empty();
-    }
-
-    void become_ready(const Moment& now, Outbox& out) {
-        ready_ = true;
-        pool_.for_each_live([&](Member& member) { begin(member, now, out); });
+    void become_ready(Outbox& out) {
+        pool_.expel(out);
+        pool_.for_each_live([&](const Member& member) { ask_digest(member, out); });
     }
 
     static constexpr std::size_t max_ranges = 1024;
     static constexpr std::size_t max_reports = 16;
 
     const Options& options_;
-    const History& history_;
-    const Buffer& buffer_;
-    Pool& pool_;
+    Copy& copy_;
+    Pool<Copy>& pool_;
     detail::Random random_;
+    Loading<Copy> loading_;
     Duration next_at_{};
-    bool ready_ = true;
-    std::optional<Duration> first_greeting_;
-    ReplicaId loading_from_{};
-    Link loading_over_{};
-    Duration load_deadline_{};
-    std::set<ReplicaId> passed_over_;
-    Sessions sessions_;
+    detail::OrderedMap<ReplicaId, Session> sessions_;
     StateSink sink_;
-    std::deque<SyncReport> reports_;
+    std::vector<SyncReport> reports_;
 };
 
 }  // namespace netsync

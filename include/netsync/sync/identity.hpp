@@ -1,31 +1,53 @@
-// netsync: who a replica is, and whom it knows, kept in its store.
+// netsync: who a replica is, whom it knows and who has been retired, kept in its store.
 #pragma once
 
 #include <netsync/detail/random.hpp>
 #include <netsync/options.hpp>
 #include <netsync/pool/message.hpp>
+#include <netsync/pool/retirement.hpp>
 #include <netsync/store/concept.hpp>
 #include <netsync/wire/history.hpp>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 namespace netsync {
 
-/// The id of the store's last opening, or a new one: of the owner that options.name stands for (a random one without a
-/// name), in a new incarnation. A store that belongs to another name gets a new id too.
-template <store Store>
-ReplicaId open_identity(Store& store, const Options& options, detail::Random& random) {
-    ReplicaId id;
-    if (const std::optional<Bytes> kept = store.get("replica")) {
+/// A small value under a name; as default-constructed where there is none, or none that can be read.
+template <class T, store Store>
+T open_value(const Store& store, std::string_view key) {
+    T value{};
+    if (const std::optional<Bytes> kept = store.get(key)) {
         Input in{*kept, Limits::frame_budget(kept->size())};
-        in(id);
-        const bool ours = options.name.empty() || id.owner() == owner_of_name(options.name);
-        if (!in.finish() && !id.is_nil() && ours) return id;
+        in(value);
+        if (in.finish()) value = T{};
     }
+    return value;
+}
+
+/// Staged: durable with the store's next commit.
+template <store Store, class T>
+std::error_code keep_value(Store& store, std::string_view key, const T& value) {
+    Output out;
+    out(value);
+    return store.put(key, out.view());
+}
+
+/// Another incarnation of the owner that options.name stands for; of a random one without a name.
+inline ReplicaId new_incarnation(const Options& options, detail::Random& random) {
+    ReplicaId id;
     id.owner_bits = options.name.empty() ? random.next() | 1 : static_cast<std::uint64_t>(owner_of_name(options.name));
     id.incarnation = random.next();
-    Output out;
-    out(id);
-    static_cast<void>(store.put("replica", out.view()));
+    return id;
+}
+
+/// The id of the store's last opening, or a new one. A store that belongs to another name gets a new id too.
+template <store Store>
+ReplicaId open_identity(Store& store, const Options& options, detail::Random& random) {
+    ReplicaId id = open_value<ReplicaId>(store, "replica");
+    if (!id.is_nil() && (options.name.empty() || id.owner() == owner_of_name(options.name))) return id;
+    id = new_incarnation(options, random);
+    static_cast<void>(keep_value(store, "replica", id));
     static_cast<void>(store.commit());
     return id;
 }
@@ -37,23 +59,31 @@ inline bool is_newcomer(const History& history, const ReplicaId& self) {
     return true;
 }
 
-/// The members that were linked at the last change of the pool: to be dialed at the next start.
-template <store Store>
-std::vector<Acquaintance> open_members(const Store& store) {
-    std::vector<Acquaintance> members;
-    if (const std::optional<Bytes> kept = store.get("members")) {
-        Input in{*kept, Limits::frame_budget(kept->size())};
-        in(members);
-        if (in.finish()) members.clear();
-    }
-    return members;
-}
+/// One's own changes beyond `agreed`, issued again: the dot (before, agreed + n) became (after, n).
+struct Succession {
+    ReplicaId before{};
+    std::uint64_t agreed = 0;
+    ReplicaId after{};
 
-template <store Store>
-void keep_members(Store& store, const std::vector<Acquaintance>& members) {
-    Output out;
-    out(members);
-    static_cast<void>(store.put("members", out.view()));
-}
+    ReplicaCounter operator()(const ReplicaCounter& token) const noexcept {
+        if (token.replica != before || token.counter <= agreed) return token;
+        return {after, token.counter - agreed};
+    }
+
+    /// Ranges of removed dots, renamed.
+    std::vector<CounterRange> operator()(const std::vector<CounterRange>& ranges) const {
+        std::vector<CounterRange> result;
+        for (const CounterRange& range : ranges) {
+            if (range.replica != before || range.last <= agreed) {
+                result.push_back(range);
+                continue;
+            }
+            if (range.first <= agreed) result.push_back({before, range.first, agreed});
+            result.push_back({after, std::max(range.first, agreed + 1) - agreed, range.last - agreed});
+        }
+        std::sort(result.begin(), result.end());
+        return result;
+    }
+};
 
 }  // namespace netsync

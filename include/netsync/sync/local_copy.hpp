@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <netsync/causal/causal_buffer.hpp>
 #include <netsync/clock/concept.hpp>
@@ -46,12 +47,13 @@ class LocalCopy {
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
         id_ = open_identity(store_, options_, random);
         self_ = intern(id_);
+        successor_ = open_value<ReplicaId>(store_, "successor");
+        settled_ = open_value<bool>(store_, "settled");
+        retirements_.merge(open_value<std::vector<Retirement>>(store_, "retired"), options_.limits.replicas);
         if (const SharedBytes bytes = store_.snapshot())
             if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) static_cast<void>(join(*held));
         store_.replay([&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
-                if (frame->header().last() > counter_of(frame->header().origin))
-                    static_cast<void>(apply(*frame, false));
+            replay(bytes);
             return true;
         });
         clock_.restore(history_.time());
@@ -61,9 +63,17 @@ class LocalCopy {
     const CrdtType& state() const noexcept { return state_; }
     const History& history() const noexcept { return history_; }
     const CausalBuffer<Frame>& buffer() const noexcept { return buffer_; }
+    const Retirements& retirements() const noexcept { return retirements_; }
     Store& store() noexcept { return store_; }
     const Store& store() const noexcept { return store_; }
     Ntp64 now() const { return clock_.now(); }
+    const Options& options() const noexcept { return options_; }
+
+    /// How much of a replica's changes is held. O(log replicas).
+    std::uint64_t counter(const ReplicaId& origin) const {
+        const ReplicaIndex index = find_index(origin);
+        return index == ReplicaIndex{} ? 0 : history_.counter(index);
+    }
 
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id_, history_.counter(self_)}; }
@@ -77,12 +87,9 @@ class LocalCopy {
         steps(batch);
         error = batch.error();
         if (!batch.changed()) return std::nullopt;
-        FrameHeader header{.origin = id_, .first = history_.counter(self_) + 1, .time = batch.time()};
-        header.count = std::max<std::uint64_t>(1, batch.minted().size());
-        header.dependencies = take_dependencies();
-        header.removed = to_counter_ranges(batch.removed());
         std::error_code unsendable;
-        Frame frame = Frame::make(std::move(header), batch.encode(unsendable), history_.hash(self_));
+        const Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
+                                  to_counter_ranges(batch.removed()), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
         if (const std::error_code failed = log(frame, self_)) error = failed;
@@ -93,6 +100,7 @@ class LocalCopy {
     /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.
     Received receive(const Frame& frame) {
         Received result;
+        if (is_retired(frame)) return result.refused = errc::retired, result;
         switch (buffer_.offer(frame, history_.vector())) {
         case Arrival::duplicate:
             result.duplicate = true;
@@ -113,17 +121,10 @@ class LocalCopy {
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
     std::error_code adopt(ByteView bytes) {
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        if (!header) return header.error();
-        if (const std::error_code error = clock_.observe(header->time)) return error;
-        const Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
+        const Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         const bool changed = join(*theirs);
-        Result<Bytes> both = encode();
-        if (!both) return both.error();
-        if (const auto error = store_.adopt(std::make_shared<const Bytes>(*std::move(both)), history_.heads()))
-            return store_error_ = error;
-        uncommitted_ = true;
+        if (const std::error_code error = keep_snapshot()) return error;
         while (const std::optional<Frame> next = buffer_.take(history_.vector()))
             if (apply(*next, true)) break;
         if (changed) observe(state_, {ReplicaId{}, theirs->time, false, true});
@@ -132,27 +133,218 @@ class LocalCopy {
 
     Result<Bytes> encode() const { return encode_snapshot(history_.heads(), history_.time(), state_, options_.limits); }
 
+    /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
+    /// already, because all had seen it. O(state).
+    std::uint64_t digest() const {
+        CrdtType plain = state_;
+        drop_stable(plain, history_.vector());
+        const auto bytes = encode_snapshot(history_.heads(), history_.time(), plain, options_.limits);
+        return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+    }
+
+    // What all have seen.
+
+    /// Forgets what only those need that have not seen it: `stable` is what every member has seen that is not retired.
+    void forget(const VersionVector& stable) {
+        if (drop_stable(state_, stable)) settle();
+    }
+    /// Whether anything was forgotten, here or where a state came from: a change made without having seen it, whose stamp
+    /// may be older, is then issued again.
+    bool is_settled() const noexcept { return settled_; }
+    void settle() {
+        if (!std::exchange(settled_, true)) keep("settled", true);
+    }
+
+    /// Bytes of frames logged since the last snapshot.
+    std::size_t log_bytes() const noexcept { return log_bytes_; }
+    std::size_t snapshot_bytes() const noexcept { return snapshot_bytes_; }
+
+    /// Takes a snapshot and lets go of the frames up to `seen`, which every member has that is to be waited for.
+    std::error_code compact(const std::vector<ReplicaCounter>& seen) {
+        if (const std::error_code error = keep_snapshot()) return error;
+        return stage([seen](Store& store) { return store.cut(seen); });
+    }
+
+    // Who is gone, and who this replica is.
+
+    /// Records of others, or of this replica.
+    void retire(const std::vector<Retirement>& records) {
+        const Retirements::Merged merged = retirements_.merge(records, options_.limits.replicas);
+        if (merged.news) keep("retired", retirements_.records());
+        revoked_ = revoked_ || merged.revoked;
+    }
+    /// Whether somebody was retired and is not any more, since the last time this was asked: what was forgotten meanwhile
+    /// may be needed.
+    bool take_revoked() { return std::exchange(revoked_, false); }
+
+    /// A member that holds more of a retired incarnation than its records let count says so, unless it is gone itself or
+    /// the owner has spoken.
+    std::vector<Retirement> vouch() const {
+        std::vector<Retirement> result;
+        if (retirements_.contains(id_)) return result;
+        for (const Retirement& record : retirements_.records()) {
+            const std::uint64_t held = counter(record.replica);
+            const std::uint64_t* last = retirements_.last(record.replica);
+            if (last && held > *last && !spoken_by_owner(record.replica))
+                result.push_back({record.replica, held, clock_.now(), id_});
+        }
+        return result;
+    }
+
+    /// Whether the state holds what the pool has given up, so that it cannot stay as it is.
+    bool holds_retired() const {
+        if (retirements_.contains(id_)) return true;
+        for (const Retirement& record : retirements_.records())
+            if (const std::uint64_t* last = retirements_.last(record.replica))
+                if (counter(record.replica) > *last) return true;
+        return false;
+    }
+
+    /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
+    /// from an older state, or that was not lost when this one was restored.
+    bool is_disputed(const std::vector<Head>& theirs) const {
+        const auto head =
+            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id_; });
+        if (head == theirs.end()) return false;
+        const std::uint64_t counter = history_.counter(self_);
+        if (head->counter > counter) return true;
+        if (head->counter == counter) return head->hash != history_.hash(self_);
+        const std::optional<std::uint64_t> hash = hash_at({id_, head->counter});
+        return hash && *hash != head->hash;
+    }
+
+    /// The latest counters and hashes of this replica's own log, newest first: to find out how far others agree.
+    std::vector<Head> own_heads(std::size_t most) const {
+        std::vector<Head> heads;
+        static_cast<void>(store_.frames({id_, first_logged(), max_counter}, [&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
+                heads.push_back({id_, frame->header().last(), frame->header().hash});
+            return true;
+        }));
+        std::reverse(heads.begin(), heads.end());
+        if (heads.size() > most) heads.resize(most);
+        return heads;
+    }
+
+    /// The highest of these counters, newest first, at which our log has the same history.
+    std::uint64_t agreed(const std::vector<Head>& theirs) const {
+        const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
+            return hash_at({head.replica, head.counter}) != head.hash;
+        });
+        return agrees == theirs.end() ? 0 : agrees->counter;
+    }
+
+    /// The incarnation to come, where this one cannot go on: kept, so that a restart goes on with it. Nil: none.
+    const ReplicaId& successor() const noexcept { return successor_; }
+    const ReplicaId& plan_successor(detail::Random& random) {
+        successor_ = ReplicaId{id_.owner_bits, random.next()};
+        keep("successor", successor_);
+        return successor_;
+    }
+
+    /// The state becomes that of the pool, and after it come the changes that the pool has not seen: those of others as
+    /// they are, this replica's own beyond `agreed` under its new incarnation, with new dots and a fresh timestamp (an
+    /// old one could meet a tombstone that some have forgotten). The old incarnation is over.
+    std::error_code succeed(ByteView bytes, std::uint64_t agreed) {
+        const Result<Snapshot<CrdtType>> theirs = read(bytes);
+        if (!theirs) return theirs.error();
+        std::vector<Frame> own;
+        std::vector<SharedBytes> others;
+        store_.replay([&](const SharedBytes& logged) {
+            Result<Frame> frame = Frame::parse(logged, options_.limits);
+            if (!frame) return true;
+            if (frame->header().origin != id_)
+                others.push_back(logged);
+            else if (frame->header().first > agreed)
+                own.push_back(*std::move(frame));
+            return true;
+        });
+        const Succession succession{id_, agreed, successor_};
+        state_ = CrdtType{};
+        history_ = History{};
+        buffer_.clear();
+        last_vector_ = {};
+        static_cast<void>(join(*theirs));
+        for (const SharedBytes& frame : others) replay(frame);
+        std::vector<ReplicaCounter> gone{{id_, max_counter}};
+        for (const Retirement& record : retirements_.records()) gone.push_back({record.replica, max_counter});
+        id_ = successor_;
+        self_ = intern(id_);
+        successor_ = {};
+        successions_.push_back(succession);
+        if (successions_.size() > max_successions) successions_.erase(successions_.begin());
+        if (const std::error_code error = keep_snapshot()) return error;
+        stage([gone](Store& store) { return store.cut(gone); });
+        keep("replica", id_);
+        keep("successor", successor_);
+        for (const Frame& frame : own) reissue(frame, succession);
+        observe(state_, {ReplicaId{}, history_.time(), false, true});
+        return store_error_;
+    }
+
+    /// Where a change is now that this token stood for.
+    ReplicaCounter resolve(ReplicaCounter token) const {
+        for (const Succession& succession : successions_) token = succession(token);
+        return token;
+    }
+
     /// Makes what was logged durable. Until it succeeds nothing of it may be seen by a peer.
     std::error_code flush() {
-        if (uncommitted_ && !(store_error_ = store_.commit())) uncommitted_ = false;
+        if (uncommitted_ && !catch_up() && !(store_error_ = store_.commit())) uncommitted_ = false;
         return store_error_;
     }
     std::error_code store_error() const noexcept { return store_error_; }
+    /// Stages a small value for the next commit.
+    template <class T>
+    void keep(const char* key, const T& value) {
+        stage([key, value](Store& store) { return keep_value(store, key, value); });
+    }
 
     Observers<Merged<CrdtType>> changes;
     Derivations<CrdtType> derivations;
     Notifications notifications;
 
    private:
-    std::uint64_t counter_of(const ReplicaId& origin) const {
-        const ReplicaIndex index = find_index(origin);
-        return index == ReplicaIndex{} ? 0 : history_.counter(index);
+    bool is_retired(const Frame& frame) const {
+        if (retirements_.empty()) return false;
+        const std::uint64_t* last = retirements_.last(frame.header().origin);
+        return last && frame.header().last() > *last;
+    }
+
+    bool spoken_by_owner(const ReplicaId& replica) const {
+        const auto& records = retirements_.records();
+        return std::any_of(records.begin(), records.end(), [&](const Retirement& record) {
+            return record.replica == replica && record.by.owner() == replica.owner();
+        });
     }
 
     bool is_forked(const Frame& frame) const {
         const FrameHeader& header = frame.header();
         const ReplicaIndex origin = find_index(header.origin);
         return header.last() == history_.counter(origin) && header.hash != history_.hash(origin);
+    }
+
+    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
+        std::optional<std::uint64_t> hash;
+        static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
+            const Result<Frame> frame = Frame::parse(bytes, options_.limits);
+            if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
+            return false;
+        }));
+        return hash;
+    }
+
+    /// Where this replica's own log begins. O(log counters).
+    std::uint64_t first_logged() const {
+        std::uint64_t from = 1, to = history_.counter(self_);
+        while (from < to) {
+            const std::uint64_t middle = from + (to - from) / 2;
+            if (store_.frames({id_, middle, middle}, [](const SharedBytes&) { return false; }))
+                to = middle;
+            else
+                from = middle + 1;
+        }
+        return from;
     }
 
     /// The version vector of this frame, where it rose since the last one.
@@ -165,12 +357,46 @@ class LocalCopy {
         return risen;
     }
 
+    /// 3: this replica's next frame.
+    Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta) {
+        FrameHeader header{.origin = id_, .first = history_.counter(self_) + 1, .count = count, .time = time};
+        header.dependencies = take_dependencies();
+        header.removed = std::move(removed);
+        return Frame::make(std::move(header), delta, history_.hash(self_));
+    }
+
+    void reissue(const Frame& old, const Succession& succession) {
+        const std::uint64_t first = history_.counter(self_) + 1;
+        const DotRange minted{self_, first, first + old.header().count - 1};
+        const Ntp64 time = clock_.tick();
+        const auto delta = old.template delta_within<CrdtType>(DotSpace{minted, time}, options_.limits);
+        if (!delta) return;
+        const Result<Bytes> bytes = encode_delta(*delta, minted, time, options_.limits);
+        if (!bytes) return;
+        const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes);
+        const CausalContext context = frame.context();
+        merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = id_.owner()});
+        static_cast<void>(log(frame, self_));
+    }
+
+    /// A frame of the log: at the opening, or after a state that came in the place of ours.
+    void replay(const SharedBytes& bytes) {
+        const Result<Frame> frame = Frame::parse(bytes, options_.limits);
+        if (!frame || is_retired(*frame)) return;
+        const FrameHeader& header = frame->header();
+        log_bytes_ += bytes->size();
+        if (header.first != counter(header.origin) + 1) return;
+        for (const ReplicaCounter& needed : header.dependencies)
+            if (counter(needed.replica) < needed.counter) return;
+        static_cast<void>(apply(*frame, false));
+    }
+
     /// 9: one frame whose dependencies are in.
     std::error_code apply(const Frame& frame, bool is_new) {
         const FrameHeader& header = frame.header();
+        if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id_) return errc::forked;
-        if (history_.vector().size() >= options_.limits.replicas && counter_of(header.origin) == 0)
-            return errc::too_large;
+        if (history_.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) return errc::too_large;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
         if (!frame.continues(history_.hash(origin))) return errc::forked;
@@ -196,10 +422,51 @@ class LocalCopy {
     std::error_code log(const Frame& frame, ReplicaIndex origin) {
         const FrameHeader& header = frame.header();
         history_.advance(origin, header.last(), header.hash, header.time);
+        log_bytes_ += frame.size_bytes();
+        if (unstaged_.empty()) {  // without a copy, which costs more than the rest
+            uncommitted_ = true;
+            if (!(store_error_ = store_.append(frame))) return {};
+        }
+        return stage([frame](Store& store) { return store.append(frame); });
+    }
+
+    /// Does something to the store, or keeps it for when the store works again: in order, and nothing is left out.
+    template <class F>
+    std::error_code stage(F&& operation) {
         uncommitted_ = true;
-        const std::error_code error = store_.append(frame);
-        if (error) store_error_ = error;
-        return error;
+        if (unstaged_.empty() && !(store_error_ = operation(store_))) return {};
+        unstaged_.push_back(std::forward<F>(operation));
+        return store_error_;
+    }
+
+    /// Gives the store what it would not take before.
+    std::error_code catch_up() {
+        store_error_ = {};
+        std::size_t done = 0;
+        while (done < unstaged_.size() && !(store_error_ = unstaged_[done](store_))) ++done;
+        unstaged_.erase(unstaged_.begin(), unstaged_.begin() + static_cast<std::ptrdiff_t>(done));
+        return store_error_;
+    }
+
+    std::error_code keep_snapshot() {
+        Result<Bytes> bytes = encode();
+        if (!bytes) return bytes.error();
+        snapshot_bytes_ = bytes->size();
+        log_bytes_ = 0;
+        return stage([snapshot = std::make_shared<const Bytes>(*std::move(bytes)),
+                      heads = history_.heads()](Store& store) { return store.adopt(snapshot, heads); });
+    }
+
+    /// A state that may be joined: readable, not from the future, without what the pool has given up.
+    Result<Snapshot<CrdtType>> read(ByteView bytes) {
+        if (store_error_) return store_error_;
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (!header) return header.error();
+        for (const Head& head : header->heads)
+            if (const std::uint64_t* last = retirements_.last(head.replica); last && head.counter > *last)
+                return errc::retired;
+        if (const std::error_code error = clock_.observe(header->time)) return error;
+        return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
     bool join(const Snapshot<CrdtType>& theirs) {
@@ -220,6 +487,8 @@ class LocalCopy {
             changes.notify(std::make_shared<const Merged<CrdtType>>(Merged<CrdtType>{delta, info}), notifications);
     }
 
+    static constexpr std::size_t max_successions = 16;
+
     const Options& options_;
     Store store_;
     Clock clock_;
@@ -227,11 +496,19 @@ class LocalCopy {
     ReplicaIndex self_{};
     CrdtType state_{};
     History history_;
+    Retirements retirements_;
     CausalBuffer<Frame> buffer_;
     VersionVector last_vector_;  // that of this replica's last frame
     bool vector_rose_ = false;
     bool uncommitted_ = false;
+    std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again
+    bool settled_ = false;
+    bool revoked_ = false;
     std::error_code store_error_;
+    ReplicaId successor_;
+    std::vector<Succession> successions_;  // of this run
+    std::size_t log_bytes_ = 0;
+    std::size_t snapshot_bytes_ = 0;
 };
 
 }  // namespace netsync

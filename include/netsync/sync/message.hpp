@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <netsync/causal/causal_buffer.hpp>
+#include <netsync/pool/message.hpp>
 #include <netsync/wire/message.hpp>
 #include <netsync/wire/snapshot.hpp>
 #include <type_traits>
@@ -11,18 +12,20 @@
 
 namespace netsync {
 
-/// "I hold this." The answer is the same digest, where it is equal, or HeadsMessage.
+/// "I hold this, and know these members." The answer is the same digest, where it is equal, or HeadsMessage.
 struct DigestMessage {
     static constexpr MessageKind kind = MessageKind::digest;
-    std::uint64_t digest = 0;  ///< History::digest
+    std::uint64_t digest = 0;
     bool answer = false;
 };
 
-/// What exactly is held. With `answer_wanted` the other tells its own in turn.
+/// What exactly is held, and who is known. With `answer_wanted` the other tells its own in turn.
 struct HeadsMessage {
     static constexpr MessageKind kind = MessageKind::heads;
     std::vector<Head> heads{};
     bool answer_wanted = false;
+    std::vector<Acquaintance> members{};
+    std::vector<Retirement> retired{};
 };
 
 /// "I lack these." The answer is one FramesMessage.
@@ -67,6 +70,7 @@ struct StateChunk {
     std::uint64_t total = 0;
     std::uint64_t offset = 0;
     Bytes bytes{};
+    std::uint64_t hash = 0;  ///< of these bytes: frames are checked by their rolling hash, a state has none
 };
 
 /// "Your frame lies too far in the future; offer it again later."
@@ -75,6 +79,24 @@ struct FrameRefused {
     ReplicaId origin{};
     std::uint64_t first = 0;
     std::int64_t skew = 0;  ///< nanoseconds ahead of the receiver's clock
+};
+
+/// A frame for the receiver and, through it, for the members whose ids follow its own, up to `until`.
+struct RelayMessage {
+    static constexpr MessageKind kind = MessageKind::relay;
+    ReplicaId until{};
+    FrameBytes frame{};
+};
+
+/// "Where did our histories of this replica part?", with its latest heads, newest first.
+struct AgreementRequest {
+    static constexpr MessageKind kind = MessageKind::agreement_request;
+    std::vector<Head> heads{};
+};
+/// The highest counter of these at which both are the same; 0 where none is.
+struct Agreement {
+    static constexpr MessageKind kind = MessageKind::agreement;
+    std::uint64_t counter = 0;
 };
 
 /// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether
@@ -93,6 +115,9 @@ std::error_code decode_sync(MessageKind kind, ByteView bytes, Handler&& handle) 
     case MessageKind::state_request: return as(std::type_identity<StateRequest>{});
     case MessageKind::state_chunk: return as(std::type_identity<StateChunk>{});
     case MessageKind::frame_refused: return as(std::type_identity<FrameRefused>{});
+    case MessageKind::relay: return as(std::type_identity<RelayMessage>{});
+    case MessageKind::agreement_request: return as(std::type_identity<AgreementRequest>{});
+    case MessageKind::agreement: return as(std::type_identity<Agreement>{});
     default: return {};
     }
 }

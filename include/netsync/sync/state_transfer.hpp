@@ -1,9 +1,10 @@
-// netsync: a whole state, in pieces, over links that may break. The bytes are canonical, so a transfer that one member
-// began can be ended by any other that holds the same.
+// netsync: a whole state, in pieces, over links that may break. A transfer that one member began can be ended by any other
+// whose state has the same bytes.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <netsync/detail/hash.hpp>
 #include <netsync/pool/outbox.hpp>
 #include <netsync/sync/message.hpp>
 #include <optional>
@@ -14,16 +15,17 @@ namespace netsync {
 /// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
 class StateSource {
    public:
-    /// Answers with up to `window` chunks. `digest` is that of the state held now; `encode()` gives its bytes. A
-    /// request for another state than is held or kept is answered with the present one, from its start.
+    /// Answers with up to `window` chunks. `version` changes with the state held; `encode()` gives its bytes. A request for
+    /// another state than is held or kept is answered with the present one, from its start.
     template <class Encode>
-    std::error_code answer(Link link, const StateRequest& request, std::uint64_t digest, const Limits& limits,
+    std::error_code answer(Link link, const StateRequest& request, std::uint64_t version, const Limits& limits,
                            Duration now, Encode&& encode, Outbox& out) {
-        if (!snapshot_ || (request.digest != digest_ && digest_ != digest)) {
+        if (!snapshot_ || (request.digest != digest_ && version_ != version)) {
             Result<Bytes> bytes = encode();
             if (!bytes) return bytes.error();
             snapshot_ = std::make_shared<const Bytes>(*std::move(bytes));
-            digest_ = digest;
+            version_ = version;
+            digest_ = detail::hash_bytes(snapshot_->data(), snapshot_->size());
         }
         expires_ = now + std::chrono::seconds{10};
         std::uint64_t offset = request.digest == digest_ ? request.offset : 0;
@@ -31,8 +33,9 @@ class StateSource {
         for (int sent = 0; sent < window && (sent == 0 || offset < snapshot_->size()); ++sent) {
             const std::size_t size = std::min<std::size_t>(limits.transfer, snapshot_->size() - offset);
             const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
-            out.send(link, StateChunk{digest_, snapshot_->size(), offset,
-                                      Bytes(from, from + static_cast<std::ptrdiff_t>(size))});
+            StateChunk chunk{digest_, snapshot_->size(), offset, Bytes(from, from + static_cast<std::ptrdiff_t>(size))};
+            chunk.hash = hash_of(chunk);
+            out.send(link, chunk);
             offset += size;
         }
         return {};
@@ -45,9 +48,14 @@ class StateSource {
 
     static constexpr int window = 8;  ///< chunks an answer
 
+    static std::uint64_t hash_of(const StateChunk& chunk) noexcept {
+        return detail::hash_bytes(chunk.bytes.data(), chunk.bytes.size(), detail::mix(chunk.digest, chunk.offset));
+    }
+
    private:
     SharedBytes snapshot_;
-    std::uint64_t digest_ = 0;
+    std::uint64_t version_ = 0;
+    std::uint64_t digest_ = 0;  // of its bytes
     Duration expires_{};
 };
 
@@ -70,6 +78,7 @@ class StateSink {
             asked_until_ = 0;
         }
         if (chunk.offset != bytes_.size()) return false;  // a repetition
+        if (chunk.hash != StateSource::hash_of(chunk)) return errc::malformed;
         if (chunk.bytes.empty() || chunk.bytes.size() > chunk.total - chunk.offset) return errc::malformed;
         bytes_.insert(bytes_.end(), chunk.bytes.begin(), chunk.bytes.end());
         if (bytes_.size() == chunk.total) return true;

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <netsync/detail/hash.hpp>
+#include <netsync/detail/ordered_map.hpp>
 #include <netsync/transport/concept.hpp>
 #include <utility>
 #include <vector>
@@ -41,10 +41,20 @@ class MemoryHub {
     };
 
     struct Delivery {
-        std::uint16_t station;
-        TransportEvent event;
+        std::uint16_t station = 0;
+        TransportEvent event{Woken{}};
         SharedBytes bytes;       // keeps alive what the event views
         std::uint64_t wake = 0;  // for Woken
+    };
+
+    /// When a delivery is due, and its place among those due then.
+    struct Due {
+        Duration at;
+        std::uint64_t sequence;
+
+        friend bool operator<(const Due& a, const Due& b) noexcept {
+            return a.at != b.at ? a.at < b.at : a.sequence < b.sequence;
+        }
     };
 
     class Core {
@@ -64,29 +74,26 @@ class MemoryHub {
         std::uint16_t open(TransportEvents events) {
             const std::lock_guard lock{mutex_};
             const std::uint16_t station = next_station_++;
-            stations_.emplace(station, std::make_shared<Station>(Station{std::move(events)}));
+            stations_[station] = std::make_shared<Station>(Station{std::move(events)});
             return station;
         }
 
         void shut(std::uint16_t station) {
             const std::lock_guard lock{mutex_};
             stations_.erase(station);
-            for (auto link = links_.begin(); link != links_.end();) {
-                if (link->second.first != station && link->second.second != station) {
-                    ++link;
-                    continue;
-                }
-                push(other_end(link->second, station), LinkClosed{link->first, broken()}, nullptr, latency_);
-                link = links_.erase(link);
-            }
+            links_.erase_if([&](Link link, const Ends& ends) {
+                if (ends.first != station && ends.second != station) return false;
+                push(other_end(ends, station), LinkClosed{link, broken()}, nullptr, latency_);
+                return true;
+            });
         }
 
         void wake_at(std::uint16_t station, Duration time) {
             const std::lock_guard lock{mutex_};
-            const auto found = stations_.find(station);
-            if (found == stations_.end()) return;
-            const std::uint64_t wake = ++found->second->wake;
-            queue_.emplace(std::pair{std::max(time, now_), ++sequence_}, Delivery{station, Woken{}, nullptr, wake});
+            const auto* found = stations_.find(station);
+            if (!found) return;
+            const std::uint64_t wake = ++(*found)->wake;
+            queue_[{std::max(time, now_), ++sequence_}] = {station, Woken{}, nullptr, wake};
         }
 
         void announce(std::uint16_t from, ByteView bytes) {
@@ -103,7 +110,7 @@ class MemoryHub {
                 push(from, LinkClosed{link, std::make_error_code(std::errc::connection_refused)}, nullptr, latency_);
                 return link;
             }
-            links_.emplace(link, std::pair{from, endpoint.port});
+            links_[link] = {from, endpoint.port};
             push(endpoint.port, LinkOpened{link, false, {host, from}}, nullptr, latency_);
             push(from, LinkOpened{link, true, endpoint}, nullptr, latency_);
             return link;
@@ -111,20 +118,20 @@ class MemoryHub {
 
         bool send(std::uint16_t from, Link link, SharedBytes message) {
             const std::lock_guard lock{mutex_};
-            if (const auto ends = links_.find(link); ends != links_.end()) {
+            if (const Ends* ends = links_.find(link)) {
                 const ByteView view = *message;
-                push(other_end(ends->second, from), MessageReceived{link, view}, std::move(message), latency_);
+                push(other_end(*ends, from), MessageReceived{link, view}, std::move(message), latency_);
             }
             return true;
         }
 
         void close(std::uint16_t from, Link link) {
             const std::lock_guard lock{mutex_};
-            const auto ends = links_.find(link);
-            if (ends == links_.end()) return;
-            push(other_end(ends->second, from), LinkClosed{link, broken()}, nullptr, latency_);
-            closed_by_.emplace(link, from);
-            links_.erase(ends);
+            const Ends* ends = links_.find(link);
+            if (!ends) return;
+            push(other_end(*ends, from), LinkClosed{link, broken()}, nullptr, latency_);
+            closed_by_[link] = from;
+            links_.erase(link);
         }
 
         std::size_t run(bool until_quiet, Duration until) {
@@ -135,13 +142,14 @@ class MemoryHub {
                 {
                     const std::lock_guard lock{mutex_};
                     if (until_quiet) until = std::max(now_, in_flight_ > 0 ? latest_message_ : now_);
-                    if (queue_.empty() || queue_.begin()->first.first > until) {
+                    if (queue_.empty() || queue_.begin()->first.at > until) {
                         if (!until_quiet) now_ = std::max(now_, until);
                         return delivered;
                     }
-                    auto first = queue_.extract(queue_.begin());
-                    now_ = std::max(now_, first.key().first);
-                    next = std::move(first.mapped());
+                    const Due due = queue_.begin()->first;
+                    next = std::move(queue_.begin()->second);
+                    queue_.erase(due);
+                    now_ = std::max(now_, due.at);
                     if (!std::holds_alternative<Woken>(next.event)) --in_flight_;
                     station = receiver(next);
                 }
@@ -161,23 +169,23 @@ class MemoryHub {
 
         void push(std::uint16_t station, TransportEvent event, SharedBytes bytes, Duration delay) {
             const Duration at = now_ + delay;
-            queue_.emplace(std::pair{at, ++sequence_}, Delivery{station, std::move(event), std::move(bytes)});
+            queue_[{at, ++sequence_}] = {station, std::move(event), std::move(bytes), 0};
             latest_message_ = std::max(latest_message_, at);
             ++in_flight_;
         }
 
         /// Who gets it: nobody where the station is gone, closed the link itself, or has set another wake since.
         std::shared_ptr<Station> receiver(const Delivery& delivery) {
-            const auto found = stations_.find(delivery.station);
+            const auto* found = stations_.find(delivery.station);
             if (const auto* message = std::get_if<MessageReceived>(&delivery.event)) {
-                const auto closed = closed_by_.find(message->link);
-                if (closed != closed_by_.end() && closed->second == delivery.station) return nullptr;
+                const std::uint16_t* closed = closed_by_.find(message->link);
+                if (closed && *closed == delivery.station) return nullptr;
             }
             // The other end's LinkClosed comes after all that it had sent before.
             if (const auto* closed = std::get_if<LinkClosed>(&delivery.event)) closed_by_.erase(closed->link);
-            if (found == stations_.end()) return nullptr;
-            if (std::holds_alternative<Woken>(delivery.event) && delivery.wake != found->second->wake) return nullptr;
-            return found->second;
+            if (!found) return nullptr;
+            if (std::holds_alternative<Woken>(delivery.event) && delivery.wake != (*found)->wake) return nullptr;
+            return *found;
         }
 
         mutable std::mutex mutex_;
@@ -185,10 +193,10 @@ class MemoryHub {
         Duration now_{0};
         Duration latest_message_{0};
         std::size_t in_flight_ = 0;
-        std::map<std::pair<Duration, std::uint64_t>, Delivery> queue_;
-        std::map<std::uint16_t, std::shared_ptr<Station>> stations_;
-        std::map<Link, Ends> links_;
-        std::map<Link, std::uint16_t> closed_by_;
+        detail::OrderedMap<Due, Delivery> queue_;
+        detail::OrderedMap<std::uint16_t, std::shared_ptr<Station>> stations_;
+        detail::OrderedMap<Link, Ends> links_;
+        detail::OrderedMap<Link, std::uint16_t> closed_by_;
         std::uint64_t sequence_ = 0;
         std::uint64_t last_link_ = 0;
         std::uint16_t next_station_ = 1;

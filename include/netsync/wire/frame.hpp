@@ -73,7 +73,12 @@ class Frame {
     /// The delta, read within the frame's own dots and time. errc::malformed, too_large, too_deep.
     template <crdt T>
     Result<T> delta(const Limits& limits = {}) const {
-        const DotSpace space{minted(), header_.time};
+        return delta_within<T>(DotSpace{minted(), header_.time}, limits);
+    }
+
+    /// The delta as if the frame had minted these dots, as many, at this time: for issuing it again.
+    template <crdt T>
+    Result<T> delta_within(const DotSpace& space, const Limits& limits = {}) const {
         Input in{body(), Limits::frame_budget(bytes_->size()), &space, limits.depth};
         T delta{};
         in(delta);

@@ -21,6 +21,8 @@ enum class MessageKind : std::uint8_t {
     introduce_yourself = 5,
     ping = 6,
     pong = 7,
+    probe = 8,
+    heard = 9,
     // sync
     update = 16,  ///< a frame: see Frame
     digest = 17,
@@ -30,6 +32,9 @@ enum class MessageKind : std::uint8_t {
     state_request = 21,
     state_chunk = 22,
     frame_refused = 23,
+    relay = 24,
+    agreement_request = 25,
+    agreement = 26,
 };
 
 /// Each message struct says its kind: `static constexpr MessageKind kind`.

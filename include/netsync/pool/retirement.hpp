@@ -1,0 +1,90 @@
+// netsync: who is gone for good. Records that retire an incarnation come in from any member and are the same everywhere
+// in the end; what goes out is how much of each retired incarnation still counts.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <netsync/clock/ntp64.hpp>
+#include <netsync/detail/hash.hpp>
+#include <netsync/detail/ordered_map.hpp>
+#include <tuple>
+#include <vector>
+
+namespace netsync {
+
+/// "Of this incarnation nothing counts beyond `last`." Its owner, should it return, takes the pool's state and issues its
+/// unseen changes again under a new incarnation.
+struct Retirement {
+    ReplicaId replica{};
+    std::uint64_t last = 0;
+    Ntp64 time{};    ///< when it was decided, by the wall clock of:
+    ReplicaId by{};  ///< whose word it is
+
+    friend bool operator==(const Retirement&, const Retirement&) = default;
+    /// The order in which records are weighed.
+    friend bool operator<(const Retirement& a, const Retirement& b) {
+        return std::tie(a.time, a.by, a.replica, a.last) < std::tie(b.time, b.by, b.replica, b.last);
+    }
+};
+
+/// A grow-only set of records, so that members agree whatever the order of arrival. The word of one who is retired by an
+/// earlier record is void: two sides of a split that retire each other end with one of them retired. Of several records of
+/// one incarnation the one that lets most count holds: who has seen more than a record allows says so in one of its own.
+class Retirements {
+   public:
+    /// What changed by a merge.
+    struct Merged {
+        bool news = false;
+        bool revoked = false;  ///< somebody is not retired any more: what was done on that word must be undone
+    };
+
+    bool empty() const noexcept { return records_.empty(); }
+    const std::vector<Retirement>& records() const noexcept { return records_; }
+
+    /// The last counter of `replica` that counts; null where it is not retired.
+    const std::uint64_t* last(const ReplicaId& replica) const { return last_.find(replica); }
+    bool contains(const ReplicaId& replica) const { return last(replica) != nullptr; }
+
+    /// At most `limit` records are kept. O(records).
+    Merged merge(const std::vector<Retirement>& others, std::size_t limit) {
+        Merged result;
+        for (const Retirement& record : others) {
+            const auto at = std::lower_bound(records_.begin(), records_.end(), record);
+            if ((at != records_.end() && *at == record) || records_.size() >= limit) continue;
+            if (record.replica.is_nil() || record.by.is_nil() || record.replica == record.by) continue;
+            records_.insert(at, record);
+            result.news = true;
+        }
+        if (result.news) result.revoked = weigh();
+        return result;
+    }
+
+    /// The same wherever the same records are.
+    std::uint64_t digest() const noexcept {
+        std::uint64_t digest = 0;
+        for (const Retirement& record : records_) {
+            digest = detail::mix(digest ^ record.replica.owner_bits, record.replica.incarnation);
+            digest = detail::mix(digest ^ record.by.owner_bits, record.by.incarnation);
+            digest = detail::mix(digest ^ record.last, record.time.value);
+        }
+        return digest;
+    }
+
+   private:
+    /// Who is retired, from the records in their order. True if somebody was and is not any more.
+    bool weigh() {
+        detail::OrderedMap<ReplicaId, std::uint64_t> before = std::move(last_);
+        last_.clear();
+        for (const Retirement& record : records_) {
+            if (last_.contains(record.by)) continue;
+            std::uint64_t& last = last_[record.replica];
+            last = std::max(last, record.last);
+        }
+        return before.any([this](const ReplicaId& replica, std::uint64_t) { return !last_.contains(replica); });
+    }
+
+    std::vector<Retirement> records_;  // sorted
+    detail::OrderedMap<ReplicaId, std::uint64_t> last_;
+};
+
+}  // namespace netsync

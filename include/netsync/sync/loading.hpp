@@ -1,0 +1,214 @@
+// netsync: how a replica comes by the pool's state: a newcomer, and one that cannot go on as it is and takes a new
+// incarnation. Introductions and pieces of a state come in; requests go out until it is ready.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <netsync/detail/random.hpp>
+#include <netsync/options.hpp>
+#include <netsync/pool/pool.hpp>
+#include <netsync/pool/roll.hpp>
+#include <netsync/sync/message.hpp>
+#include <netsync/sync/report.hpp>
+#include <netsync/sync/state_transfer.hpp>
+#include <netsync/wire/history.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace netsync {
+
+/// Pool initiative: the state comes from the highest roller; when it fails, from the next one, going on where the
+/// transfer was. A replica whose history is disputed or retired hides what it holds, comes back under its next
+/// incarnation, takes the state in place of its own, and issues its unseen changes again. Sans-IO, one thread.
+template <class Copy>
+class Loading {
+   public:
+    Loading(const Options& options, Copy& copy, Pool<Copy>& pool, std::uint64_t seed)
+        : options_(options), copy_(copy), pool_(pool), random_(seed) {}
+
+    bool is_ready() const noexcept { return ready_; }
+    bool is_loading() const noexcept { return from_ != ReplicaId{}; }
+    bool is_succeeding() const noexcept { return !copy_.successor().is_nil(); }
+
+    void start() { present(!is_succeeding() && !is_newcomer(copy_.history(), copy_.id())); }
+    void stop() {
+        from_ = ReplicaId{};
+        first_greeting_.reset();
+        passed_over_.clear();
+        unplaced_.reset();
+    }
+
+    /// This incarnation is over: `disputed` where another copy of it goes on, and by the pool's or its own word where not.
+    void give_up_incarnation(bool disputed, const Moment& now, Outbox& out) {
+        if (is_succeeding()) return;
+        disputed_ = disputed;
+        pool_.rename(copy_.plan_successor(random_), now, out);
+        stop();
+        sink_.finish();
+        present(false);
+    }
+
+    // Each of these is true when the replica has become ready.
+
+    bool on_introduced(const Moment& now, Outbox& out) {
+        if (ready_) return false;
+        if (!first_greeting_) first_greeting_ = now.time;
+        return load(now, out);
+    }
+
+    bool tick(const Moment& now, Outbox& out) { return !ready_ && load(now, out); }
+
+    bool awaits(const Member& member) const noexcept { return from_ == member.replica; }
+
+    bool on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
+        const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
+        deadline_ = now.time + options_.answer_timeout;
+        if (!complete) return on_state(member, {}, complete.error(), now, out);
+        return *complete && on_state(member, sink_.finish(), {}, now, out);
+    }
+
+    bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
+        if (!unplaced_ || !awaits(member)) return false;
+        const Bytes state = *std::exchange(unplaced_, std::nullopt);
+        return finish(member, take_over(state, agreement.counter, now, out), now, out);
+    }
+
+    const std::vector<SyncReport>& reports() const noexcept { return reports_; }
+    std::vector<SyncReport> take_reports() { return std::exchange(reports_, {}); }
+
+   private:
+    void present(bool ready) {
+        ready_ = ready;
+        pool_.present(ready, !is_succeeding());
+    }
+
+    bool load(const Moment& now, Outbox& out) {
+        if (!first_greeting_) return false;
+        if (is_loading()) {
+            const Member* source = pool_.find(from_);
+            if (source && source->link == over_ && now.time < deadline_) return false;
+            if (source && source->link != Link{} && source->link != over_) return ask(*source, now, out), false;
+            pass_over(now);
+        }
+        std::vector<ReplicaId> candidates;
+        for (const auto& [replica, member] : pool_.members())
+            if (may_help(member, now)) candidates.push_back(replica);
+        const auto winner = highest_roller(pool_.self(), pool_.session(), candidates);
+        if (!winner) return nobody_helps();
+        const Member& source = *pool_.find(*winner);
+        if (source.link != Link{}) ask(source, now, out);  // or it will introduce itself, or be passed over
+        return false;
+    }
+
+    bool nobody_helps() {
+        passed_over_.clear();
+        const bool anybody = pool_.members().any(
+            [](const ReplicaId&, const Member& member) { return member.state == MemberState::live; });
+        if (!anybody || is_succeeding()) return false;  // without the pool's state there is nothing to go on from
+        present(true);
+        return true;
+    }
+
+    /// Linked members that hold something new; others for as long as they may be about to introduce themselves.
+    bool may_help(const Member& member, const Moment& now) const {
+        if (std::find(passed_over_.begin(), passed_over_.end(), member.replica) != passed_over_.end()) return false;
+        if (member.link == Link{})
+            return member.state == MemberState::known && now.time < *first_greeting_ + options_.answer_timeout;
+        if (is_succeeding()) return member.ready;
+        return !copy_.buffer().gaps(copy_.history().vector(), member.heads).empty();
+    }
+
+    /// For the first time, or again over another link: the transfer goes on where it was.
+    void ask(const Member& source, const Moment& now, Outbox& out) {
+        from_ = source.replica;
+        over_ = source.link;
+        deadline_ = now.time + options_.answer_timeout;
+        unplaced_.reset();
+        sink_.ask(source.link, out);
+    }
+
+    void pass_over(const Moment& now) {
+        report(SyncEnd::timed_out, now);
+        passed_over_.push_back(std::exchange(from_, ReplicaId{}));
+    }
+
+    /// The state is whole, or cannot be had from this member.
+    bool on_state(Member& member, Bytes state, std::error_code error, const Moment& now, Outbox& out) {
+        if (!error && !must_reissue(member))
+            error = copy_.adopt(state);
+        else if (!error) {
+            const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
+            if (!header) return finish(member, header.error(), now, out);
+            if (const std::optional<std::uint64_t> agreed = agreement(header->heads))
+                error = take_over(state, *agreed, now, out);
+            else {
+                unplaced_ = std::move(state);
+                out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
+                return false;
+            }
+        }
+        return finish(member, error, now, out);
+    }
+
+    /// A newcomer's own changes may be older than what the pool has forgotten.
+    bool must_reissue(const Member& member) const {
+        return is_succeeding() || (member.settled && copy_.frontier().counter > 0);
+    }
+
+    /// Up to where the pool knows the same changes of this replica; none where that must be asked.
+    std::optional<std::uint64_t> agreement(const std::vector<Head>& theirs) const {
+        const auto head =
+            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == copy_.id(); });
+        if (head == theirs.end()) return 0;
+        if (!copy_.is_disputed(theirs)) return head->counter;
+        return std::nullopt;
+    }
+
+    std::error_code take_over(ByteView state, std::uint64_t agreed, const Moment& now, Outbox& out) {
+        const ReplicaId before = copy_.id();
+        const bool planned = is_succeeding();
+        const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
+        if (const std::error_code error = copy_.succeed(state, agreed)) return error;
+        if (!disputed_) copy_.retire({Retirement{before, agreed, now.wall, after}});
+        disputed_ = false;
+        if (!planned) pool_.rename(after, now, out);
+        return {};
+    }
+
+    bool finish(Member& member, std::error_code error, const Moment& now, Outbox& out) {
+        report(error ? SyncEnd::failed : SyncEnd::adopted, now);
+        from_ = ReplicaId{};
+        if (error) {
+            passed_over_.push_back(member.replica);
+            return load(now, out);
+        }
+        if (member.settled) copy_.settle();
+        passed_over_.clear();
+        present(true);
+        return true;
+    }
+
+    void report(SyncEnd end, const Moment& now) {
+        reports_.push_back({from_, 1, sink_.received(), 0, 0, end, now.time - *first_greeting_});
+    }
+
+    static constexpr std::size_t max_heads = 4096;
+
+    const Options& options_;
+    Copy& copy_;
+    Pool<Copy>& pool_;
+    detail::Random random_;
+    bool ready_ = true;
+    bool disputed_ = false;
+    std::optional<Duration> first_greeting_;
+    ReplicaId from_{};
+    Link over_{};
+    Duration deadline_{};
+    std::vector<ReplicaId> passed_over_;
+    std::optional<Bytes> unplaced_;  // a state, until it is known how far the histories agree
+    StateSink sink_;
+    std::vector<SyncReport> reports_;
+};
+
+}  // namespace netsync
