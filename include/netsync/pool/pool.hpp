@@ -278,6 +278,8 @@ class Pool {
     void on_response(Peer& peer, Link link, ByteView bytes, const Moment& now, Outbox& out) {
         const Result<Response> response = decode_message<Response>(bytes);
         if (!response) return refuse(link, response.error(), out);
+        // A link has one peer for life: what is known of it hangs on that.
+        if (!peer.replica.is_nil() && peer.replica != response->replica) return refuse(link, errc::malformed, out);
         peer.replica = response->replica;
         if (const std::error_code error = judge(*response)) return refuse(link, error, out);
         out.send(link, Greeting{introduction(now)});

@@ -26,6 +26,9 @@ struct Tip {
 /// or in a commit after it took effect but before anybody was told.
 enum class PowerCut : std::uint8_t { none, before_commit, after_commit };
 
+/// Thrown by that commit, so that nothing after it happens: the simulation alone catches it.
+struct PowerFailed {};
+
 /// What the store of one machine holds. It outlives the replica; staged changes can be undone, committed ones not.
 class Disk {
    public:
@@ -75,12 +78,12 @@ class Disk {
     std::error_code commit() {
         if (!powered_ || (failing_ && !undo_.empty())) return std::make_error_code(std::errc::io_error);
         const PowerCut cut = undo_.empty() ? PowerCut::none : std::exchange(cut_, PowerCut::none);
-        if (cut == PowerCut::before_commit) return power_off(), std::make_error_code(std::errc::io_error);
+        if (cut == PowerCut::before_commit) power_off(), throw PowerFailed{};
         undo_.clear();
         committed_.insert(committed_.end(), staged_.begin(), staged_.end());
         staged_.clear();
         adopted_ |= std::exchange(adopting_, false);
-        if (cut == PowerCut::after_commit) return power_off(), std::make_error_code(std::errc::io_error);
+        if (cut == PowerCut::after_commit) power_off(), throw PowerFailed{};
         return {};
     }
 

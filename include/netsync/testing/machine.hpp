@@ -20,6 +20,7 @@ struct Machine {
     Ntp64 greatest_wall{};  ///< that its replica may have read
     ReplicaId replica{};    ///< of the process that runs, or ran last
     unsigned starts = 0;
+    bool running = false;
 };
 
 }  // namespace netsync::testing

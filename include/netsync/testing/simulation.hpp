@@ -170,7 +170,8 @@ class Simulation {
     std::optional<Failure> settle() {
         for (const Machine& machine : machines_) {
             if (!are_equal_to_first(machine.number))
-                oracles_.fail("convergence", machine.number, "a replica differs from machine 0 after healing");
+                oracles_.fail("convergence", machine.number,
+                              "a replica differs from machine 0 after healing" + describe_all());
             observe(machine.number, true);
         }
         oracles_.check_acknowledged();
@@ -212,11 +213,26 @@ class Simulation {
     static constexpr std::uint32_t check_task = 2;
 
     void proceed(Duration until) {
-        while (!oracles_.failure()) {
-            const Network::Step step = network_.step(until);
-            if (!step.any) return;
-            if (step.task) carry_out(*step.task);
-            if (step.machine != Network::none) look_at(step.machine);
+        for (bool more = true; more && !oracles_.failure();) try {
+                more = step(until);
+            } catch (const PowerFailed&) {
+                on_power_cut();
+            }
+    }
+
+    bool step(Duration until) {
+        const Network::Step done = network_.step(until);
+        if (done.task) carry_out(*done.task);
+        if (done.machine != Network::none) look_at(done.machine);
+        return done.any;
+    }
+
+    void on_power_cut() {
+        for (Machine& machine : machines_) {
+            if (machine.disk.powered() || !machine.running) continue;
+            judge_commits(machine);
+            crash(machine.number, false);
+            injector_.on_power_cut(machine.number);
         }
     }
 
@@ -230,6 +246,7 @@ class Simulation {
     void start(std::size_t at) {
         Machine& machine = machines_[at];
         machine.disk.power_on();
+        machine.running = true;
         Options options = options_.replica;
         options.name = machine.name;
         // Ids follow from the seed; few enough of them that a long series of runs does not exhaust the table of ids.
@@ -243,7 +260,7 @@ class Simulation {
     }
 
     void crash(std::size_t at, bool politely) {
-        if (!replicas_[at]) return;
+        if (!std::exchange(machines_[at].running, false)) return;
         trace_.add(network_.now(), Happened::crashed, at);
         network_.crash(at, politely);
         network_.resume(at);
@@ -267,17 +284,17 @@ class Simulation {
         if (!replicas_[at]) return;
         Machine& machine = machines_[at];
         machine.replica = replicas_[at]->id();
-        machine.greatest_wall = std::max(machine.greatest_wall, machine.wall.read());
-        oracles_.on_committed(at, machine.disk, options_.replica.max_drift);
-        if (!machine.disk.powered()) {
-            crash(at, false);
-            return injector_.on_power_cut(at);
-        }
+        judge_commits(machine);
         if (checked_[at].vector_hash == machine.disk.vector_hash()) return;
         checked_[at] = {machine.disk.vector_hash(), true};
         trace_.add(network_.now(), Happened::committed, at, machine.disk.vector_hash());
         oracles_.on_digest(at, machine.disk.vector_hash(), replicas_[at]->digest());
         if (linked_) count_rounds();
+    }
+
+    void judge_commits(Machine& machine) {
+        machine.greatest_wall = std::max(machine.greatest_wall, machine.wall.read());
+        oracles_.on_committed(machine.number, machine.disk, options_.replica.max_drift);
     }
 
     void check_reports() {
@@ -333,6 +350,26 @@ class Simulation {
     bool are_equal_to_first(std::size_t at) const {
         return replicas_[at] && replicas_[0] && machines_[at].disk.vector_hash() == machines_[0].disk.vector_hash() &&
                replicas_[at]->digest() == replicas_[0]->digest();
+    }
+
+    std::string describe_all() const {
+        std::string text;
+        for (const Machine& machine : machines_) {
+            text += "\n  machine " + std::to_string(machine.number) + ": ";
+            if (!replicas_[machine.number]) {
+                text += "down";
+                continue;
+            }
+            const Report report = replicas_[machine.number]->report();
+            text += std::string(to_string(report.state)) + ", members";
+            for (const Member& member : report.members)
+                text += ' ' + std::string(to_string(member.state)) + (member.link == Link{} ? "" : "+link");
+            if (!report.syncs.empty()) text += ", last round: " + std::string(to_string(report.syncs.back().end));
+            if (report.store_error) text += ", store: " + report.store_error.message();
+            text += ", holds";
+            for (const Head& head : report.heads) text += ' ' + std::to_string(head.counter);
+        }
+        return text;
     }
 
     Duration next_change() {
