@@ -57,7 +57,8 @@ class Librarian {
             });
         });
         const auto visits = seen.state.visits.value();
-        const auto least = count_held(visits_, seen), most = least + count_held(doubtful_visits_, seen) + unanswered_visits_;
+        const auto least = count_held(visits_, seen),
+                   most = least + count_held(doubtful_visits_, seen) + unanswered_visits_;
         if (visits < least || visits > most)
             wrong = "a counter says " + std::to_string(visits) + " where " + std::to_string(least) + " were counted";
         return wrong;

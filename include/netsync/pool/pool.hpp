@@ -100,7 +100,7 @@ class Pool {
 
     /// Whatever the transport tells, but for messages.
     void on_event(const TransportEvent& event, const Moment& now, Outbox& out) {
-        std::visit(detail::Overloaded{[&](const LinkOpened& opened) { on_opened(opened, out); },
+        std::visit(detail::Overloaded{[&](const LinkOpened& opened) { on_opened(opened, now, out); },
                                       [&](const LinkClosed& closed) { on_closed(closed.link, now, out); },
                                       [&](const AnnouncementReceived& heard) { on_announcement(heard, now, out); },
                                       [&](const PeerHinted& hint) { on_hint(hint.endpoint, now, out); },
@@ -135,13 +135,14 @@ class Pool {
         out.dials.push_back(endpoint);
     }
 
-    void on_opened(const LinkOpened& event, Outbox& out) {
+    void on_opened(const LinkOpened& event, const Moment& now, Outbox& out) {
         if (links_.size() >= options_.limits.links) {
             out.closes.push_back(event.link);
             return;
         }
         Peer& peer = links_[event.link];
         peer.host = event.peer.host;
+        peer.opened = now.time;
         if (!event.dialed) return;
         peer.dialed = event.peer;
         out.send(event.link, Response{oldest_wire_version, wire_version, options_.pool, self_});
@@ -218,6 +219,7 @@ class Pool {
             if (asleep > options_.keepalive_interval) member.last_heard += asleep;
             check(member, now, out);
         }
+        drop_strangers(now, out);
     }
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_at_); }
@@ -228,6 +230,7 @@ class Pool {
         ReplicaId replica{};
         std::string host{};
         std::optional<Endpoint> dialed{};  // by us, and where
+        Duration opened{};
         bool introduced = false;
         bool asked = false;  // to introduce itself
     };
@@ -393,6 +396,14 @@ class Pool {
             out.send(member.link, Ping{now.time.count()});
         else
             redial(member, now, out);
+    }
+
+    /// Links that nobody has introduced himself on for too long: a word of the introduction was lost.
+    void drop_strangers(const Moment& now, Outbox& out) {
+        std::vector<Link> strangers;
+        for (const auto& [link, peer] : links_)
+            if (!peer.introduced && now.time - peer.opened > options_.keepalive_timeout) strangers.push_back(link);
+        for (const Link link : strangers) drop(link, out);
     }
 
     void lose(Member& member, Outbox& out) {
