@@ -268,8 +268,9 @@ class Replica {
     void release(std::unique_lock<std::mutex>& lock) {
         const bool durable = !copy_.flush();
         if (!outbox_.empty()) {
-            const Outbox out = std::exchange(outbox_, {});
-            if (started_ && durable) carry_out(out, transport_, traffic_);
+            Outbox out = std::exchange(outbox_, {});
+            if (!durable) out.sends.clear();
+            if (started_) carry_out(out, transport_, traffic_);
             for (const PoolEvent& event : out.events)
                 member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
         }
