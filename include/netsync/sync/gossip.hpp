@@ -102,7 +102,7 @@ class Gossip {
         if (lacking(member, member.replica).empty()) return finish(found, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(found, SyncEnd::clock_drift, now);
         if (delivered.news == 0) return finish(found, SyncEnd::no_progress, now);
-        ask(found->second, member, now, out);
+        ask(found->second, member, lacking(member, member.replica), now, out);
     }
 
     /// A piece of a state. The bytes of the whole when it is complete, to be adopted and told by on_adopted.
@@ -212,15 +212,19 @@ class Gossip {
 
     void begin(Member& member, const Moment& now, Outbox& out) {
         if (sessions_.contains(member.replica)) return;
-        if (lacking(member, member.replica).empty()) return;
+        std::vector<CounterRange> ranges = lacking(member, member.replica);
+        // All that it holds beyond us waits here already, for something that nobody is bringing: a frame that waits may
+        // have been damaged on its way. The first one asked for again is ready and takes its place.
+        if (ranges.empty() && sessions_.empty()) ranges = Buffer{0, 0}.gaps(history_.vector(), member.heads);
+        if (ranges.empty()) return;
         Session& session = sessions_[member.replica];
         session.report.peer = member.replica;
         session.began = now.time;
-        ask(session, member, now, out);
+        ask(session, member, std::move(ranges), now, out);
     }
 
-    void ask(Session& session, Member& member, const Moment& now, Outbox& out) {
-        session.asked = lacking(member, member.replica);
+    void ask(Session& session, Member& member, std::vector<CounterRange> ranges, const Moment& now, Outbox& out) {
+        session.asked = std::move(ranges);
         if (session.asked.size() > max_ranges) session.asked.resize(max_ranges);
         ++session.report.rounds;
         session.deadline = now.time + options_.answer_timeout;
