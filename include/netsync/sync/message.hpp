@@ -67,6 +67,7 @@ struct StateChunk {
     std::uint64_t total = 0;
     std::uint64_t offset = 0;
     Bytes bytes{};
+    std::uint64_t hash = 0;  ///< of these bytes: frames are checked by their rolling hash, a state has none
 };
 
 /// "Your frame lies too far in the future; offer it again later."

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <netsync/detail/hash.hpp>
 #include <netsync/pool/outbox.hpp>
 #include <netsync/sync/message.hpp>
 #include <optional>
@@ -31,8 +32,9 @@ class StateSource {
         for (int sent = 0; sent < window && (sent == 0 || offset < snapshot_->size()); ++sent) {
             const std::size_t size = std::min<std::size_t>(limits.transfer, snapshot_->size() - offset);
             const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
-            out.send(link, StateChunk{digest_, snapshot_->size(), offset,
-                                      Bytes(from, from + static_cast<std::ptrdiff_t>(size))});
+            StateChunk chunk{digest_, snapshot_->size(), offset, Bytes(from, from + static_cast<std::ptrdiff_t>(size))};
+            chunk.hash = hash_of(chunk);
+            out.send(link, chunk);
             offset += size;
         }
         return {};
@@ -44,6 +46,10 @@ class StateSource {
     }
 
     static constexpr int window = 8;  ///< chunks an answer
+
+    static std::uint64_t hash_of(const StateChunk& chunk) noexcept {
+        return detail::hash_bytes(chunk.bytes.data(), chunk.bytes.size(), detail::mix(chunk.digest, chunk.offset));
+    }
 
    private:
     SharedBytes snapshot_;
@@ -70,6 +76,7 @@ class StateSink {
             asked_until_ = 0;
         }
         if (chunk.offset != bytes_.size()) return false;  // a repetition
+        if (chunk.hash != StateSource::hash_of(chunk)) return errc::malformed;
         if (chunk.bytes.empty() || chunk.bytes.size() > chunk.total - chunk.offset) return errc::malformed;
         bytes_.insert(bytes_.end(), chunk.bytes.begin(), chunk.bytes.end());
         if (bytes_.size() == chunk.total) return true;
