@@ -93,7 +93,8 @@ class Replica {
     }
 
     /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. The state is
-    /// as before then.
+    /// as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
+    /// the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
         return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <netsync/causal/causal_buffer.hpp>
 #include <netsync/clock/concept.hpp>
@@ -113,6 +114,7 @@ class LocalCopy {
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
     std::error_code adopt(ByteView bytes) {
+        if (store_error_) return store_error_;
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
         if (!header) return header.error();
         if (const std::error_code error = clock_.observe(header->time)) return error;
@@ -121,9 +123,9 @@ class LocalCopy {
         const bool changed = join(*theirs);
         Result<Bytes> both = encode();
         if (!both) return both.error();
-        if (const auto error = store_.adopt(std::make_shared<const Bytes>(*std::move(both)), history_.heads()))
-            return store_error_ = error;
         uncommitted_ = true;
+        unadopted_ = std::make_shared<const Bytes>(*std::move(both));
+        if (catch_up()) return store_error_;
         while (const std::optional<Frame> next = buffer_.take(history_.vector()))
             if (apply(*next, true)) break;
         if (changed) observe(state_, {ReplicaId{}, theirs->time, false, true});
@@ -134,7 +136,7 @@ class LocalCopy {
 
     /// Makes what was logged durable. Until it succeeds nothing of it may be seen by a peer.
     std::error_code flush() {
-        if (uncommitted_ && !(store_error_ = store_.commit())) uncommitted_ = false;
+        if (uncommitted_ && !catch_up() && !(store_error_ = store_.commit())) uncommitted_ = false;
         return store_error_;
     }
     std::error_code store_error() const noexcept { return store_error_; }
@@ -168,6 +170,7 @@ class LocalCopy {
     /// 9: one frame whose dependencies are in.
     std::error_code apply(const Frame& frame, bool is_new) {
         const FrameHeader& header = frame.header();
+        if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id_) return errc::forked;
         if (history_.vector().size() >= options_.limits.replicas && counter_of(header.origin) == 0)
             return errc::too_large;
@@ -197,9 +200,17 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         history_.advance(origin, header.last(), header.hash, header.time);
         uncommitted_ = true;
-        const std::error_code error = store_.append(frame);
-        if (error) store_error_ = error;
-        return error;
+        unlogged_.push_back(frame);
+        return catch_up();
+    }
+
+    /// Gives the store what it would not take before.
+    std::error_code catch_up() {
+        store_error_ = {};
+        if (unadopted_ && !(store_error_ = store_.adopt(unadopted_, history_.heads()))) unadopted_.reset();
+        while (!store_error_ && !unlogged_.empty())
+            if (!(store_error_ = store_.append(unlogged_.front()))) unlogged_.pop_front();
+        return store_error_;
     }
 
     bool join(const Snapshot<CrdtType>& theirs) {
@@ -231,6 +242,8 @@ class LocalCopy {
     VersionVector last_vector_;  // that of this replica's last frame
     bool vector_rose_ = false;
     bool uncommitted_ = false;
+    SharedBytes unadopted_;       // merged before the store failed, which gets it when it works again
+    std::deque<Frame> unlogged_;  // the same, of frames
     std::error_code store_error_;
 };
 
