@@ -35,8 +35,7 @@ class Disk {
     using Tips = std::map<ReplicaId, Tip>;
 
     std::error_code append(const Frame& frame) {
-        if (!powered_ || full_)
-            return std::make_error_code(full_ ? std::errc::no_space_on_device : std::errc::io_error);
+        if (const std::error_code error = refuse()) return error;
         const FrameHeader& header = frame.header();
         const Tip before = tip(header.origin);
         if (header.first != before.counter + 1) {
@@ -50,12 +49,12 @@ class Disk {
         undo_.push_back(
             Appended{header.origin, before, std::exchange(held_.latest, std::max(held_.latest, header.time))});
         staged_.push_back(frame);
+        behind_ = false;
         return {};
     }
 
     std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
-        if (!powered_ || full_)
-            return std::make_error_code(full_ ? std::errc::no_space_on_device : std::errc::io_error);
+        if (const std::error_code error = refuse()) return error;
         undo_.push_back(Adopted{held_});
         held_.snapshot = snapshot;
         for (const Head& head : heads) {
@@ -65,6 +64,7 @@ class Disk {
         }
         if (const auto header = decode_snapshot_header(*snapshot)) held_.latest = std::max(held_.latest, header->time);
         adopting_ = true;
+        behind_ = false;
         return {};
     }
 
@@ -130,7 +130,10 @@ class Disk {
         staged_.clear();
         adopting_ = false;
     }
-    void power_on() noexcept { powered_ = true; }
+    void power_on() noexcept {
+        powered_ = true;
+        behind_ = false;
+    }
     bool powered() const noexcept { return powered_; }
 
     void wipe() { held_ = {}; }
@@ -154,6 +157,8 @@ class Disk {
     Ntp64 latest() const noexcept { return held_.latest; }
     /// Whether something was logged that is not durable yet.
     bool is_ahead() const noexcept { return !staged_.empty() || adopting_; }
+    /// Whether the replica has merged something that this disk would not take.
+    bool is_behind() const noexcept { return behind_; }
     /// What was wrongly asked of the store, if anything ever was.
     const char* wrong() const noexcept { return wrong_; }
     /// The frames committed since the last call, in order, and whether a state was.
@@ -191,6 +196,12 @@ class Disk {
         std::optional<Bytes> before;
     };
 
+    std::error_code refuse() {
+        if (powered_ && !full_) return {};
+        behind_ = true;
+        return std::make_error_code(full_ ? std::errc::no_space_on_device : std::errc::io_error);
+    }
+
     void take_back(const Appended& change) {
         held_.logs[change.origin].pop_back();
         held_.latest = change.latest;
@@ -217,6 +228,7 @@ class Disk {
     std::optional<Contents> backup_;
     const char* wrong_ = nullptr;
     PowerCut cut_ = PowerCut::none;
+    bool behind_ = false;
     bool adopting_ = false;
     bool adopted_ = false;
     bool powered_ = true;

@@ -285,7 +285,7 @@ class Simulation {
         Machine& machine = machines_[at];
         machine.replica = replicas_[at]->id();
         judge_commits(machine);
-        if (checked_[at].vector_hash == machine.disk.vector_hash()) return;
+        if (checked_[at].vector_hash == machine.disk.vector_hash() || machine.disk.is_behind()) return;
         checked_[at] = {machine.disk.vector_hash(), true};
         trace_.add(network_.now(), Happened::committed, at, machine.disk.vector_hash());
         oracles_.on_digest(at, machine.disk.vector_hash(), replicas_[at]->digest());
@@ -300,14 +300,15 @@ class Simulation {
     void check_reports() {
         network_.schedule(network_.now() + options_.check_every, {check_task, 0});
         const std::size_t at = next_report_++ % replicas_.size();
-        if (replicas_[at]) oracles_.on_report(at, replicas_[at]->report(), options_.replica.limits);
+        if (replicas_[at] && !machines_[at].disk.is_behind())
+            oracles_.on_report(at, replicas_[at]->report(), options_.replica.limits);
         for (std::size_t machine = 0; machine < replicas_.size(); ++machine)
             if (std::exchange(checked_[machine].news, false)) observe(machine, false);
         if (healing_) count_rounds();
     }
 
     void observe(std::size_t at, bool settled) {
-        if (!check_ || !replicas_[at]) return;
+        if (!check_ || !replicas_[at] || machines_[at].disk.is_behind()) return;
         Wrong wrong = replicas_[at]->read([&](const T& state) {
             return check_(Observation<T>{state, replicas_[at]->id(), at, settled, machines_[at].disk});
         });
