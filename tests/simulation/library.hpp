@@ -56,6 +56,7 @@ class Librarian {
                 if (OwnerId{author} != owner) wrong = "a part of an Owned was written by another than its owner";
             });
         });
+        if (!wrong) wrong = check_reads(seen);
         const auto visits = seen.state.visits.value();
         const auto least = count_held(visits_, seen),
                    most = least + count_held(doubtful_visits_, seen) + unanswered_visits_;
@@ -147,6 +148,20 @@ class Librarian {
         return wrong;
     }
 
+    /// What is read is a function of the changes that are held.
+    Wrong check_reads(const testing::Observation<Library>& seen) {
+        std::map<std::string, std::string> reads;
+        seen.state.notes.for_each(
+            [&](const std::string& at, std::uint64_t note) { reads['n' + at] = std::to_string(note); });
+        seen.state.albums.for_each(
+            [&](const std::string& at, const Album& album) { reads['a' + at] = album.title.value(); });
+        std::uint64_t hash = seen.state.tickets.size();
+        for (const auto& [at, read] : reads) hash = std::hash<std::string>{}(at + read + std::to_string(hash));
+        if (reads_.emplace(seen.disk.vector_hash(), hash).first->second != hash)
+            return "replicas with equal version vectors read different values";
+        return {};
+    }
+
     template <class Replica>
     Wrong write_file(Replica& replica, testing::Random& random) {
         const auto owner = static_cast<std::uint64_t>(replica.id().owner());
@@ -206,8 +221,22 @@ class Librarian {
     std::uint64_t notes_made_ = 0;
     std::map<std::uint64_t, std::uint64_t> seen_by_;  // a note, and the one that its writer saw
     std::map<std::pair<ReplicaId, std::string>, std::uint64_t> latest_;
+    std::map<std::uint64_t, std::uint64_t> reads_;  // by the hash of the version vector
     Visits visits_, doubtful_visits_;
     std::int64_t unanswered_visits_ = 0;  // a crash came first
 };
+
+/// The options of a seed: pools of all sizes, caps that are reached, and the faults of `most`.
+inline testing::SimulationOptions options_of(std::uint64_t seed, const testing::Faults& most) {
+    testing::Random random{seed ^ 0x6f7074696f6e73u};
+    testing::SimulationOptions options{.seed = seed, .replicas = 5, .faults = most};
+    options.pace = std::chrono::milliseconds{400 + random.below(1600)};
+    options.replica.pool = "simulated";
+    if (random.below(2) == 0) options.replicas = 2 + random.below(6);
+    if (random.below(2) == 0) options.replica.limits.transfer = 512 + random.below(4096);
+    if (random.below(2) == 0) options.replica.limits.buffered_frames = 2 + random.below(16);
+    if (random.below(2) == 0) options.replica.limits.backlog = 1024;
+    return options;
+}
 
 }  // namespace simulated

@@ -192,6 +192,7 @@ class Network {
     }
 
     bool send(std::uint32_t from, Link link, SharedBytes message) {
+        if (link == Link{}) return true;
         const std::size_t at = static_cast<std::size_t>(link) - 1;
         auto& ends = links_[at].ends;
         const std::uint8_t mine = ends[0].station == from ? 0 : 1;
@@ -220,6 +221,7 @@ class Network {
     }
 
     void close(std::uint32_t from, Link link) {
+        if (link == Link{}) return;
         const std::size_t at = static_cast<std::size_t>(link) - 1;
         auto& ends = links_[at].ends;
         const std::uint8_t mine = ends[0].station == from ? 0 : 1;
