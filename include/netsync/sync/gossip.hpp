@@ -213,9 +213,6 @@ class Gossip {
     void begin(Member& member, const Moment& now, Outbox& out) {
         if (sessions_.contains(member.replica)) return;
         std::vector<CounterRange> ranges = lacking(member, member.replica);
-        // All that it holds beyond us waits here already, for something that nobody is bringing: a frame that waits may
-        // have been damaged on its way. The first one asked for again is ready and takes its place.
-        if (ranges.empty() && sessions_.empty()) ranges = Buffer{0, 0}.gaps(history_.vector(), member.heads);
         if (ranges.empty()) return;
         Session& session = sessions_[member.replica];
         session.report.peer = member.replica;

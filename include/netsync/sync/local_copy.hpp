@@ -99,16 +99,12 @@ class LocalCopy {
             result.duplicate = true;
             if (is_forked(frame)) result.refused = errc::forked;
             return result;
-        case Arrival::held: result.held = true; return result;
+        case Arrival::held: result.held = true; break;
         case Arrival::refused: result.refused = errc::too_large; return result;
-        case Arrival::ready: break;
+        case Arrival::ready: count(apply(frame, true), result); break;
         }
-        result.refused = apply(frame, true);
-        for (bool more = !result.refused; more;) {
-            ++result.applied;
-            const std::optional<Frame> next = buffer_.take(history_.vector());
-            more = next && !(result.refused = apply(*next, true));
-        }
+        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
+        drop_damaged();
         return result;
     }
 
@@ -126,8 +122,8 @@ class LocalCopy {
         uncommitted_ = true;
         unadopted_ = std::make_shared<const Bytes>(*std::move(both));
         if (catch_up()) return store_error_;
-        while (const std::optional<Frame> next = buffer_.take(history_.vector()))
-            if (apply(*next, true)) break;
+        while (const std::optional<Frame> next = buffer_.take(history_.vector())) static_cast<void>(apply(*next, true));
+        drop_damaged();
         if (changed) observe(state_, {ReplicaId{}, theirs->time, false, true});
         return {};
     }
@@ -149,6 +145,22 @@ class LocalCopy {
     std::uint64_t counter_of(const ReplicaId& origin) const {
         const ReplicaIndex index = find_index(origin);
         return index == ReplicaIndex{} ? 0 : history_.counter(index);
+    }
+
+    static void count(std::error_code refused, Received& result) {
+        if (refused)
+            result.refused = refused;
+        else
+            ++result.applied;
+    }
+
+    /// A frame's hash is checked as soon as its predecessor is in, even if it still waits for others.
+    void drop_damaged() {
+        if (buffer_.size() == 0) return;
+        buffer_.drop_next_if(history_.vector(), [&](const Frame& frame) {
+            const ReplicaIndex origin = find_index(frame.header().origin);
+            return !frame.continues(origin == ReplicaIndex{} ? 0 : history_.hash(origin));
+        });
     }
 
     bool is_forked(const Frame& frame) const {
