@@ -367,7 +367,7 @@ class Simulation {
                 text += ' ' + std::string(to_string(member.state)) + (member.link == Link{} ? "" : "+link");
             if (!report.syncs.empty()) text += ", last round: " + std::string(to_string(report.syncs.back().end));
             if (report.store_error) text += ", store: " + report.store_error.message();
-            text += ", holds";
+            text += ", " + std::to_string(report.buffered_frames) + " frames wait, holds";
             for (const Head& head : report.heads) text += ' ' + std::to_string(head.counter);
         }
         return text;
