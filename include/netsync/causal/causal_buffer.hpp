@@ -51,6 +51,7 @@ class CausalBuffer {
         const CounterRange dots = item.dots();
         if (dots.last <= counter_in(seen, dots.replica)) return Arrival::duplicate;
         if (is_ready(item, seen)) return Arrival::ready;
+        if (dots.first <= counter_in(seen, dots.replica)) return Arrival::refused;  // half seen: of no history we know
         auto& waiting = waiting_[dots.replica];
         if (waiting.contains(dots.first)) return Arrival::duplicate;
         if (size_ >= max_items_ || bytes_ + item.size_bytes() > max_bytes_) {
@@ -85,6 +86,20 @@ class CausalBuffer {
             ++origin;
         }
         return std::nullopt;
+    }
+
+    /// Drops each waiting item that begins before its origin's next, or is the next and `is_wrong(item)`. What it waits
+    /// for may never come, and as long as it waits the right one is not asked for. O(replicas that wait).
+    template <class F>
+    void drop_next_if(const VersionVector& seen, F&& is_wrong) {
+        for (auto origin = waiting_.begin(); origin != waiting_.end();) {
+            auto& items = origin->second;
+            const std::uint64_t counter = counter_in(seen, origin->first);
+            while (!items.empty() && items.begin()->first <= counter) drop(items, items.begin());
+            const auto next = items.find(counter + 1);
+            if (next != items.end() && is_wrong(next->second)) drop(items, next);
+            origin = items.empty() ? waiting_.erase(origin) : std::next(origin);
+        }
     }
 
     /// Drops what waits: for a state that replaces it, or a restart.

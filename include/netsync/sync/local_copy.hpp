@@ -106,16 +106,12 @@ class LocalCopy {
             result.duplicate = true;
             if (is_forked(frame)) result.refused = errc::forked;
             return result;
-        case Arrival::held: result.held = true; return result;
+        case Arrival::held: result.held = true; break;
         case Arrival::refused: result.refused = errc::too_large; return result;
-        case Arrival::ready: break;
+        case Arrival::ready: count(apply(frame, true), result); break;
         }
-        result.refused = apply(frame, true);
-        for (bool more = !result.refused; more;) {
-            ++result.applied;
-            const std::optional<Frame> next = buffer_.take(history_.vector());
-            more = next && !(result.refused = apply(*next, true));
-        }
+        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
+        drop_damaged();
         return result;
     }
 
@@ -315,6 +311,22 @@ class LocalCopy {
         const auto& records = retirements_.records();
         return std::any_of(records.begin(), records.end(), [&](const Retirement& record) {
             return record.replica == replica && record.by.owner() == replica.owner();
+        });
+    }
+
+    static void count(std::error_code refused, Received& result) {
+        if (refused)
+            result.refused = refused;
+        else
+            ++result.applied;
+    }
+
+    /// A frame's hash is checked as soon as its predecessor is in, even if it still waits for others.
+    void drop_damaged() {
+        if (buffer_.size() == 0) return;
+        buffer_.drop_next_if(history_.vector(), [&](const Frame& frame) {
+            const ReplicaIndex origin = find_index(frame.header().origin);
+            return !frame.continues(origin == ReplicaIndex{} ? 0 : history_.hash(origin));
         });
     }
 

@@ -1,0 +1,100 @@
+// The simulator's own score: each planted bug is caught, and none is seen where none is. One process a bug, since a bug
+// may end its process.
+//
+//     score [seeds]
+#include "../library.hpp"
+
+#include <netsync/detail/planted.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+struct Bug {
+    int number;
+    const char* name;
+};
+
+constexpr Bug bugs[] = {
+#include <planted_bugs.inc>
+};
+
+struct Verdict {
+    std::uint64_t seeds = 0;  // tried, the last of which failed
+    bool caught = false;
+    std::array<char, 32> oracle{};
+};
+
+netsync::testing::Faults all_faults() {
+    return netsync::testing::faults::join(netsync::testing::faults::messages(), netsync::testing::faults::machines());
+}
+
+void try_seeds(int bug, std::uint64_t most, int to) {
+    netsync::detail::planted_bug = bug;
+    Verdict verdict;
+    while (!verdict.caught && verdict.seeds < most) {
+        ++verdict.seeds;
+        std::strncpy(verdict.oracle.data(), "end of the process", verdict.oracle.size() - 1);
+        if (write(to, &verdict, sizeof verdict) != sizeof verdict) return;  // what to believe if this seed ends us
+        simulated::Librarian workload;
+        alarm(20);
+        const auto failed = netsync::testing::simulate<simulated::Library>(
+            simulated::options_of(verdict.seeds, all_faults()), workload);
+        if (!failed) continue;
+        verdict.caught = true;
+        verdict.oracle = {};
+        std::strncpy(verdict.oracle.data(), failed->oracle.c_str(), verdict.oracle.size() - 1);
+    }
+    if (!verdict.caught) verdict.oracle = {};
+    static_cast<void>(write(to, &verdict, sizeof verdict));
+}
+
+Verdict score(int bug, std::uint64_t most) {
+    int ends[2];
+    if (pipe(ends) != 0) std::abort();
+    const pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        if (!std::freopen("/dev/null", "w", stderr)) std::_Exit(1);
+        try_seeds(bug, most, ends[1]);
+        std::_Exit(0);
+    }
+    close(ends[1]);
+    Verdict verdict, read_now;
+    while (read(ends[0], &read_now, sizeof read_now) == sizeof read_now) verdict = read_now;
+    close(ends[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (status != 0) verdict.caught = true;
+    return verdict;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::uint64_t most = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1000;
+    std::uint64_t needed = 50, missed = 0;
+    std::printf("%-80s %-22s %s\n", "bug", "caught by", "seeds needed");
+    for (const Bug& bug : bugs) {
+        const Verdict verdict = score(bug.number, most);
+        std::printf("%-80s %-22s %llu\n", bug.name, verdict.caught ? verdict.oracle.data() : "NOT CAUGHT",
+                    static_cast<unsigned long long>(verdict.seeds));
+        std::fflush(stdout);
+        if (verdict.caught)
+            needed = std::max(needed, verdict.seeds);
+        else
+            ++missed;
+    }
+    const Verdict clean = score(0, needed);
+    std::printf("%-80s %-22s %llu\n", "(none)", clean.caught ? clean.oracle.data() : "nothing",
+                static_cast<unsigned long long>(clean.seeds));
+    std::printf("%zu bugs, %llu not caught\n", std::size(bugs), static_cast<unsigned long long>(missed));
+    return missed == 0 && !clean.caught ? 0 : 1;
+}
