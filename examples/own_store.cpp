@@ -29,6 +29,7 @@ class JournalStore {
         cut(counters);
         return stage({'c', "", cut.take()});
     }
+    std::error_code clear() { return stage({'n', "", {}}); }
     std::error_code put(std::string_view key, netsync::ByteView value) {
         return stage({'v', std::string(key), {value.begin(), value.end()}});
     }
@@ -54,7 +55,7 @@ class JournalStore {
 
    private:
     struct Entry {
-        char kind = 0;  // a frame, a state, a cut, or a value under its key
+        char kind = 0;  // a frame, a state, a cut, nothing, or a value under its key
         std::string key{};
         netsync::Bytes bytes{};
     };
@@ -63,6 +64,7 @@ class JournalStore {
 
     std::error_code take(const Entry& entry) {
         if (entry.kind == 'v') return held_.put(entry.key, entry.bytes);
+        if (entry.kind == 'n') return held_.clear();
         const auto bytes = std::make_shared<const netsync::Bytes>(entry.bytes);
         if (entry.kind == 's') {
             const auto header = netsync::decode_snapshot_header(*bytes);

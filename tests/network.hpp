@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -30,6 +31,16 @@ struct Wire {
     std::vector<Sent> log;
     std::function<bool(const Sent&)> lose = [](const Sent&) { return false; };
     std::set<std::string> silenced;  // send nothing, hear nothing; their links stay open
+    std::function<bool(const std::string&, const std::string&)> cut;  // who does not reach whom; links stay open
+    std::map<Link, std::set<std::string>> ends;
+
+    bool crosses(const std::string& from, Link link) const {
+        const auto found = ends.find(link);
+        if (!cut || found == ends.end()) return false;
+        for (const std::string& to : found->second)
+            if (to != from && cut(from, to)) return true;
+        return false;
+    }
 
     std::size_t count(MessageKind kind, const std::string& from = {}) const {
         std::size_t found = 0;
@@ -50,6 +61,8 @@ class TapTransport {
     std::error_code start(const Options& options, TransportEvents events) {
         return inner_.start(options,
                             [wire = wire_, name = name_, events = std::move(events)](const TransportEvent& event) {
+                                if (const auto* opened = std::get_if<LinkOpened>(&event))
+                                    wire->ends[opened->link].insert(name);
                                 if (wire->silenced.contains(name) && !std::holds_alternative<Woken>(event)) return;
                                 events(event);
                             });
@@ -64,6 +77,7 @@ class TapTransport {
     Link dial(const Endpoint& endpoint) { return inner_.dial(endpoint); }
     bool send(Link link, SharedBytes message) {
         if (!pass({name_, *kind_of(*message), now(), message})) return true;  // lost on the way
+        if (wire_->crosses(name_, link)) return true;
         return inner_.send(link, std::move(message));
     }
     void close(Link link) { inner_.close(link); }

@@ -12,19 +12,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <netsync/detail/overloaded.hpp>
 #include <netsync/fwd.hpp>
 #include <netsync/observe/touched.hpp>
 #include <netsync/options.hpp>
-#include <netsync/pool/pool.hpp>
 #include <netsync/report.hpp>
-#include <netsync/sync/answer.hpp>
-#include <netsync/sync/delivery.hpp>
-#include <netsync/sync/gossip.hpp>
 #include <netsync/sync/local_copy.hpp>
-#include <netsync/sync/relay.hpp>
-#include <netsync/sync/retention.hpp>
-#include <netsync/sync/waiters.hpp>
+#include <netsync/sync/protocol.hpp>
 #include <utility>
 
 namespace netsync {
@@ -48,8 +41,7 @@ class Replica {
     Replica(Transport transport, Options options, Store store, Clock clock)
         : options_(std::move(options)), transport_(std::move(transport)),
           random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
-          copy_(options_, std::move(store), std::move(clock), random_), pool_(options_, copy_, random_.next()),
-          gossip_(options_, copy_, pool_, random_.next()) {
+          copy_(options_, std::move(store), std::move(clock), random_), protocol_(options_, copy_, random_) {
         if (options_.manual_start) return;
         if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
     }
@@ -66,8 +58,7 @@ class Replica {
         if (error) return error;
         started_ = true;
         woken_at_.reset();
-        gossip_.start(now());
-        pool_.start(now(), transport_.port(), outbox_);
+        protocol_.start(now(), transport_.port());
         release(lock);
         return {};
     }
@@ -80,10 +71,7 @@ class Replica {
         lock.unlock();  // the transport waits for the event that is under way
         transport_.stop();
         lock.lock();
-        pool_.stop();
-        gossip_.stop();
-        waiters_.cancel(copy_.notifications);
-        outbox_ = {};
+        protocol_.stop();
         copy_.notifications.deliver(lock);
     }
 
@@ -115,7 +103,7 @@ class Replica {
         std::unique_lock lock{mutex_};
         if (const std::error_code error = copy_.store_error()) return error;
         std::error_code error;
-        if (const auto frame = copy_.change(std::forward<F>(steps), error)) publish(*frame);  // 1 to 4
+        if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
         const Token token = copy_.frontier();
         release(lock);
         if (error) return error;
@@ -171,12 +159,8 @@ class Replica {
     Subscription on_replicated(const Token& token, Audience audience, Duration timeout,
                                std::function<void(std::error_code)> f) {
         std::unique_lock lock{mutex_};
-        const Duration time = transport_.now();
-        Subscription subscription = waiters_.add(token, std::move(audience), time + timeout, std::move(f), time);
-        if (waiters_.size() > options_.limits.waiters)
-            waiters_.refuse_last(copy_.notifications);
-        else
-            ask_for_waiters(time);
+        Subscription subscription =
+            protocol_.await(token, std::move(audience), timeout, std::move(f), transport_.now());
         release(lock);
         return subscription;
     }
@@ -184,17 +168,13 @@ class Replica {
     /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
     std::error_code retire(const ReplicaId& member) {
         std::unique_lock lock{mutex_};
-        if (!pool_.find(member)) return errc::no_such_member;
-        gossip_.retire(member, now(), outbox_);
+        const std::error_code error = protocol_.retire(member, now());
         release(lock);
-        return {};
+        return error;
     }
 
-    /// Changes when this replica has to take a new incarnation; the owner half never does.
-    ReplicaId id() const {
-        const std::lock_guard lock{mutex_};
-        return copy_.id();
-    }
+    /// Changes when this replica has to take a new incarnation; the owner half never does. Takes no lock.
+    const ReplicaId& id() const noexcept { return copy_.id(); }
 
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
     std::uint64_t digest() const {
@@ -205,10 +185,8 @@ class Replica {
     /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).
     Report report() const {
         const std::lock_guard lock{mutex_};
-        Report report = make_report(options_, copy_, pool_, gossip_);
+        Report report = make_report(options_, copy_, protocol_);
         report.port = started_ ? transport_.port() : std::uint16_t{0};
-        report.traffic = traffic_;
-        report.waiters = waiters_.size();
         report.store_error = copy_.store_error();
         return report;
     }
@@ -216,155 +194,37 @@ class Replica {
    private:
     Moment now() { return {transport_.now(), copy_.now()}; }
 
-    // 5: to every live member at once, or through some of them to the others; gossip repairs what is lost.
-    void publish(const Frame& frame) {
-        if (gossip_.is_ready()) Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox_);
-    }
-
     // 6: something happened outside.
     void on_event(const TransportEvent& event) {
         std::unique_lock lock{mutex_};
         if (!started_) return;
-        const Moment moment = now();
-        if (const auto* message = std::get_if<MessageReceived>(&event)) {
-            on_message(message->link, message->bytes, moment);
-        } else if (std::holds_alternative<Woken>(event)) {
-            woken_at_.reset();
-            on_time(moment);
-        } else {
-            pool_.on_event(event, moment, outbox_);
-        }
+        if (std::holds_alternative<Woken>(event)) woken_at_.reset();
+        protocol_.on_event(event, now());
         release(lock);
-    }
-
-    void on_time(const Moment& moment) {
-        if (pool_.tick(moment, outbox_)) tidy(moment);
-        gossip_.tick(moment, outbox_);
-        states_.tick(moment.time);
-        ask_for_waiters(moment.time);
-    }
-
-    // What all have seen need not be kept.
-    void tidy(const Moment& moment) {
-        if (!gossip_.is_ready()) return;
-        for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, moment, outbox_);
-        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()))
-            static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
-        if (moment.time < forget_at_) return;
-        forget_at_ = moment.time + forget_interval;
-        copy_.forget(stable(copy_.history(), pool_.members(), copy_.retirements().digest()));
-    }
-
-    void ask_for_waiters(Duration time) {
-        if (waiters_.empty()) return;
-        const auto resolve = [this](const Token& token) { return copy_.resolve(token); };
-        waiters_.check(pool_.members(), resolve, time, copy_.notifications);
-        if (!waiters_.due(time)) return;
-        pool_.for_each_live([&](const Member& member) {
-            if (waiters_.concerns(member, resolve)) gossip_.ask_digest(member, outbox_);
-        });
-    }
-
-    // 7: only members are listened to; a stranger is asked to introduce itself.
-    void on_message(Link link, ByteView bytes, const Moment& moment) {
-        ++traffic_.messages_in;
-        traffic_.bytes_in += bytes.size();
-        const std::optional<MessageKind> kind = kind_of(bytes);
-        if (!kind) return pool_.refuse(link, errc::malformed, outbox_);
-        const bool of_pool = *kind < MessageKind::update;
-        if (of_pool && pool_.on_message(link, *kind, bytes, moment, outbox_))
-            gossip_.on_introduced(*pool_.member_on(link), moment, outbox_);
-        Member* member = pool_.member_on(link);
-        if (member) pool_.heard_from(*member, moment, outbox_);
-        if (of_pool) return;
-        if (!member) return pool_.on_stranger(link, moment, outbox_);
-        const std::error_code error =
-            *kind == MessageKind::update ? on_update(*member, bytes, moment) : on_sync(*member, *kind, bytes, moment);
-        if (error) {
-            ++traffic_.messages_bad;
-            pool_.refuse(link, error, outbox_);
-        } else if (!waiters_.empty()) {
-            ask_for_waiters(moment.time);
-        }
-    }
-
-    // 8: what members say. An error is for bytes that no correct program sends: the link ends.
-    std::error_code on_sync(Member& member, MessageKind kind, ByteView bytes, const Moment& moment) {
-        return decode_sync(
-            kind, bytes,
-            detail::Overloaded{
-                [&](const FetchMessage& message) -> std::error_code {
-                    traffic_.frames_out += answer_fetch(member.link, message, copy_.store(), options_.limits, outbox_);
-                    return {};
-                },
-                [&](const StateRequest& message) -> std::error_code {
-                    if (!gossip_.listens()) return {};
-                    return states_.answer(
-                        member.link, message, copy_.history().digest(), options_.limits, moment.time,
-                        [&] { return copy_.encode(); }, outbox_);
-                },
-                [&](const FramesMessage& message) -> std::error_code {
-                    const Delivered delivered = receive(message.frames, member, moment);
-                    if (!delivered.error) gossip_.on_frames(member, message, bytes.size(), delivered, moment, outbox_);
-                    return delivered.error;
-                },
-                [&](const RelayMessage& message) -> std::error_code {
-                    const Delivered delivered = receive(std::span{&message.frame, 1}, member, moment);
-                    if (delivered.news > 0)
-                        Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox_);
-                    return delivered.error;
-                },
-                [&](const StateChunk& message) -> std::error_code {
-                    gossip_.on_chunk(member, message, moment, outbox_);
-                    return {};
-                },
-                [&](const auto& message) { return gossip_.on_message(member, message, moment, outbox_); }});
-    }
-
-    std::error_code on_update(Member& member, ByteView bytes, const Moment& moment) {
-        const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return receive(std::span{&frame, 1}, member, moment).error;
-    }
-
-    // 9: merged, held, dropped or refused: see LocalCopy::receive.
-    Delivered receive(std::span<const FrameBytes> frames, Member& member, const Moment& moment) {
-        if (!gossip_.listens()) return {};
-        const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic_, outbox_);
-        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, moment, outbox_);
-        return delivered;
     }
 
     // The end of every call and event: what is logged becomes durable, only then visible, and then observers hear of it.
     void release(std::unique_lock<std::mutex>& lock) {
         const bool durable = !copy_.flush();
-        if (!outbox_.empty()) {
-            Outbox out = std::exchange(outbox_, {});
+        if (!protocol_.outbox.empty()) {
+            Outbox out = std::exchange(protocol_.outbox, {});
             if (!durable) out.sends.clear();
-            if (started_) carry_out(out, transport_, traffic_);
+            if (started_) carry_out(out, transport_, protocol_.traffic);
             for (const PoolEvent& event : out.events)
                 member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
         }
-        const Duration wake = std::min({pool_.next_wake(), gossip_.next_wake(), waiters_.next_at()});
+        const Duration wake = protocol_.next_wake();
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
     }
-
-    static constexpr Duration forget_interval = std::chrono::seconds{10};
 
     const Options options_;
     mutable std::mutex mutex_;
     bool started_ = false;
     Transport transport_;
     detail::Random random_;
-    using Copy = LocalCopy<Store, Clock, CrdtType>;
-    Copy copy_;
-    Pool<Copy> pool_;
-    Gossip<Copy> gossip_;
-    StateSource states_;
-    Waiters waiters_;
-    Duration forget_at_{};
-    Outbox outbox_;
-    Traffic traffic_;
+    LocalCopy<Store, Clock, CrdtType> copy_;
+    Protocol<LocalCopy<Store, Clock, CrdtType>> protocol_;
     std::optional<Duration> woken_at_;
     Observers<PoolEvent> member_observers_;
 };

@@ -4,11 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/causal/causal_buffer.hpp>
-#include <netsync/pool/pool.hpp>
-#include <netsync/sync/gossip.hpp>
+#include <netsync/sync/protocol.hpp>
 #include <netsync/sync/report.hpp>
-#include <netsync/sync/retention.hpp>
-#include <netsync/sync/traffic.hpp>
 #include <string>
 #include <vector>
 
@@ -36,9 +33,11 @@ struct Report {
     std::error_code store_error{};    ///< why updates are refused, if they are
 };
 
-/// What copy, pool and gossip know; the replica adds the rest.
+/// What copy and protocol know; the replica adds the rest.
 template <class Copy>
-Report make_report(const Options& options, const Copy& copy, const Pool<Copy>& pool, const Gossip<Copy>& gossip) {
+Report make_report(const Options& options, const Copy& copy, const Protocol<Copy>& protocol) {
+    const Pool<Copy>& pool = protocol.pool();
+    const Gossip<Copy>& gossip = protocol.gossip();
     Report report{.replica = copy.id(), .name = options.name, .pool = options.pool, .state = gossip.state()};
     for (const auto& [replica, member] : pool.members()) report.members.push_back(member);
     report.retired = copy.retirements().records();
@@ -48,6 +47,8 @@ Report make_report(const Options& options, const Copy& copy, const Pool<Copy>& p
     report.buffered_frames = copy.buffer().size();
     report.buffered_bytes = copy.buffer().size_bytes();
     report.frames_not_buffered = copy.buffer().refused();
+    report.waiters = protocol.waiters();
+    report.traffic = protocol.traffic;
     report.announcements_ignored = pool.announcements_ignored();
     report.syncs.assign(gossip.reports().begin(), gossip.reports().end());
     return report;

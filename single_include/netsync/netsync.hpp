@@ -2185,14 +2185,6 @@ class LastWriter {
         return delta;
     }
 
-    /// Entries that every member has seen and that have lost are dropped.
-    bool drop_losers(const VersionVector& stable) {
-        if (writes_.size() < 2) return false;
-        const Dot winner = latest()->dot;
-        if (!stable.contains(winner)) return false;
-        return writes_.retain([&](const Entry& entry) { return entry.dot == winner || !stable.contains(entry.dot); });
-    }
-
     bool merge(const LastWriter& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
     template <class F>
     void for_each_dot(F&& visit) const {
@@ -2209,9 +2201,12 @@ class LastWriter {
     }
     friend bool operator==(const LastWriter&, const LastWriter&) = default;
 
-    /// Forgets a lone write that every member has seen; for tombstones.
+    /// For a tombstone: forgets it with all that lost to it, once every member has seen them all. Not the losers alone: who
+    /// had forgotten them would later remove less than another replica still holds.
     bool drop_if_stable(const VersionVector& stable) {
-        return writes_.size() == 1 && writes_.retain([&](const Entry& entry) { return !stable.contains(entry.dot); });
+        bool seen = true;
+        writes_.for_each([&](const Entry& entry) { seen = seen && stable.contains(entry.dot); });
+        return seen && writes_.retain([](const Entry&) { return false; });
     }
 
    private:
@@ -2257,7 +2252,6 @@ class LwwRegister {
         writes_.for_each_dot(visit);
     }
     bool is_bottom() const noexcept { return writes_.is_bottom(); }
-    bool drop_stable(const VersionVector& stable) { return writes_.drop_losers(stable); }
     template <class Archive>
     void save(Archive& out) const {
         writes_.save(out);
@@ -2337,10 +2331,7 @@ class LwwMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool drop_stable(const VersionVector& stable) {
-        return entries_.drop_entries([&](auto& writes) {
-            const bool dropped = writes.drop_losers(stable);
-            return (!value_of(writes) && writes.drop_if_stable(stable)) || dropped;
-        });
+        return entries_.drop_entries([&](auto& writes) { return !value_of(writes) && writes.drop_if_stable(stable); });
     }
     template <class Archive>
     void save(Archive& out) const {
@@ -2527,9 +2518,7 @@ class OrMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool permits(OwnerId owner) const { return entries_.permits(owner); }
-    bool drop_stable(const VersionVector& stable) {
-        return entries_.drop_entries([&](Value& value) { return netsync::drop_stable(value, stable); });
-    }
+    // No drop_stable: who has forgotten a value's metadata would remove less of it than another replica still holds.
     template <class Archive>
     void save(Archive& out) const {
         entries_.save(out);
@@ -3068,6 +3057,7 @@ class CausalBuffer {
         const CounterRange dots = item.dots();
         if (dots.last <= counter_in(seen, dots.replica)) return Arrival::duplicate;
         if (is_ready(item, seen)) return Arrival::ready;
+        if (dots.first <= counter_in(seen, dots.replica)) return Arrival::refused;  // half seen: of no history we know
         auto& waiting = waiting_[dots.replica];
         if (waiting.contains(dots.first)) return Arrival::duplicate;
         if (size_ >= max_items_ || bytes_ + item.size_bytes() > max_bytes_) {
@@ -3102,6 +3092,20 @@ class CausalBuffer {
             ++origin;
         }
         return std::nullopt;
+    }
+
+    /// Drops each waiting item that begins before its origin's next, or is the next and `is_wrong(item)`. What it waits
+    /// for may never come, and as long as it waits the right one is not asked for. O(replicas that wait).
+    template <class F>
+    void drop_next_if(const VersionVector& seen, F&& is_wrong) {
+        for (auto origin = waiting_.begin(); origin != waiting_.end();) {
+            auto& items = origin->second;
+            const std::uint64_t counter = counter_in(seen, origin->first);
+            while (!items.empty() && items.begin()->first <= counter) drop(items, items.begin());
+            const auto next = items.find(counter + 1);
+            if (next != items.end() && is_wrong(next->second)) drop(items, next);
+            origin = items.empty() ? waiting_.erase(origin) : std::next(origin);
+        }
     }
 
     /// Drops what waits: for a state that replaces it, or a restart.
@@ -3954,8 +3958,9 @@ class Output {
 
 // ---- netsync/wire/message.hpp ----
 
-// netsync: what travels over a link: one byte that names the kind, then the message as a record. A record may grow at
-// its end: older programs skip what they do not know.
+// netsync: what travels over a link: one byte that names the kind, the message as a record, and a checksum, because what
+// a damaged message says of a history would be believed. A record may grow at its end: older programs skip what they do
+// not know.
 
 namespace netsync {
 
@@ -3991,11 +3996,18 @@ concept message = requires {
     { M::kind } -> std::convertible_to<MessageKind>;
 };
 
+namespace detail {
+inline std::uint32_t checksum(ByteView bytes) noexcept {
+    return static_cast<std::uint32_t>(hash_bytes(bytes.data(), bytes.size(), 0x636865636bu));
+}
+}  // namespace detail
+
 template <message M>
 SharedBytes encode_message(const M& content) {
     Output out;
     out.fixed(static_cast<std::uint8_t>(M::kind));
     out(content);
+    out.fixed(detail::checksum(out.view()));
     return std::make_shared<const Bytes>(out.take());
 }
 
@@ -4008,8 +4020,11 @@ inline std::optional<MessageKind> kind_of(ByteView bytes) {
 /// errc::malformed, too_large, too_deep. Costs at most Limits::frame_budget(bytes.size()) of memory.
 template <message M>
 Result<M> decode_message(ByteView bytes) {
-    if (kind_of(bytes) != M::kind) return errc::malformed;
-    Input in{bytes.subspan(1), Limits::frame_budget(bytes.size())};
+    constexpr std::size_t trailer = sizeof(std::uint32_t);
+    if (kind_of(bytes) != M::kind || bytes.size() <= trailer) return errc::malformed;
+    const ByteView said = bytes.first(bytes.size() - trailer);
+    if (Input{bytes.last(trailer), trailer}.fixed<std::uint32_t>() != detail::checksum(said)) return errc::malformed;
+    Input in{said.subspan(1), Limits::frame_budget(bytes.size())};
     M content{};
     in(content);
     if (const std::error_code error = in.finish()) return error;
@@ -4334,6 +4349,7 @@ using FrameVisitor = std::function<bool(const SharedBytes&)>;
 ///   would have a hole and is cut; of the others frames up to there may go.
 /// - `cut(counters)`: stages that of each origin named the frames that begin at or below its counter go. An adopted
 ///   snapshot holds what they said.
+/// - `clear()`: stages that all frames and the snapshot go; the values stay.
 /// - `put(key, value)`: stages a small value under a name.
 /// - `commit()`: makes all that is staged durable, or none of it. After an error the staged part is still staged, and
 ///   commit may be tried again.
@@ -4352,6 +4368,7 @@ concept store = std::movable<S> && requires(S& store, const S& reader, const Fra
     { store.append(frame) } -> std::same_as<std::error_code>;
     { store.adopt(bytes, heads) } -> std::same_as<std::error_code>;
     { store.cut(counters) } -> std::same_as<std::error_code>;
+    { store.clear() } -> std::same_as<std::error_code>;
     { store.put(key, value) } -> std::same_as<std::error_code>;
     { store.commit() } -> std::same_as<std::error_code>;
     { reader.get(key) } -> std::same_as<std::optional<Bytes>>;
@@ -5319,6 +5336,34 @@ class Links {
 
 }  // namespace netsync
 
+// ---- netsync/store/values.hpp ----
+
+// netsync: small values in a store, encoded as on the wire: an identity, a list of members.
+
+namespace netsync {
+
+/// A small value under a name; as default-constructed where there is none, or none that can be read.
+template <class T, store Store>
+T open_value(const Store& store, std::string_view key) {
+    T value{};
+    if (const std::optional<Bytes> kept = store.get(key)) {
+        Input in{*kept, Limits::frame_budget(kept->size())};
+        in(value);
+        if (in.finish()) value = T{};
+    }
+    return value;
+}
+
+/// Staged: durable with the store's next commit.
+template <store Store, class T>
+std::error_code keep_value(Store& store, std::string_view key, const T& value) {
+    Output out;
+    out(value);
+    return store.put(key, out.view());
+}
+
+}  // namespace netsync
+
 // ---- netsync/pool/pool.hpp ----
 
 // netsync: who is there. Announcements, links and introductions come in; members and their states go out, with what is
@@ -5941,15 +5986,17 @@ struct RelayMessage {
     FrameBytes frame{};
 };
 
-/// "Where did our histories of this replica part?", with its latest heads, newest first.
+/// "Where did our histories of this replica part?", with some of its heads, newest first.
 struct AgreementRequest {
     static constexpr MessageKind kind = MessageKind::agreement_request;
     std::vector<Head> heads{};
 };
-/// The highest counter of these at which both are the same; 0 where none is.
+/// The highest counter of these at which both are the same; 0 where none is. Not `known` where none could be compared.
 struct Agreement {
     static constexpr MessageKind kind = MessageKind::agreement;
+    ReplicaId replica{};
     std::uint64_t counter = 0;
+    bool known = false;
 };
 
 /// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether
@@ -6048,7 +6095,7 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
                   Traffic& traffic, Outbox& out) {
     Delivered result;
     for (const FrameBytes& bytes : frames) {
-        const Result<Frame> frame = Frame::parse(bytes.bytes, limits);
+        const Result<Frame> frame = bytes.bytes ? Frame::parse(bytes.bytes, limits) : Result<Frame>{errc::malformed};
         if (!frame) {
             result.error = frame.error();
             return result;
@@ -6096,6 +6143,144 @@ std::optional<ReplicaId> highest_roller(const ReplicaId& newcomer, std::uint64_t
     }
     return best;
 }
+
+}  // namespace netsync
+
+// ---- netsync/wire/history.hpp ----
+
+// netsync: how far each origin's history goes here: its counter and the rolling hash at it. What digests compare.
+
+namespace netsync {
+
+/// The version vector of a replica, with the hash that makes a second history under one id visible. One thread.
+class History {
+   public:
+    const VersionVector& vector() const noexcept { return context_.vector(); }
+    /// The same as a context, for merging: a state's context is always a plain vector.
+    const CausalContext& context() const noexcept { return context_; }
+
+    std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
+    std::uint64_t hash(ReplicaIndex origin) const noexcept {
+        const auto at = static_cast<std::size_t>(position(origin) - hashes_.cbegin());
+        return at < hashes_.size() && hashes_[at].origin == origin ? hashes_[at].hash : 0;
+    }
+
+    /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
+    void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
+        context_.advance(origin, counter);
+        const auto at = hashes_.begin() + (position(origin) - hashes_.cbegin());
+        if (at == hashes_.end() || at->origin != origin)
+            hashes_.insert(at, {origin, hash});
+        else
+            at->hash = hash;
+        time_ = std::max(time_, time);
+        digest_ = 0;
+    }
+
+    /// The latest time of any change held: the same wherever the same changes are.
+    Ntp64 time() const noexcept { return time_; }
+
+    /// By replica id: as it travels. O(n log n).
+    std::vector<Head> heads() const {
+        std::vector<Head> result;
+        for (const VersionVector::Entry& entry : vector().sorted())
+            result.push_back({id_of(entry.replica), entry.counter, hash(entry.replica)});
+        return result;
+    }
+
+    /// 64 bits that differ, but for a chance of 2^-64, when any head does. O(n log n), kept until the next advance.
+    std::uint64_t digest() const {
+        if (digest_ == 0) digest_ = digest_of(heads());
+        return digest_;
+    }
+
+    static std::uint64_t digest_of(const std::vector<Head>& heads) {
+        std::uint64_t digest = 0x6e657473796e63u;
+        for (const Head& head : heads) {
+            digest = detail::mix(digest, head.replica.owner_bits);
+            digest = detail::mix(digest, head.replica.incarnation);
+            digest = detail::mix(digest ^ head.counter, head.hash);
+        }
+        return digest == 0 ? 1 : digest;
+    }
+
+   private:
+    struct Hash {
+        ReplicaIndex origin{};
+        std::uint64_t hash = 0;
+    };
+
+    std::vector<Hash>::const_iterator position(ReplicaIndex origin) const noexcept {
+        return std::lower_bound(hashes_.begin(), hashes_.end(), origin,
+                                [](const Hash& entry, ReplicaIndex key) { return entry.origin < key; });
+    }
+
+    CausalContext context_;
+    std::vector<Hash> hashes_;  // by origin's index
+    Ntp64 time_{};
+    mutable std::uint64_t digest_ = 0;  // 0: to be computed
+};
+
+}  // namespace netsync
+
+// ---- netsync/sync/identity.hpp ----
+
+// netsync: who a replica is, whom it knows and who has been retired, kept in its store.
+
+namespace netsync {
+
+/// Another incarnation of the owner that options.name stands for; of a random one without a name.
+inline ReplicaId new_incarnation(const Options& options, detail::Random& random) {
+    ReplicaId id;
+    id.owner_bits = options.name.empty() ? random.next() | 1 : static_cast<std::uint64_t>(owner_of_name(options.name));
+    id.incarnation = random.next();
+    return id;
+}
+
+/// The id of the store's last opening, or a new one. A store that belongs to another name gets a new id too.
+template <store Store>
+ReplicaId open_identity(Store& store, const Options& options, detail::Random& random) {
+    ReplicaId id = open_value<ReplicaId>(store, "replica");
+    if (!id.is_nil() && (options.name.empty() || id.owner() == owner_of_name(options.name))) return id;
+    id = new_incarnation(options, random);
+    static_cast<void>(keep_value(store, "replica", id));
+    static_cast<void>(store.commit());
+    return id;
+}
+
+/// Whether a replica holds nothing of others yet, so that it takes the pool's state before it takes part.
+inline bool is_newcomer(const History& history, const ReplicaId& self) {
+    for (const VersionVector::Entry& entry : history.vector())
+        if (id_of(entry.replica) != self) return false;
+    return true;
+}
+
+/// One's own changes beyond `agreed`, issued again: the dot (before, agreed + n) became (after, n).
+struct Succession {
+    ReplicaId before{};
+    std::uint64_t agreed = 0;
+    ReplicaId after{};
+
+    ReplicaCounter operator()(const ReplicaCounter& token) const noexcept {
+        if (token.replica != before || token.counter <= agreed) return token;
+        return {after, token.counter - agreed};
+    }
+
+    /// Ranges of removed dots, renamed.
+    std::vector<CounterRange> operator()(const std::vector<CounterRange>& ranges) const {
+        std::vector<CounterRange> result;
+        for (const CounterRange& range : ranges) {
+            if (range.replica != before || range.last <= agreed) {
+                result.push_back(range);
+                continue;
+            }
+            if (range.first <= agreed) result.push_back({before, range.first, agreed});
+            result.push_back({after, std::max(range.first, agreed + 1) - agreed, range.last - agreed});
+        }
+        std::sort(result.begin(), result.end());
+        return result;
+    }
+};
 
 }  // namespace netsync
 
@@ -6231,83 +6416,6 @@ class StateSink {
 
 }  // namespace netsync
 
-// ---- netsync/wire/history.hpp ----
-
-// netsync: how far each origin's history goes here: its counter and the rolling hash at it. What digests compare.
-
-namespace netsync {
-
-/// The version vector of a replica, with the hash that makes a second history under one id visible. One thread.
-class History {
-   public:
-    const VersionVector& vector() const noexcept { return context_.vector(); }
-    /// The same as a context, for merging: a state's context is always a plain vector.
-    const CausalContext& context() const noexcept { return context_; }
-
-    std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
-    std::uint64_t hash(ReplicaIndex origin) const noexcept {
-        const auto at = static_cast<std::size_t>(position(origin) - hashes_.cbegin());
-        return at < hashes_.size() && hashes_[at].origin == origin ? hashes_[at].hash : 0;
-    }
-
-    /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
-    void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
-        context_.advance(origin, counter);
-        const auto at = hashes_.begin() + (position(origin) - hashes_.cbegin());
-        if (at == hashes_.end() || at->origin != origin)
-            hashes_.insert(at, {origin, hash});
-        else
-            at->hash = hash;
-        time_ = std::max(time_, time);
-        digest_ = 0;
-    }
-
-    /// The latest time of any change held: the same wherever the same changes are.
-    Ntp64 time() const noexcept { return time_; }
-
-    /// By replica id: as it travels. O(n log n).
-    std::vector<Head> heads() const {
-        std::vector<Head> result;
-        for (const VersionVector::Entry& entry : vector().sorted())
-            result.push_back({id_of(entry.replica), entry.counter, hash(entry.replica)});
-        return result;
-    }
-
-    /// 64 bits that differ, but for a chance of 2^-64, when any head does. O(n log n), kept until the next advance.
-    std::uint64_t digest() const {
-        if (digest_ == 0) digest_ = digest_of(heads());
-        return digest_;
-    }
-
-    static std::uint64_t digest_of(const std::vector<Head>& heads) {
-        std::uint64_t digest = 0x6e657473796e63u;
-        for (const Head& head : heads) {
-            digest = detail::mix(digest, head.replica.owner_bits);
-            digest = detail::mix(digest, head.replica.incarnation);
-            digest = detail::mix(digest ^ head.counter, head.hash);
-        }
-        return digest == 0 ? 1 : digest;
-    }
-
-   private:
-    struct Hash {
-        ReplicaIndex origin{};
-        std::uint64_t hash = 0;
-    };
-
-    std::vector<Hash>::const_iterator position(ReplicaIndex origin) const noexcept {
-        return std::lower_bound(hashes_.begin(), hashes_.end(), origin,
-                                [](const Hash& entry, ReplicaIndex key) { return entry.origin < key; });
-    }
-
-    CausalContext context_;
-    std::vector<Hash> hashes_;  // by origin's index
-    Ntp64 time_{};
-    mutable std::uint64_t digest_ = 0;  // 0: to be computed
-};
-
-}  // namespace netsync
-
 // ---- netsync/sync/loading.hpp ----
 
 // netsync: how a replica comes by the pool's state: a newcomer, and one that cannot go on as it is and takes a new
@@ -6336,10 +6444,11 @@ class Loading {
         unplaced_.reset();
     }
 
-    /// This incarnation is over: `disputed` where another copy of it goes on, and by the pool's or its own word where not.
-    void give_up_incarnation(bool disputed, const Moment& now, Outbox& out) {
+    /// This incarnation is over: another copy of it is alive, or the pool does not take part of what is held. `afresh`: all
+    /// that the pool has not seen is issued again, because it may be older than what was forgotten.
+    void give_up_incarnation(bool afresh, const Moment& now, Outbox& out) {
         if (is_succeeding()) return;
-        disputed_ = disputed;
+        afresh_ = afresh;
         pool_.rename(copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
@@ -6366,9 +6475,9 @@ class Loading {
     }
 
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
-        if (!unplaced_ || !awaits(member)) return false;
+        if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
-        return finish(member, take_over(state, agreement.counter, now, out), now, out);
+        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
     const std::vector<SyncReport>& reports() const noexcept { return reports_; }
@@ -6432,43 +6541,37 @@ class Loading {
 
     /// The state is whole, or cannot be had from this member.
     bool on_state(Member& member, Bytes state, std::error_code error, const Moment& now, Outbox& out) {
-        if (!error && !must_reissue(member))
+        if (!error && !is_succeeding() && !is_too_old(member))
             error = copy_.adopt(state);
         else if (!error) {
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
-            if (!header) return finish(member, header.error(), now, out);
-            if (const std::optional<std::uint64_t> agreed = agreement(header->heads))
-                error = take_over(state, *agreed, now, out);
-            else {
+            if (header && copy_.is_disputed(header->heads)) {
                 unplaced_ = std::move(state);
                 out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
                 return false;
             }
+            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
 
     /// A newcomer's own changes may be older than what the pool has forgotten.
-    bool must_reissue(const Member& member) const {
-        return is_succeeding() || (member.settled && copy_.frontier().counter > 0);
-    }
+    bool is_too_old(const Member& member) const { return member.settled && copy_.frontier().counter > 0; }
 
-    /// Up to where the pool knows the same changes of this replica; none where that must be asked.
-    std::optional<std::uint64_t> agreement(const std::vector<Head>& theirs) const {
-        const auto head =
-            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == copy_.id(); });
-        if (head == theirs.end()) return 0;
-        if (!copy_.is_disputed(theirs)) return head->counter;
-        return std::nullopt;
-    }
-
-    std::error_code take_over(ByteView state, std::uint64_t agreed, const Moment& now, Outbox& out) {
-        const ReplicaId before = copy_.id();
+    /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
+    std::error_code take_over(const Member& member, ByteView state, std::optional<std::uint64_t> parted,
+                              const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
-        if (const std::error_code error = copy_.succeed(state, agreed)) return error;
-        if (!disputed_) copy_.retire({Retirement{before, agreed, now.wall, after}});
-        disputed_ = false;
+        std::uint64_t limit = parted.value_or(max_counter);
+        if (const std::uint64_t* last = copy_.retirements().last(copy_.id())) limit = std::min(limit, *last);
+        if (afresh_ || !planned) limit = std::min(limit, member.holds(copy_.id()));
+        const Result<Succession> done = copy_.succeed(state, limit);
+        if (!done) return done.error();
+        // Whoever has more of the old incarnation than that has what was issued again.
+        if (!parted && done->agreed < max_counter)
+            copy_.retire({Retirement{done->before, done->agreed, now.wall, after}});
+        afresh_ = false;
         if (!planned) pool_.rename(after, now, out);
         return {};
     }
@@ -6497,7 +6600,7 @@ class Loading {
     Pool<Copy>& pool_;
     detail::Random random_;
     bool ready_ = true;
-    bool disputed_ = false;
+    bool afresh_ = false;
     std::optional<Duration> first_greeting_;
     ReplicaId from_{};
     Link over_{};
@@ -6597,12 +6700,18 @@ class Gossip {
     }
 
     std::error_code on_message(Member& member, const AgreementRequest& request, const Moment&, Outbox& out) {
-        if (is_ready()) out.send(member.link, Agreement{copy_.agreed(request.heads)});
+        if (!is_ready() || request.heads.empty()) return {};
+        const std::optional<std::uint64_t> agreed = copy_.agreed(request.heads);
+        out.send(member.link, Agreement{request.heads.front().replica, agreed.value_or(0), agreed.has_value()});
         return {};
     }
 
     std::error_code on_message(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (loading_.on_agreement(member, agreement, now, out)) become_ready(out);
+        if (!is_ready() || !in_question_ || in_question_->replica != agreement.replica) return {};
+        const Head held = *std::exchange(in_question_, std::nullopt);
+        const bool still = copy_.counter(held.replica) == held.counter;
+        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(false, now, out);
         return {};
     }
 
@@ -6623,14 +6732,15 @@ class Gossip {
         ask(*session, member, lacking(member, member.replica), now, out);
     }
 
-    /// Two histories under one id: of two members the one that holds less of it takes the other's state.
-    void on_fork(Member& member, const FrameHeader& theirs, const Moment& now, Outbox& out) {
+    /// A frame does not continue what is held of its origin. It may have been damaged on its way, or there are two
+    /// histories under one id: the member is asked. Of two members the one that holds less takes the other's state.
+    void on_fork(const Member& member, const FrameHeader& theirs, Outbox& out) {
         const ReplicaIndex origin = find_index(theirs.origin);
-        const std::uint64_t held = copy_.history().counter(origin);
-        if (theirs.origin == pool_.self() || !is_ready()) return;
-        if (theirs.first == held + 1 || (theirs.last() == held && theirs.hash > copy_.history().hash(origin)))
-            give_up_incarnation(false, now, out);
-        static_cast<void>(member);
+        const Head held{theirs.origin, copy_.counter(theirs.origin), copy_.history().hash(origin)};
+        if (theirs.origin == pool_.self() || theirs.origin == copy_.id() || held.counter == 0 || !is_ready()) return;
+        if (theirs.first != held.counter + 1 && (theirs.last() != held.counter || theirs.hash < held.hash)) return;
+        in_question_ = held;
+        out.send(member.link, AgreementRequest{{held}});
     }
 
     /// A piece of a state.
@@ -6658,7 +6768,7 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.take_twin_seen()) give_up_incarnation(true, now, out);
+        if (pool_.take_twin_seen()) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         if (now.time < next_at_) return;
@@ -6707,18 +6817,20 @@ class Gossip {
     /// What a member has said may mean that this replica cannot go on as it is. True if so.
     bool reconsider(const Member& member, const Moment& now, Outbox& out) {
         if (loading_.is_succeeding()) return true;
-        if (copy_.is_disputed(member.heads)) return give_up_incarnation(true, now, out), true;
+        if (copy_.is_disputed(member.heads) || copy_.gives_way(member.heads))
+            return give_up_incarnation(false, now, out), true;
         if (copy_.retirements().empty()) return false;
         const std::vector<Retirement> more = copy_.vouch();
         if (!more.empty()) copy_.retire(more);
-        if (copy_.take_revoked() || copy_.holds_retired()) return give_up_incarnation(false, now, out), true;
+        if (const bool revoked = copy_.take_revoked(); revoked || copy_.holds_retired())
+            return give_up_incarnation(revoked, now, out), true;
         pool_.expel(out);
         return false;
     }
 
-    void give_up_incarnation(bool disputed, const Moment& now, Outbox& out) {
+    void give_up_incarnation(bool afresh, const Moment& now, Outbox& out) {
         sessions_.clear();
-        loading_.give_up_incarnation(disputed, now, out);
+        loading_.give_up_incarnation(afresh, now, out);
     }
 
     /// What `member` holds and we do not, nor wait for, nor have asked of anybody else.
@@ -6808,6 +6920,7 @@ class Gossip {
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
     StateSink sink_;
+    std::optional<Head> in_question_;  // whether a member has the same history up to here
     std::vector<SyncReport> reports_;
 };
 
@@ -7131,87 +7244,6 @@ class Batch {
 
 }  // namespace netsync
 
-// ---- netsync/sync/identity.hpp ----
-
-// netsync: who a replica is, whom it knows and who has been retired, kept in its store.
-
-namespace netsync {
-
-/// A small value under a name; as default-constructed where there is none, or none that can be read.
-template <class T, store Store>
-T open_value(const Store& store, std::string_view key) {
-    T value{};
-    if (const std::optional<Bytes> kept = store.get(key)) {
-        Input in{*kept, Limits::frame_budget(kept->size())};
-        in(value);
-        if (in.finish()) value = T{};
-    }
-    return value;
-}
-
-/// Staged: durable with the store's next commit.
-template <store Store, class T>
-std::error_code keep_value(Store& store, std::string_view key, const T& value) {
-    Output out;
-    out(value);
-    return store.put(key, out.view());
-}
-
-/// Another incarnation of the owner that options.name stands for; of a random one without a name.
-inline ReplicaId new_incarnation(const Options& options, detail::Random& random) {
-    ReplicaId id;
-    id.owner_bits = options.name.empty() ? random.next() | 1 : static_cast<std::uint64_t>(owner_of_name(options.name));
-    id.incarnation = random.next();
-    return id;
-}
-
-/// The id of the store's last opening, or a new one. A store that belongs to another name gets a new id too.
-template <store Store>
-ReplicaId open_identity(Store& store, const Options& options, detail::Random& random) {
-    ReplicaId id = open_value<ReplicaId>(store, "replica");
-    if (!id.is_nil() && (options.name.empty() || id.owner() == owner_of_name(options.name))) return id;
-    id = new_incarnation(options, random);
-    static_cast<void>(keep_value(store, "replica", id));
-    static_cast<void>(store.commit());
-    return id;
-}
-
-/// Whether a replica holds nothing of others yet, so that it takes the pool's state before it takes part.
-inline bool is_newcomer(const History& history, const ReplicaId& self) {
-    for (const VersionVector::Entry& entry : history.vector())
-        if (id_of(entry.replica) != self) return false;
-    return true;
-}
-
-/// One's own changes beyond `agreed`, issued again: the dot (before, agreed + n) became (after, n).
-struct Succession {
-    ReplicaId before{};
-    std::uint64_t agreed = 0;
-    ReplicaId after{};
-
-    ReplicaCounter operator()(const ReplicaCounter& token) const noexcept {
-        if (token.replica != before || token.counter <= agreed) return token;
-        return {after, token.counter - agreed};
-    }
-
-    /// Ranges of removed dots, renamed.
-    std::vector<CounterRange> operator()(const std::vector<CounterRange>& ranges) const {
-        std::vector<CounterRange> result;
-        for (const CounterRange& range : ranges) {
-            if (range.replica != before || range.last <= agreed) {
-                result.push_back(range);
-                continue;
-            }
-            if (range.first <= agreed) result.push_back({before, range.first, agreed});
-            result.push_back({after, std::max(range.first, agreed + 1) - agreed, range.last - agreed});
-        }
-        std::sort(result.begin(), result.end());
-        return result;
-    }
-};
-
-}  // namespace netsync
-
 // ---- netsync/sync/local_copy.hpp ----
 
 // netsync: the data of one replica: its state, its log and its clock. Local changes come in and go out as frames
@@ -7242,8 +7274,7 @@ class LocalCopy {
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
         : options_(options), store_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
-        id_ = open_identity(store_, options_, random);
-        self_ = intern(id_);
+        self_ = intern(open_identity(store_, options_, random));
         successor_ = open_value<ReplicaId>(store_, "successor");
         settled_ = open_value<bool>(store_, "settled");
         retirements_.merge(open_value<std::vector<Retirement>>(store_, "retired"), options_.limits.replicas);
@@ -7256,7 +7287,7 @@ class LocalCopy {
         clock_.restore(history_.time());
     }
 
-    const ReplicaId& id() const noexcept { return id_; }
+    const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
     const CrdtType& state() const noexcept { return state_; }
     const History& history() const noexcept { return history_; }
     const CausalBuffer<Frame>& buffer() const noexcept { return buffer_; }
@@ -7273,7 +7304,7 @@ class LocalCopy {
     }
 
     /// What this replica has made so far.
-    ReplicaCounter frontier() const { return {id_, history_.counter(self_)}; }
+    ReplicaCounter frontier() const { return {id(), history_.counter(self_)}; }
 
     /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
     /// nothing changed. `error` says why steps were left out, or that the log failed.
@@ -7290,7 +7321,7 @@ class LocalCopy {
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
         if (const std::error_code failed = log(frame, self_)) error = failed;
-        observe(batch.delta(), {id_, batch.time(), true, false});
+        observe(batch.delta(), {id(), batch.time(), true, false});
         return frame;
     }
 
@@ -7303,16 +7334,12 @@ class LocalCopy {
             result.duplicate = true;
             if (is_forked(frame)) result.refused = errc::forked;
             return result;
-        case Arrival::held: result.held = true; return result;
+        case Arrival::held: result.held = true; break;
         case Arrival::refused: result.refused = errc::too_large; return result;
-        case Arrival::ready: break;
+        case Arrival::ready: count(apply(frame, true), result); break;
         }
-        result.refused = apply(frame, true);
-        for (bool more = !result.refused; more;) {
-            ++result.applied;
-            const std::optional<Frame> next = buffer_.take(history_.vector());
-            more = next && !(result.refused = apply(*next, true));
-        }
+        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
+        drop_damaged();
         return result;
     }
 
@@ -7378,19 +7405,19 @@ class LocalCopy {
     /// the owner has spoken.
     std::vector<Retirement> vouch() const {
         std::vector<Retirement> result;
-        if (retirements_.contains(id_)) return result;
+        if (retirements_.contains(id())) return result;
         for (const Retirement& record : retirements_.records()) {
             const std::uint64_t held = counter(record.replica);
             const std::uint64_t* last = retirements_.last(record.replica);
             if (last && held > *last && !spoken_by_owner(record.replica))
-                result.push_back({record.replica, held, clock_.now(), id_});
+                result.push_back({record.replica, held, clock_.now(), id()});
         }
         return result;
     }
 
     /// Whether the state holds what the pool has given up, so that it cannot stay as it is.
     bool holds_retired() const {
-        if (retirements_.contains(id_)) return true;
+        if (retirements_.contains(id())) return true;
         for (const Retirement& record : retirements_.records())
             if (const std::uint64_t* last = retirements_.last(record.replica))
                 if (counter(record.replica) > *last) return true;
@@ -7401,21 +7428,30 @@ class LocalCopy {
     /// from an older state, or that was not lost when this one was restored.
     bool is_disputed(const std::vector<Head>& theirs) const {
         const auto head =
-            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id_; });
+            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id(); });
         if (head == theirs.end()) return false;
         const std::uint64_t counter = history_.counter(self_);
         if (head->counter > counter) return true;
         if (head->counter == counter) return head->hash != history_.hash(self_);
-        const std::optional<std::uint64_t> hash = hash_at({id_, head->counter});
+        const std::optional<std::uint64_t> hash = hash_at({id(), head->counter});
         return hash && *hash != head->hash;
+    }
+
+    /// Whether a member has another history of some other replica, just as long, and the one held here is to go.
+    bool gives_way(const std::vector<Head>& theirs) const {
+        return std::any_of(theirs.begin(), theirs.end(), [&](const Head& head) {
+            const ReplicaIndex origin = find_index(head.replica);
+            return origin != ReplicaIndex{} && head.replica != id() && head.counter == history_.counter(origin) &&
+                   history_.hash(origin) < head.hash;
+        });
     }
 
     /// The latest counters and hashes of this replica's own log, newest first: to find out how far others agree.
     std::vector<Head> own_heads(std::size_t most) const {
         std::vector<Head> heads;
-        static_cast<void>(store_.frames({id_, first_logged(), max_counter}, [&](const SharedBytes& bytes) {
+        static_cast<void>(store_.frames({id(), first_logged(), max_counter}, [&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
-                heads.push_back({id_, frame->header().last(), frame->header().hash});
+                heads.push_back({id(), frame->header().last(), frame->header().hash});
             return true;
         }));
         std::reverse(heads.begin(), heads.end());
@@ -7423,60 +7459,63 @@ class LocalCopy {
         return heads;
     }
 
-    /// The highest of these counters, newest first, at which our log has the same history.
-    std::uint64_t agreed(const std::vector<Head>& theirs) const {
+    /// The highest of these counters of one replica, newest first, at which our history of it is the same; 0 where none
+    /// is, none where nothing could be compared. O(log counters) look-ups in the log.
+    std::optional<std::uint64_t> agreed(const std::vector<Head>& theirs) const {
+        bool known = false;
         const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            return hash_at({head.replica, head.counter}) != head.hash;
+            const std::optional<std::uint64_t> hash = hash_at({head.replica, head.counter});
+            known = known || hash;
+            return hash != head.hash;
         });
+        if (!known) return std::nullopt;
         return agrees == theirs.end() ? 0 : agrees->counter;
     }
 
     /// The incarnation to come, where this one cannot go on: kept, so that a restart goes on with it. Nil: none.
     const ReplicaId& successor() const noexcept { return successor_; }
     const ReplicaId& plan_successor(detail::Random& random) {
-        successor_ = ReplicaId{id_.owner_bits, random.next()};
+        successor_ = ReplicaId{id().owner_bits, random.next()};
         keep("successor", successor_);
         return successor_;
     }
 
-    /// The state becomes that of the pool, and after it come the changes that the pool has not seen: those of others as
-    /// they are, this replica's own beyond `agreed` under its new incarnation, with new dots and a fresh timestamp (an
-    /// old one could meet a tombstone that some have forgotten). The old incarnation is over.
-    std::error_code succeed(ByteView bytes, std::uint64_t agreed) {
+    /// The state becomes that of the pool, and after it come the changes that the pool has not seen: those of others and
+    /// this replica's own as they are, as far as they follow; its own beyond `limit`, and those that do not follow any
+    /// more, under its new incarnation, with new dots and a fresh timestamp (an old one could meet a tombstone that some
+    /// have forgotten). The old incarnation is over; what counts of it is what counter() says of it then.
+    Result<Succession> succeed(ByteView bytes, std::uint64_t limit) {
         const Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
-        std::vector<Frame> own;
-        std::vector<SharedBytes> others;
-        store_.replay([&](const SharedBytes& logged) {
-            Result<Frame> frame = Frame::parse(logged, options_.limits);
-            if (!frame) return true;
-            if (frame->header().origin != id_)
-                others.push_back(logged);
-            else if (frame->header().first > agreed)
-                own.push_back(*std::move(frame));
-            return true;
-        });
-        const Succession succession{id_, agreed, successor_};
+        const ReplicaId before = id();
+        std::vector<SharedBytes> log;
+        store_.replay([&](const SharedBytes& logged) { return log.push_back(logged), true; });
         state_ = CrdtType{};
         history_ = History{};
         buffer_.clear();
         last_vector_ = {};
         static_cast<void>(join(*theirs));
-        for (const SharedBytes& frame : others) replay(frame);
-        std::vector<ReplicaCounter> gone{{id_, max_counter}};
-        for (const Retirement& record : retirements_.records()) gone.push_back({record.replica, max_counter});
-        id_ = successor_;
-        self_ = intern(id_);
+        std::vector<Frame> again;
+        for (const SharedBytes& logged : log) {
+            Result<Frame> frame = Frame::parse(logged, options_.limits);
+            if (!frame) continue;
+            const FrameHeader& header = frame->header();
+            const bool own = header.origin == before;
+            if (!own || header.last() <= limit) replay(logged);
+            if (own && (header.last() > limit || header.last() > counter(before))) again.push_back(*std::move(frame));
+        }
+        const Succession succession{before, again.empty() ? max_counter : again.front().header().first - 1, successor_};
+        self_ = intern(successor_);
         successor_ = {};
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
+        stage([](Store& store) { return store.clear(); });
         if (const std::error_code error = keep_snapshot()) return error;
-        stage([gone](Store& store) { return store.cut(gone); });
-        keep("replica", id_);
+        keep("replica", id());
         keep("successor", successor_);
-        for (const Frame& frame : own) reissue(frame, succession);
+        for (const Frame& frame : again) reissue(frame, succession);
         observe(state_, {ReplicaId{}, history_.time(), false, true});
-        return store_error_;
+        return succession;
     }
 
     /// Where a change is now that this token stood for.
@@ -7515,6 +7554,22 @@ class LocalCopy {
         });
     }
 
+    static void count(std::error_code refused, Received& result) {
+        if (refused)
+            result.refused = refused;
+        else
+            ++result.applied;
+    }
+
+    /// A frame's hash is checked as soon as its predecessor is in, even if it still waits for others.
+    void drop_damaged() {
+        if (buffer_.size() == 0) return;
+        buffer_.drop_next_if(history_.vector(), [&](const Frame& frame) {
+            const ReplicaIndex origin = find_index(frame.header().origin);
+            return !frame.continues(origin == ReplicaIndex{} ? 0 : history_.hash(origin));
+        });
+    }
+
     bool is_forked(const Frame& frame) const {
         const FrameHeader& header = frame.header();
         const ReplicaIndex origin = find_index(header.origin);
@@ -7523,6 +7578,7 @@ class LocalCopy {
 
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         std::optional<std::uint64_t> hash;
+        if (at.counter == counter(at.replica)) return history_.hash(find_index(at.replica));
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             const Result<Frame> frame = Frame::parse(bytes, options_.limits);
             if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
@@ -7536,7 +7592,7 @@ class LocalCopy {
         std::uint64_t from = 1, to = history_.counter(self_);
         while (from < to) {
             const std::uint64_t middle = from + (to - from) / 2;
-            if (store_.frames({id_, middle, middle}, [](const SharedBytes&) { return false; }))
+            if (store_.frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
                 to = middle;
             else
                 from = middle + 1;
@@ -7556,7 +7612,7 @@ class LocalCopy {
 
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta) {
-        FrameHeader header{.origin = id_, .first = history_.counter(self_) + 1, .count = count, .time = time};
+        FrameHeader header{.origin = id(), .first = history_.counter(self_) + 1, .count = count, .time = time};
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
         return Frame::make(std::move(header), delta, history_.hash(self_));
@@ -7572,7 +7628,7 @@ class LocalCopy {
         if (!bytes) return;
         const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes);
         const CausalContext context = frame.context();
-        merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = id_.owner()});
+        merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = id().owner()});
         static_cast<void>(log(frame, self_));
     }
 
@@ -7592,7 +7648,7 @@ class LocalCopy {
     std::error_code apply(const Frame& frame, bool is_new) {
         const FrameHeader& header = frame.header();
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
-        if (is_new && header.origin == id_) return errc::forked;
+        if (is_new && header.origin == id()) return errc::forked;
         if (history_.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) return errc::too_large;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
@@ -7689,8 +7745,7 @@ class LocalCopy {
     const Options& options_;
     Store store_;
     Clock clock_;
-    ReplicaId id_;
-    ReplicaIndex self_{};
+    std::atomic<ReplicaIndex> self_{};
     CrdtType state_{};
     History history_;
     Retirements retirements_;
@@ -8048,11 +8103,8 @@ class Replica {
         return {};
     }
 
-    /// Changes when this replica has to take a new incarnation; the owner half never does.
-    ReplicaId id() const {
-        const std::lock_guard lock{mutex_};
-        return copy_.id();
-    }
+    /// Changes when this replica has to take a new incarnation; the owner half never does. Takes no lock.
+    const ReplicaId& id() const noexcept { return copy_.id(); }
 
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
     std::uint64_t digest() const {
@@ -8137,7 +8189,7 @@ class Replica {
         if (of_pool) return;
         if (!member) return pool_.on_stranger(link, moment, outbox_);
         const std::error_code error =
-            *kind == MessageKind::update ? on_update(*member, bytes, moment) : on_sync(*member, *kind, bytes, moment);
+            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, moment);
         if (error) {
             ++traffic_.messages_bad;
             pool_.refuse(link, error, outbox_);
@@ -8162,12 +8214,12 @@ class Replica {
                         [&] { return copy_.encode(); }, outbox_);
                 },
                 [&](const FramesMessage& message) -> std::error_code {
-                    const Delivered delivered = receive(message.frames, member, moment);
+                    const Delivered delivered = receive(message.frames, member);
                     if (!delivered.error) gossip_.on_frames(member, message, bytes.size(), delivered, moment, outbox_);
                     return delivered.error;
                 },
                 [&](const RelayMessage& message) -> std::error_code {
-                    const Delivered delivered = receive(std::span{&message.frame, 1}, member, moment);
+                    const Delivered delivered = receive(std::span{&message.frame, 1}, member);
                     if (delivered.news > 0)
                         Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox_);
                     return delivered.error;
@@ -8179,16 +8231,16 @@ class Replica {
                 [&](const auto& message) { return gossip_.on_message(member, message, moment, outbox_); }});
     }
 
-    std::error_code on_update(Member& member, ByteView bytes, const Moment& moment) {
+    std::error_code on_update(Member& member, ByteView bytes) {
         const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return receive(std::span{&frame, 1}, member, moment).error;
+        return receive(std::span{&frame, 1}, member).error;
     }
 
     // 9: merged, held, dropped or refused: see LocalCopy::receive.
-    Delivered receive(std::span<const FrameBytes> frames, Member& member, const Moment& moment) {
+    Delivered receive(std::span<const FrameBytes> frames, Member& member) {
         if (!gossip_.listens()) return {};
         const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic_, outbox_);
-        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, moment, outbox_);
+        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, outbox_);
         return delivered;
     }
 
@@ -8263,6 +8315,12 @@ class MemoryStore {
         return {};
     }
 
+    std::error_code clear() {
+        contents_->logs.clear();
+        contents_->snapshot = nullptr;
+        return {};
+    }
+
     std::error_code put(std::string_view key, ByteView value) {
         contents_->values[std::string(key)].assign(value.begin(), value.end());
         return {};
@@ -8333,6 +8391,7 @@ struct NullStore {
     std::error_code append(const Frame&) { return {}; }
     std::error_code adopt(const SharedBytes&, const std::vector<Head>&) { return {}; }
     std::error_code cut(const std::vector<ReplicaCounter>&) { return {}; }
+    std::error_code clear() { return {}; }
     std::error_code put(std::string_view, ByteView) { return {}; }
     std::error_code commit() { return {}; }
     std::optional<Bytes> get(std::string_view) const { return std::nullopt; }

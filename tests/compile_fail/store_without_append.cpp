@@ -8,6 +8,7 @@ struct Forgetful {
 #endif
     std::error_code adopt(const netsync::SharedBytes&, const std::vector<netsync::Head>&) { return {}; }
     std::error_code cut(const std::vector<netsync::ReplicaCounter>&) { return {}; }
+    std::error_code clear() { return {}; }
     std::error_code put(std::string_view, netsync::ByteView) { return {}; }
     std::error_code commit() { return {}; }
     std::optional<netsync::Bytes> get(std::string_view) const { return std::nullopt; }

@@ -63,10 +63,7 @@ class LwwMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool drop_stable(const VersionVector& stable) {
-        return entries_.drop_entries([&](auto& writes) {
-            const bool dropped = writes.drop_losers(stable);
-            return (!value_of(writes) && writes.drop_if_stable(stable)) || dropped;
-        });
+        return entries_.drop_entries([&](auto& writes) { return !value_of(writes) && writes.drop_if_stable(stable); });
     }
     template <class Archive>
     void save(Archive& out) const {

@@ -51,14 +51,6 @@ class LastWriter {
         return delta;
     }
 
-    /// Entries that every member has seen and that have lost are dropped.
-    bool drop_losers(const VersionVector& stable) {
-        if (writes_.size() < 2) return false;
-        const Dot winner = latest()->dot;
-        if (!stable.contains(winner)) return false;
-        return writes_.retain([&](const Entry& entry) { return entry.dot == winner || !stable.contains(entry.dot); });
-    }
-
     bool merge(const LastWriter& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
     template <class F>
     void for_each_dot(F&& visit) const {
@@ -75,9 +67,12 @@ class LastWriter {
     }
     friend bool operator==(const LastWriter&, const LastWriter&) = default;
 
-    /// Forgets a lone write that every member has seen; for tombstones.
+    /// For a tombstone: forgets it with all that lost to it, once every member has seen them all. Not the losers alone: who
+    /// had forgotten them would later remove less than another replica still holds.
     bool drop_if_stable(const VersionVector& stable) {
-        return writes_.size() == 1 && writes_.retain([&](const Entry& entry) { return !stable.contains(entry.dot); });
+        bool seen = true;
+        writes_.for_each([&](const Entry& entry) { seen = seen && stable.contains(entry.dot); });
+        return seen && writes_.retain([](const Entry&) { return false; });
     }
 
    private:
@@ -123,7 +118,6 @@ class LwwRegister {
         writes_.for_each_dot(visit);
     }
     bool is_bottom() const noexcept { return writes_.is_bottom(); }
-    bool drop_stable(const VersionVector& stable) { return writes_.drop_losers(stable); }
     template <class Archive>
     void save(Archive& out) const {
         writes_.save(out);

@@ -77,9 +77,7 @@ class OrMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool permits(OwnerId owner) const { return entries_.permits(owner); }
-    bool drop_stable(const VersionVector& stable) {
-        return entries_.drop_entries([&](Value& value) { return netsync::drop_stable(value, stable); });
-    }
+    // No drop_stable: who has forgotten a value's metadata would remove less of it than another replica still holds.
     template <class Archive>
     void save(Archive& out) const {
         entries_.save(out);

@@ -13,6 +13,7 @@
 #include <netsync/pool/member.hpp>
 #include <netsync/pool/message.hpp>
 #include <netsync/pool/outbox.hpp>
+#include <netsync/store/values.hpp>
 #include <optional>
 #include <string>
 #include <utility>

@@ -21,6 +21,7 @@ using FrameVisitor = std::function<bool(const SharedBytes&)>;
 ///   would have a hole and is cut; of the others frames up to there may go.
 /// - `cut(counters)`: stages that of each origin named the frames that begin at or below its counter go. An adopted
 ///   snapshot holds what they said.
+/// - `clear()`: stages that all frames and the snapshot go; the values stay.
 /// - `put(key, value)`: stages a small value under a name.
 /// - `commit()`: makes all that is staged durable, or none of it. After an error the staged part is still staged, and
 ///   commit may be tried again.
@@ -39,6 +40,7 @@ concept store = std::movable<S> && requires(S& store, const S& reader, const Fra
     { store.append(frame) } -> std::same_as<std::error_code>;
     { store.adopt(bytes, heads) } -> std::same_as<std::error_code>;
     { store.cut(counters) } -> std::same_as<std::error_code>;
+    { store.clear() } -> std::same_as<std::error_code>;
     { store.put(key, value) } -> std::same_as<std::error_code>;
     { store.commit() } -> std::same_as<std::error_code>;
     { reader.get(key) } -> std::same_as<std::optional<Bytes>>;

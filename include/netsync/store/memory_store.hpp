@@ -16,6 +16,16 @@ namespace netsync {
 /// append: O(log origins); frames: O(log frames) to the first.
 class MemoryStore {
    public:
+    /// Contents of its own, the same as these now: a copied disk.
+    MemoryStore copy() const {
+        MemoryStore other;
+        other.contents_->snapshot = contents_->snapshot;
+        other.contents_->sequence = contents_->sequence;
+        for (const auto& [origin, log] : contents_->logs) other.contents_->logs[origin] = log;
+        for (const auto& [key, value] : contents_->values) other.contents_->values[key] = value;
+        return other;
+    }
+
     std::error_code append(const Frame& frame) {
         const FrameHeader& header = frame.header();
         auto& log = contents_->logs[header.origin];
@@ -37,6 +47,12 @@ class MemoryStore {
         for (const ReplicaCounter& upto : counters)
             if (Log* log = contents_->logs.find(upto.replica))
                 std::erase_if(*log, [&](const Entry& entry) { return entry.first <= upto.counter; });
+        return {};
+    }
+
+    std::error_code clear() {
+        contents_->logs.clear();
+        contents_->snapshot = nullptr;
         return {};
     }
 

@@ -11,6 +11,7 @@ struct NullStore {
     std::error_code append(const Frame&) { return {}; }
     std::error_code adopt(const SharedBytes&, const std::vector<Head>&) { return {}; }
     std::error_code cut(const std::vector<ReplicaCounter>&) { return {}; }
+    std::error_code clear() { return {}; }
     std::error_code put(std::string_view, ByteView) { return {}; }
     std::error_code commit() { return {}; }
     std::optional<Bytes> get(std::string_view) const { return std::nullopt; }

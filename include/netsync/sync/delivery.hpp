@@ -27,7 +27,7 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
                   Traffic& traffic, Outbox& out) {
     Delivered result;
     for (const FrameBytes& bytes : frames) {
-        const Result<Frame> frame = Frame::parse(bytes.bytes, limits);
+        const Result<Frame> frame = bytes.bytes ? Frame::parse(bytes.bytes, limits) : Result<Frame>{errc::malformed};
         if (!frame) {
             result.error = frame.error();
             return result;

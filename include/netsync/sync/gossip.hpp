@@ -101,12 +101,18 @@ class Gossip {
     }
 
     std::error_code on_message(Member& member, const AgreementRequest& request, const Moment&, Outbox& out) {
-        if (is_ready()) out.send(member.link, Agreement{copy_.agreed(request.heads)});
+        if (!is_ready() || request.heads.empty()) return {};
+        const std::optional<std::uint64_t> agreed = copy_.agreed(request.heads);
+        out.send(member.link, Agreement{request.heads.front().replica, agreed.value_or(0), agreed.has_value()});
         return {};
     }
 
     std::error_code on_message(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (loading_.on_agreement(member, agreement, now, out)) become_ready(out);
+        if (!is_ready() || !in_question_ || in_question_->replica != agreement.replica) return {};
+        const Head held = *std::exchange(in_question_, std::nullopt);
+        const bool still = copy_.counter(held.replica) == held.counter;
+        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(false, now, out);
         return {};
     }
 
@@ -127,14 +133,15 @@ class Gossip {
         ask(*session, member, lacking(member, member.replica), now, out);
     }
 
-    /// Two histories under one id: of two members the one that holds less of it takes the other's state.
-    void on_fork(Member& member, const FrameHeader& theirs, const Moment& now, Outbox& out) {
+    /// A frame does not continue what is held of its origin. It may have been damaged on its way, or there are two
+    /// histories under one id: the member is asked. Of two members the one that holds less takes the other's state.
+    void on_fork(const Member& member, const FrameHeader& theirs, Outbox& out) {
         const ReplicaIndex origin = find_index(theirs.origin);
-        const std::uint64_t held = copy_.history().counter(origin);
-        if (theirs.origin == pool_.self() || !is_ready()) return;
-        if (theirs.first == held + 1 || (theirs.last() == held && theirs.hash > copy_.history().hash(origin)))
-            give_up_incarnation(false, now, out);
-        static_cast<void>(member);
+        const Head held{theirs.origin, copy_.counter(theirs.origin), copy_.history().hash(origin)};
+        if (theirs.origin == pool_.self() || theirs.origin == copy_.id() || held.counter == 0 || !is_ready()) return;
+        if (theirs.first != held.counter + 1 && (theirs.last() != held.counter || theirs.hash < held.hash)) return;
+        in_question_ = held;
+        out.send(member.link, AgreementRequest{{held}});
     }
 
     /// A piece of a state.
@@ -162,7 +169,7 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.take_twin_seen()) give_up_incarnation(true, now, out);
+        if (pool_.take_twin_seen()) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         if (now.time < next_at_) return;
@@ -211,18 +218,20 @@ class Gossip {
     /// What a member has said may mean that this replica cannot go on as it is. True if so.
     bool reconsider(const Member& member, const Moment& now, Outbox& out) {
         if (loading_.is_succeeding()) return true;
-        if (copy_.is_disputed(member.heads)) return give_up_incarnation(true, now, out), true;
+        if (copy_.is_disputed(member.heads) || copy_.gives_way(member.heads))
+            return give_up_incarnation(false, now, out), true;
         if (copy_.retirements().empty()) return false;
         const std::vector<Retirement> more = copy_.vouch();
         if (!more.empty()) copy_.retire(more);
-        if (copy_.take_revoked() || copy_.holds_retired()) return give_up_incarnation(false, now, out), true;
+        if (const bool revoked = copy_.take_revoked(); revoked || copy_.holds_retired())
+            return give_up_incarnation(revoked, now, out), true;
         pool_.expel(out);
         return false;
     }
 
-    void give_up_incarnation(bool disputed, const Moment& now, Outbox& out) {
+    void give_up_incarnation(bool afresh, const Moment& now, Outbox& out) {
         sessions_.clear();
-        loading_.give_up_incarnation(disputed, now, out);
+        loading_.give_up_incarnation(afresh, now, out);
     }
 
     /// What `member` holds and we do not, nor wait for, nor have asked of anybody else.
@@ -312,6 +321,7 @@ class Gossip {
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
     StateSink sink_;
+    std::optional<Head> in_question_;  // whether a member has the same history up to here
     std::vector<SyncReport> reports_;
 };
 

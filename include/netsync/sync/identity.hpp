@@ -1,37 +1,17 @@
 // netsync: who a replica is, whom it knows and who has been retired, kept in its store.
 #pragma once
 
+#include <algorithm>
 #include <netsync/detail/random.hpp>
 #include <netsync/options.hpp>
 #include <netsync/pool/message.hpp>
 #include <netsync/pool/retirement.hpp>
-#include <netsync/store/concept.hpp>
+#include <netsync/store/values.hpp>
 #include <netsync/wire/history.hpp>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 namespace netsync {
-
-/// A small value under a name; as default-constructed where there is none, or none that can be read.
-template <class T, store Store>
-T open_value(const Store& store, std::string_view key) {
-    T value{};
-    if (const std::optional<Bytes> kept = store.get(key)) {
-        Input in{*kept, Limits::frame_budget(kept->size())};
-        in(value);
-        if (in.finish()) value = T{};
-    }
-    return value;
-}
-
-/// Staged: durable with the store's next commit.
-template <store Store, class T>
-std::error_code keep_value(Store& store, std::string_view key, const T& value) {
-    Output out;
-    out(value);
-    return store.put(key, out.view());
-}
 
 /// Another incarnation of the owner that options.name stands for; of a random one without a name.
 inline ReplicaId new_incarnation(const Options& options, detail::Random& random) {

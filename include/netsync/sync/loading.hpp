@@ -8,6 +8,7 @@
 #include <netsync/options.hpp>
 #include <netsync/pool/pool.hpp>
 #include <netsync/pool/roll.hpp>
+#include <netsync/sync/identity.hpp>
 #include <netsync/sync/message.hpp>
 #include <netsync/sync/report.hpp>
 #include <netsync/sync/state_transfer.hpp>
@@ -39,10 +40,11 @@ class Loading {
         unplaced_.reset();
     }
 
-    /// This incarnation is over: `disputed` where another copy of it goes on, and by the pool's or its own word where not.
-    void give_up_incarnation(bool disputed, const Moment& now, Outbox& out) {
+    /// This incarnation is over: another copy of it is alive, or the pool does not take part of what is held. `afresh`: all
+    /// that the pool has not seen is issued again, because it may be older than what was forgotten.
+    void give_up_incarnation(bool afresh, const Moment& now, Outbox& out) {
         if (is_succeeding()) return;
-        disputed_ = disputed;
+        afresh_ = afresh;
         pool_.rename(copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
@@ -69,9 +71,9 @@ class Loading {
     }
 
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
-        if (!unplaced_ || !awaits(member)) return false;
+        if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
-        return finish(member, take_over(state, agreement.counter, now, out), now, out);
+        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
     const std::vector<SyncReport>& reports() const noexcept { return reports_; }
@@ -135,43 +137,37 @@ class Loading {
 
     /// The state is whole, or cannot be had from this member.
     bool on_state(Member& member, Bytes state, std::error_code error, const Moment& now, Outbox& out) {
-        if (!error && !must_reissue(member))
+        if (!error && !is_succeeding() && !is_too_old(member))
             error = copy_.adopt(state);
         else if (!error) {
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
-            if (!header) return finish(member, header.error(), now, out);
-            if (const std::optional<std::uint64_t> agreed = agreement(header->heads))
-                error = take_over(state, *agreed, now, out);
-            else {
+            if (header && copy_.is_disputed(header->heads)) {
                 unplaced_ = std::move(state);
                 out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
                 return false;
             }
+            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
 
     /// A newcomer's own changes may be older than what the pool has forgotten.
-    bool must_reissue(const Member& member) const {
-        return is_succeeding() || (member.settled && copy_.frontier().counter > 0);
-    }
+    bool is_too_old(const Member& member) const { return member.settled && copy_.frontier().counter > 0; }
 
-    /// Up to where the pool knows the same changes of this replica; none where that must be asked.
-    std::optional<std::uint64_t> agreement(const std::vector<Head>& theirs) const {
-        const auto head =
-            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == copy_.id(); });
-        if (head == theirs.end()) return 0;
-        if (!copy_.is_disputed(theirs)) return head->counter;
-        return std::nullopt;
-    }
-
-    std::error_code take_over(ByteView state, std::uint64_t agreed, const Moment& now, Outbox& out) {
-        const ReplicaId before = copy_.id();
+    /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
+    std::error_code take_over(const Member& member, ByteView state, std::optional<std::uint64_t> parted,
+                              const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
-        if (const std::error_code error = copy_.succeed(state, agreed)) return error;
-        if (!disputed_) copy_.retire({Retirement{before, agreed, now.wall, after}});
-        disputed_ = false;
+        std::uint64_t limit = parted.value_or(max_counter);
+        if (const std::uint64_t* last = copy_.retirements().last(copy_.id())) limit = std::min(limit, *last);
+        if (afresh_ || !planned) limit = std::min(limit, member.holds(copy_.id()));
+        const Result<Succession> done = copy_.succeed(state, limit);
+        if (!done) return done.error();
+        // Whoever has more of the old incarnation than that has what was issued again.
+        if (!parted && done->agreed < max_counter)
+            copy_.retire({Retirement{done->before, done->agreed, now.wall, after}});
+        afresh_ = false;
         if (!planned) pool_.rename(after, now, out);
         return {};
     }
@@ -200,7 +196,7 @@ class Loading {
     Pool<Copy>& pool_;
     detail::Random random_;
     bool ready_ = true;
-    bool disputed_ = false;
+    bool afresh_ = false;
     std::optional<Duration> first_greeting_;
     ReplicaId from_{};
     Link over_{};

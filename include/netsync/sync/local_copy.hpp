@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <cstdint>
 #include <functional>
@@ -45,8 +46,7 @@ class LocalCopy {
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
         : options_(options), store_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
-        id_ = open_identity(store_, options_, random);
-        self_ = intern(id_);
+        self_ = intern(open_identity(store_, options_, random));
         successor_ = open_value<ReplicaId>(store_, "successor");
         settled_ = open_value<bool>(store_, "settled");
         retirements_.merge(open_value<std::vector<Retirement>>(store_, "retired"), options_.limits.replicas);
@@ -59,7 +59,7 @@ class LocalCopy {
         clock_.restore(history_.time());
     }
 
-    const ReplicaId& id() const noexcept { return id_; }
+    const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
     const CrdtType& state() const noexcept { return state_; }
     const History& history() const noexcept { return history_; }
     const CausalBuffer<Frame>& buffer() const noexcept { return buffer_; }
@@ -76,7 +76,7 @@ class LocalCopy {
     }
 
     /// What this replica has made so far.
-    ReplicaCounter frontier() const { return {id_, history_.counter(self_)}; }
+    ReplicaCounter frontier() const { return {id(), history_.counter(self_)}; }
 
     /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
     /// nothing changed. `error` says why steps were left out, or that the log failed.
@@ -93,7 +93,7 @@ class LocalCopy {
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
         if (const std::error_code failed = log(frame, self_)) error = failed;
-        observe(batch.delta(), {id_, batch.time(), true, false});
+        observe(batch.delta(), {id(), batch.time(), true, false});
         return frame;
     }
 
@@ -177,19 +177,19 @@ class LocalCopy {
     /// the owner has spoken.
     std::vector<Retirement> vouch() const {
         std::vector<Retirement> result;
-        if (retirements_.contains(id_)) return result;
+        if (retirements_.contains(id())) return result;
         for (const Retirement& record : retirements_.records()) {
             const std::uint64_t held = counter(record.replica);
             const std::uint64_t* last = retirements_.last(record.replica);
             if (last && held > *last && !spoken_by_owner(record.replica))
-                result.push_back({record.replica, held, clock_.now(), id_});
+                result.push_back({record.replica, held, clock_.now(), id()});
         }
         return result;
     }
 
     /// Whether the state holds what the pool has given up, so that it cannot stay as it is.
     bool holds_retired() const {
-        if (retirements_.contains(id_)) return true;
+        if (retirements_.contains(id())) return true;
         for (const Retirement& record : retirements_.records())
             if (const std::uint64_t* last = retirements_.last(record.replica))
                 if (counter(record.replica) > *last) return true;
@@ -200,21 +200,30 @@ class LocalCopy {
     /// from an older state, or that was not lost when this one was restored.
     bool is_disputed(const std::vector<Head>& theirs) const {
         const auto head =
-            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id_; });
+            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id(); });
         if (head == theirs.end()) return false;
         const std::uint64_t counter = history_.counter(self_);
         if (head->counter > counter) return true;
         if (head->counter == counter) return head->hash != history_.hash(self_);
-        const std::optional<std::uint64_t> hash = hash_at({id_, head->counter});
+        const std::optional<std::uint64_t> hash = hash_at({id(), head->counter});
         return hash && *hash != head->hash;
+    }
+
+    /// Whether a member has another history of some other replica, just as long, and the one held here is to go.
+    bool gives_way(const std::vector<Head>& theirs) const {
+        return std::any_of(theirs.begin(), theirs.end(), [&](const Head& head) {
+            const ReplicaIndex origin = find_index(head.replica);
+            return origin != ReplicaIndex{} && head.replica != id() && head.counter == history_.counter(origin) &&
+                   history_.hash(origin) < head.hash;
+        });
     }
 
     /// The latest counters and hashes of this replica's own log, newest first: to find out how far others agree.
     std::vector<Head> own_heads(std::size_t most) const {
         std::vector<Head> heads;
-        static_cast<void>(store_.frames({id_, first_logged(), max_counter}, [&](const SharedBytes& bytes) {
+        static_cast<void>(store_.frames({id(), first_logged(), max_counter}, [&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
-                heads.push_back({id_, frame->header().last(), frame->header().hash});
+                heads.push_back({id(), frame->header().last(), frame->header().hash});
             return true;
         }));
         std::reverse(heads.begin(), heads.end());
@@ -222,60 +231,63 @@ class LocalCopy {
         return heads;
     }
 
-    /// The highest of these counters, newest first, at which our log has the same history.
-    std::uint64_t agreed(const std::vector<Head>& theirs) const {
+    /// The highest of these counters of one replica, newest first, at which our history of it is the same; 0 where none
+    /// is, none where nothing could be compared. O(log counters) look-ups in the log.
+    std::optional<std::uint64_t> agreed(const std::vector<Head>& theirs) const {
+        bool known = false;
         const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            return hash_at({head.replica, head.counter}) != head.hash;
+            const std::optional<std::uint64_t> hash = hash_at({head.replica, head.counter});
+            known = known || hash;
+            return hash != head.hash;
         });
+        if (!known) return std::nullopt;
         return agrees == theirs.end() ? 0 : agrees->counter;
     }
 
     /// The incarnation to come, where this one cannot go on: kept, so that a restart goes on with it. Nil: none.
     const ReplicaId& successor() const noexcept { return successor_; }
     const ReplicaId& plan_successor(detail::Random& random) {
-        successor_ = ReplicaId{id_.owner_bits, random.next()};
+        successor_ = ReplicaId{id().owner_bits, random.next()};
         keep("successor", successor_);
         return successor_;
     }
 
-    /// The state becomes that of the pool, and after it come the changes that the pool has not seen: those of others as
-    /// they are, this replica's own beyond `agreed` under its new incarnation, with new dots and a fresh timestamp (an
-    /// old one could meet a tombstone that some have forgotten). The old incarnation is over.
-    std::error_code succeed(ByteView bytes, std::uint64_t agreed) {
+    /// The state becomes that of the pool, and after it come the changes that the pool has not seen: those of others and
+    /// this replica's own as they are, as far as they follow; its own beyond `limit`, and those that do not follow any
+    /// more, under its new incarnation, with new dots and a fresh timestamp (an old one could meet a tombstone that some
+    /// have forgotten). The old incarnation is over; what counts of it is what counter() says of it then.
+    Result<Succession> succeed(ByteView bytes, std::uint64_t limit) {
         const Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
-        std::vector<Frame> own;
-        std::vector<SharedBytes> others;
-        store_.replay([&](const SharedBytes& logged) {
-            Result<Frame> frame = Frame::parse(logged, options_.limits);
-            if (!frame) return true;
-            if (frame->header().origin != id_)
-                others.push_back(logged);
-            else if (frame->header().first > agreed)
-                own.push_back(*std::move(frame));
-            return true;
-        });
-        const Succession succession{id_, agreed, successor_};
+        const ReplicaId before = id();
+        std::vector<SharedBytes> log;
+        store_.replay([&](const SharedBytes& logged) { return log.push_back(logged), true; });
         state_ = CrdtType{};
         history_ = History{};
         buffer_.clear();
         last_vector_ = {};
         static_cast<void>(join(*theirs));
-        for (const SharedBytes& frame : others) replay(frame);
-        std::vector<ReplicaCounter> gone{{id_, max_counter}};
-        for (const Retirement& record : retirements_.records()) gone.push_back({record.replica, max_counter});
-        id_ = successor_;
-        self_ = intern(id_);
+        std::vector<Frame> again;
+        for (const SharedBytes& logged : log) {
+            Result<Frame> frame = Frame::parse(logged, options_.limits);
+            if (!frame) continue;
+            const FrameHeader& header = frame->header();
+            const bool own = header.origin == before;
+            if (!own || header.last() <= limit) replay(logged);
+            if (own && (header.last() > limit || header.last() > counter(before))) again.push_back(*std::move(frame));
+        }
+        const Succession succession{before, again.empty() ? max_counter : again.front().header().first - 1, successor_};
+        self_ = intern(successor_);
         successor_ = {};
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
+        stage([](Store& store) { return store.clear(); });
         if (const std::error_code error = keep_snapshot()) return error;
-        stage([gone](Store& store) { return store.cut(gone); });
-        keep("replica", id_);
+        keep("replica", id());
         keep("successor", successor_);
-        for (const Frame& frame : own) reissue(frame, succession);
+        for (const Frame& frame : again) reissue(frame, succession);
         observe(state_, {ReplicaId{}, history_.time(), false, true});
-        return store_error_;
+        return succession;
     }
 
     /// Where a change is now that this token stood for.
@@ -338,6 +350,7 @@ class LocalCopy {
 
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         std::optional<std::uint64_t> hash;
+        if (at.counter == counter(at.replica)) return history_.hash(find_index(at.replica));
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             const Result<Frame> frame = Frame::parse(bytes, options_.limits);
             if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
@@ -351,7 +364,7 @@ class LocalCopy {
         std::uint64_t from = 1, to = history_.counter(self_);
         while (from < to) {
             const std::uint64_t middle = from + (to - from) / 2;
-            if (store_.frames({id_, middle, middle}, [](const SharedBytes&) { return false; }))
+            if (store_.frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
                 to = middle;
             else
                 from = middle + 1;
@@ -371,7 +384,7 @@ class LocalCopy {
 
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta) {
-        FrameHeader header{.origin = id_, .first = history_.counter(self_) + 1, .count = count, .time = time};
+        FrameHeader header{.origin = id(), .first = history_.counter(self_) + 1, .count = count, .time = time};
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
         return Frame::make(std::move(header), delta, history_.hash(self_));
@@ -387,7 +400,7 @@ class LocalCopy {
         if (!bytes) return;
         const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes);
         const CausalContext context = frame.context();
-        merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = id_.owner()});
+        merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = id().owner()});
         static_cast<void>(log(frame, self_));
     }
 
@@ -407,7 +420,7 @@ class LocalCopy {
     std::error_code apply(const Frame& frame, bool is_new) {
         const FrameHeader& header = frame.header();
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
-        if (is_new && header.origin == id_) return errc::forked;
+        if (is_new && header.origin == id()) return errc::forked;
         if (history_.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) return errc::too_large;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
@@ -504,8 +517,7 @@ class LocalCopy {
     const Options& options_;
     Store store_;
     Clock clock_;
-    ReplicaId id_;
-    ReplicaIndex self_{};
+    std::atomic<ReplicaIndex> self_{};
     CrdtType state_{};
     History history_;
     Retirements retirements_;

@@ -88,15 +88,17 @@ struct RelayMessage {
     FrameBytes frame{};
 };
 
-/// "Where did our histories of this replica part?", with its latest heads, newest first.
+/// "Where did our histories of this replica part?", with some of its heads, newest first.
 struct AgreementRequest {
     static constexpr MessageKind kind = MessageKind::agreement_request;
     std::vector<Head> heads{};
 };
-/// The highest counter of these at which both are the same; 0 where none is.
+/// The highest counter of these at which both are the same; 0 where none is. Not `known` where none could be compared.
 struct Agreement {
     static constexpr MessageKind kind = MessageKind::agreement;
+    ReplicaId replica{};
     std::uint64_t counter = 0;
+    bool known = false;
 };
 
 /// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether

@@ -68,6 +68,27 @@ class Disk {
         return {};
     }
 
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) {
+        if (const std::error_code error = refuse()) return error;
+        undo_.push_back(Adopted{held_});
+        for (const ReplicaCounter& upto : counters)
+            if (const auto log = held_.logs.find(upto.replica); log != held_.logs.end())
+                std::erase_if(log->second, [&](const Entry& entry) { return entry.first <= upto.counter; });
+        return {};
+    }
+
+    std::error_code clear() {
+        if (const std::error_code error = refuse()) return error;
+        undo_.push_back(Adopted{held_});
+        held_.logs.clear();
+        held_.snapshot = nullptr;
+        held_.tips.clear();
+        held_.vector_hash = 0;
+        adopting_ = true;
+        behind_ = false;
+        return {};
+    }
+
     std::error_code put(std::string_view key, ByteView value) {
         if (!powered_) return std::make_error_code(std::errc::io_error);
         auto& held = held_.values[std::string(key)];
@@ -245,6 +266,8 @@ class SimulatedStore {
     std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
         return disk_->adopt(snapshot, heads);
     }
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) { return disk_->cut(counters); }
+    std::error_code clear() { return disk_->clear(); }
     std::error_code put(std::string_view key, ByteView value) { return disk_->put(key, value); }
     std::error_code commit() { return disk_->commit(); }
     std::optional<Bytes> get(std::string_view key) const { return disk_->get(key); }

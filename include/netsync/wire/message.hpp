@@ -1,9 +1,11 @@
-// netsync: what travels over a link: one byte that names the kind, then the message as a record. A record may grow at
-// its end: older programs skip what they do not know.
+// netsync: what travels over a link: one byte that names the kind, the message as a record, and a checksum, because what
+// a damaged message says of a history would be believed. A record may grow at its end: older programs skip what they do
+// not know.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <netsync/detail/hash.hpp>
 #include <netsync/wire/input.hpp>
 #include <netsync/wire/limits.hpp>
 #include <netsync/wire/output.hpp>
@@ -43,11 +45,18 @@ concept message = requires {
     { M::kind } -> std::convertible_to<MessageKind>;
 };
 
+namespace detail {
+inline std::uint32_t checksum(ByteView bytes) noexcept {
+    return static_cast<std::uint32_t>(hash_bytes(bytes.data(), bytes.size(), 0x636865636bu));
+}
+}  // namespace detail
+
 template <message M>
 SharedBytes encode_message(const M& content) {
     Output out;
     out.fixed(static_cast<std::uint8_t>(M::kind));
     out(content);
+    out.fixed(detail::checksum(out.view()));
     return std::make_shared<const Bytes>(out.take());
 }
 
@@ -60,8 +69,11 @@ inline std::optional<MessageKind> kind_of(ByteView bytes) {
 /// errc::malformed, too_large, too_deep. Costs at most Limits::frame_budget(bytes.size()) of memory.
 template <message M>
 Result<M> decode_message(ByteView bytes) {
-    if (kind_of(bytes) != M::kind) return errc::malformed;
-    Input in{bytes.subspan(1), Limits::frame_budget(bytes.size())};
+    constexpr std::size_t trailer = sizeof(std::uint32_t);
+    if (kind_of(bytes) != M::kind || bytes.size() <= trailer) return errc::malformed;
+    const ByteView said = bytes.first(bytes.size() - trailer);
+    if (Input{bytes.last(trailer), trailer}.fixed<std::uint32_t>() != detail::checksum(said)) return errc::malformed;
+    Input in{said.subspan(1), Limits::frame_budget(bytes.size())};
     M content{};
     in(content);
     if (const std::error_code error = in.finish()) return error;

@@ -1,0 +1,1879 @@
+// netsync/testing.hpp: made by tools/amalgamate.py from include/; edit those files, not this one.
+#pragma once
+
+#include <netsync/netsync.hpp>
+#include <cstdio>
+#include <stdexcept>
+
+// ---- netsync/testing/faults.hpp ----
+
+// netsync: what may go wrong in a simulation, and how often. Options come in, each seed draws its own mix from them.
+
+namespace netsync::testing {
+
+/// Numbers are shares of the messages, in 1/1000: with any of them a link no longer keeps its promise to deliver once
+/// and in order. Durations are the mean time between two faults of a kind; zero: never.
+struct Faults {
+    unsigned loss = 0;
+    unsigned duplication = 0;
+    unsigned reordering = 0;  ///< overtaken by later messages
+    unsigned bit_flips = 0;
+    Duration delay{};  ///< of a message, at most; zero: 2 ms
+
+    Duration broken_links{};
+    Duration flapping{};            ///< the links between two machines break again and again
+    Duration partitions{};          ///< the pool falls into two parts that do not hear each other
+    Duration one_way_partitions{};  ///< one part no longer hears the other
+    Duration slow_peers{};          ///< a machine receives a few hundred bytes a second: its links are backlogged
+    Duration pauses{};              ///< a process stands still, up to 8 s
+    Duration crashes{};             ///< with restart, before, in or after a commit; what was not committed is lost
+    Duration full_disks{};          ///< nothing can be appended for a while
+    Duration io_errors{};           ///< nothing can be committed for a while
+    Duration clock_jumps{};         ///< of the wall clock: 1 h ahead or behind, 10 years ahead, standing still
+
+    Duration wiped_disks{};       ///< a machine restarts with nothing
+    Duration restored_backups{};  ///< a machine restarts with what its disk held some time ago
+    Duration clones{};            ///< a machine restarts with a copy of another one's disk
+
+    friend bool operator==(const Faults&, const Faults&) = default;
+};
+
+/// The names of the members of Faults, in their order.
+inline constexpr std::array<std::string_view, 18> fault_names{
+    "loss",        "duplication",        "reordering",       "bit_flips", "delay",   "broken_links", "flapping",
+    "partitions",  "one_way_partitions", "slow_peers",       "pauses",    "crashes", "full_disks",   "io_errors",
+    "clock_jumps", "wiped_disks",        "restored_backups", "clones"};
+
+namespace faults {
+
+/// A network that keeps its promises, and machines that run.
+inline Faults none() { return {}; }
+
+/// Messages that are lost, repeated, overtaken, late and damaged.
+inline Faults messages() {
+    return {
+        .loss = 300, .duplication = 500, .reordering = 300, .bit_flips = 5, .delay = std::chrono::milliseconds{300}};
+}
+
+/// Links and processes that fail; what a link delivers is in order.
+inline Faults machines() {
+    using namespace std::chrono_literals;
+    return {.delay = 100ms,
+            .broken_links = 10s,
+            .flapping = 40s,
+            .partitions = 25s,
+            .one_way_partitions = 40s,
+            .slow_peers = 40s,
+            .pauses = 15s,
+            .crashes = 20s,
+            .full_disks = 40s,
+            .io_errors = 30s,
+            .clock_jumps = 30s};
+}
+
+/// Identities that are used again.
+inline Faults identities() {
+    using namespace std::chrono_literals;
+    return {.wiped_disks = 60s, .restored_backups = 60s, .clones = 60s};
+}
+
+/// The members of `b` that are not zero, and those of `a` elsewhere.
+inline Faults join(Faults a, const Faults& b) {
+    const auto take = [](auto& mine, const auto& theirs) {
+        if (theirs != std::decay_t<decltype(theirs)>{}) mine = theirs;
+    };
+    detail::for_each_field(take, a, b);
+    return a;
+}
+
+/// Everything.
+inline Faults all() { return join(join(messages(), machines()), identities()); }
+
+/// The mix of one seed: each kind with probability 1/2, then up to as often as `most` says. A kind's part does not
+/// depend on the others, so leaving one out changes nothing else.
+inline Faults draw(const Faults& most, std::uint64_t seed) {
+    Faults drawn = most;
+    std::uint64_t kind = 0;
+    const auto choose = [&]<class Member>(Member& member) {
+        detail::Random random{detail::mix(seed, 0x6661756c74u + kind++)};
+        if (member == Member{}) return;
+        if (random.below(2) == 0)
+            member = Member{};
+        else if constexpr (std::is_same_v<Member, Duration>)
+            member *= static_cast<std::int64_t>(1 + random.below(3));
+        else
+            member = 1 + static_cast<unsigned>(random.below(member));
+    };
+    detail::for_each_field(choose, drawn);
+    drawn.delay = most.delay / static_cast<std::int64_t>(1 + detail::Random{seed}.below(50));
+    return drawn;
+}
+
+}  // namespace faults
+
+/// As one would write it: `{.loss = 300, .partitions = 25000ms}`.
+inline std::string to_string(const Faults& faults) {
+    std::string text;
+    std::size_t kind = 0;
+    const auto append = [&]<class Member>(const Member& member) {
+        const std::string_view name = fault_names[kind++];
+        if (member == Member{}) return;
+        text += (text.empty() ? "." : ", .") + std::string(name) + " = ";
+        if constexpr (std::is_same_v<Member, Duration>)
+            text += std::to_string(member.count()) + "ns";
+        else
+            text += std::to_string(member);
+    };
+    detail::for_each_field(append, faults);
+    return '{' + text + '}';
+}
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/disk.hpp ----
+
+// netsync: the disk of a simulated machine, and the store on it. Frames and values come in and are staged; a commit makes
+// them durable, a power cut takes what was not committed.
+
+namespace netsync::testing {
+
+/// Where one origin's history ends on a disk.
+struct Tip {
+    std::uint64_t counter = 0;
+    std::uint64_t hash = 0;
+    friend bool operator==(const Tip&, const Tip&) = default;
+};
+
+/// When the power goes: never, in a commit before it took effect (a torn write, found and dropped at the next start),
+/// or in a commit after it took effect but before anybody was told.
+enum class PowerCut : std::uint8_t { none, before_commit, after_commit };
+
+/// Thrown by that commit, so that nothing after it happens: the simulation alone catches it.
+struct PowerFailed {};
+
+/// What the store of one machine holds. It outlives the replica; staged changes can be undone, committed ones not.
+class Disk {
+   public:
+    using Tips = std::map<ReplicaId, Tip>;
+
+    std::error_code append(const Frame& frame) {
+        if (const std::error_code error = refuse()) return error;
+        const FrameHeader& header = frame.header();
+        const Tip before = tip(header.origin);
+        if (header.first != before.counter + 1) {
+            wrong_ = "a frame is appended that does not continue its origin's log";
+            return errc::not_contiguous;
+        }
+        for (const ReplicaCounter& needed : header.dependencies)
+            if (tip(needed.replica).counter < needed.counter) wrong_ = "a frame is appended before one it depends on";
+        held_.logs[header.origin].push_back({header.first, header.last(), ++held_.sequence, frame.bytes()});
+        move_tip(header.origin, {header.last(), header.hash});
+        undo_.push_back(
+            Appended{header.origin, before, std::exchange(held_.latest, std::max(held_.latest, header.time))});
+        staged_.push_back(frame);
+        behind_ = false;
+        return {};
+    }
+
+    std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
+        if (const std::error_code error = refuse()) return error;
+        undo_.push_back(Adopted{held_});
+        held_.snapshot = snapshot;
+        for (const Head& head : heads) {
+            auto& log = held_.logs[head.replica];
+            if (!log.empty() && log.back().last < head.counter) log.clear();
+            if (tip(head.replica).counter < head.counter) move_tip(head.replica, {head.counter, head.hash});
+        }
+        if (const auto header = decode_snapshot_header(*snapshot)) held_.latest = std::max(held_.latest, header->time);
+        adopting_ = true;
+        behind_ = false;
+        return {};
+    }
+
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) {
+        if (const std::error_code error = refuse()) return error;
+        undo_.push_back(Adopted{held_});
+        for (const ReplicaCounter& upto : counters)
+            if (const auto log = held_.logs.find(upto.replica); log != held_.logs.end())
+                std::erase_if(log->second, [&](const Entry& entry) { return entry.first <= upto.counter; });
+        return {};
+    }
+
+    std::error_code clear() {
+        if (const std::error_code error = refuse()) return error;
+        undo_.push_back(Adopted{held_});
+        held_.logs.clear();
+        held_.snapshot = nullptr;
+        held_.tips.clear();
+        held_.vector_hash = 0;
+        adopting_ = true;
+        behind_ = false;
+        return {};
+    }
+
+    std::error_code put(std::string_view key, ByteView value) {
+        if (!powered_) return std::make_error_code(std::errc::io_error);
+        auto& held = held_.values[std::string(key)];
+        undo_.push_back(Put{std::string(key), std::exchange(held, Bytes(value.begin(), value.end()))});
+        return {};
+    }
+
+    std::error_code commit() {
+        if (!powered_ || (failing_ && !undo_.empty())) return std::make_error_code(std::errc::io_error);
+        const PowerCut cut = undo_.empty() ? PowerCut::none : std::exchange(cut_, PowerCut::none);
+        if (cut == PowerCut::before_commit) power_off(), throw PowerFailed{};
+        undo_.clear();
+        committed_.insert(committed_.end(), staged_.begin(), staged_.end());
+        staged_.clear();
+        adopted_ |= std::exchange(adopting_, false);
+        if (cut == PowerCut::after_commit) power_off(), throw PowerFailed{};
+        return {};
+    }
+
+    std::optional<Bytes> get(std::string_view key) const {
+        const auto found = held_.values.find(key);
+        return found == held_.values.end() ? std::nullopt : found->second;
+    }
+
+    const SharedBytes& snapshot() const { return held_.snapshot; }
+
+    void replay(const FrameVisitor& visit) const {
+        std::vector<const Entry*> all;
+        for (const auto& [origin, log] : held_.logs)
+            for (const Entry& entry : log) all.push_back(&entry);
+        std::sort(all.begin(), all.end(), [](const Entry* a, const Entry* b) { return a->sequence < b->sequence; });
+        for (const Entry* entry : all)
+            if (!visit(entry->bytes)) return;
+    }
+
+    bool frames(const CounterRange& range, const FrameVisitor& visit) const {
+        const auto found = held_.logs.find(range.replica);
+        if (found == held_.logs.end()) return false;
+        const auto& log = found->second;
+        if (log.empty() || range.first < log.front().first || range.first > log.back().last) return false;
+        auto at =
+            std::partition_point(log.begin(), log.end(), [&](const Entry& entry) { return entry.last < range.first; });
+        for (; at != log.end() && at->first <= range.last; ++at)
+            if (!visit(at->bytes)) break;
+        return true;
+    }
+
+    // What befalls it.
+
+    void fill_up(bool full) noexcept { full_ = full; }
+    void fail_commits(bool failing) noexcept { failing_ = failing; }
+    /// The next commit is the machine's last act.
+    void cut_power_at_commit(PowerCut cut) noexcept { cut_ = cut; }
+
+    /// What is not committed is gone.
+    void power_off() {
+        powered_ = false;
+        cut_ = PowerCut::none;
+        for (; !undo_.empty(); undo_.pop_back()) std::visit([&](auto& change) { take_back(change); }, undo_.back());
+        staged_.clear();
+        adopting_ = false;
+    }
+    void power_on() noexcept {
+        powered_ = true;
+        behind_ = false;
+    }
+    bool powered() const noexcept { return powered_; }
+
+    void wipe() { held_ = {}; }
+    /// Keeps a copy of what is there, for restore_backup().
+    void make_backup() { backup_ = held_; }
+    bool has_backup() const noexcept { return backup_.has_value(); }
+    void restore_backup() { held_ = *backup_; }
+    void copy_from(const Disk& other) { held_ = other.held_; }
+
+    // What oracles look at.
+
+    /// The version vector of all that is held, staged changes included.
+    const Tips& tips() const noexcept { return held_.tips; }
+    Tip tip(const ReplicaId& origin) const {
+        const auto found = held_.tips.find(origin);
+        return found == held_.tips.end() ? Tip{} : found->second;
+    }
+    /// Equal where the version vectors and the histories behind them are equal.
+    std::uint64_t vector_hash() const noexcept { return held_.vector_hash; }
+    /// The latest time of any frame held.
+    Ntp64 latest() const noexcept { return held_.latest; }
+    /// Whether something was logged that is not durable yet.
+    bool is_ahead() const noexcept { return !staged_.empty() || adopting_; }
+    /// Whether the replica has merged something that this disk would not take.
+    bool is_behind() const noexcept { return behind_; }
+    /// What was wrongly asked of the store, if anything ever was.
+    const char* wrong() const noexcept { return wrong_; }
+    /// The frames committed since the last call, in order, and whether a state was.
+    std::vector<Frame> take_committed() { return std::exchange(committed_, {}); }
+    bool take_adopted() noexcept { return std::exchange(adopted_, false); }
+
+   private:
+    struct Entry {
+        std::uint64_t first;
+        std::uint64_t last;
+        std::uint64_t sequence;
+        SharedBytes bytes;
+    };
+    struct Contents {
+        std::map<ReplicaId, std::deque<Entry>> logs;
+        std::map<std::string, std::optional<Bytes>, std::less<>> values;
+        SharedBytes snapshot;
+        Tips tips;
+        Ntp64 latest{};
+        std::uint64_t sequence = 0;
+        std::uint64_t vector_hash = 0;
+    };
+
+    // How to take back a staged change.
+    struct Appended {
+        ReplicaId origin;
+        Tip before;
+        Ntp64 latest;
+    };
+    struct Adopted {
+        Contents before;
+    };
+    struct Put {
+        std::string key;
+        std::optional<Bytes> before;
+    };
+
+    std::error_code refuse() {
+        if (powered_ && !full_) return {};
+        behind_ = true;
+        return std::make_error_code(full_ ? std::errc::no_space_on_device : std::errc::io_error);
+    }
+
+    void take_back(const Appended& change) {
+        held_.logs[change.origin].pop_back();
+        held_.latest = change.latest;
+        move_tip(change.origin, change.before);
+    }
+    void take_back(Adopted& change) { held_ = std::move(change.before); }
+    void take_back(Put& change) { held_.values[change.key] = std::move(change.before); }
+
+    void move_tip(const ReplicaId& origin, const Tip& to) {
+        Tip& tip = held_.tips[origin];
+        held_.vector_hash += share(origin, to) - share(origin, tip);  // a sum, so that the order does not matter
+        tip = to;
+    }
+
+    static std::uint64_t share(const ReplicaId& origin, const Tip& tip) {
+        if (tip.counter == 0) return 0;
+        return detail::mix(detail::mix(origin.owner_bits, origin.incarnation) ^ tip.counter, tip.hash);
+    }
+
+    Contents held_;
+    std::vector<std::variant<Appended, Adopted, Put>> undo_;
+    std::vector<Frame> staged_;
+    std::vector<Frame> committed_;
+    std::optional<Contents> backup_;
+    const char* wrong_ = nullptr;
+    PowerCut cut_ = PowerCut::none;
+    bool behind_ = false;
+    bool adopting_ = false;
+    bool adopted_ = false;
+    bool powered_ = true;
+    bool full_ = false;
+    bool failing_ = false;
+};
+
+/// The Store policy over a Disk, which outlives it.
+class SimulatedStore {
+   public:
+    explicit SimulatedStore(Disk& disk) : disk_(&disk) {}
+
+    std::error_code append(const Frame& frame) { return disk_->append(frame); }
+    std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
+        return disk_->adopt(snapshot, heads);
+    }
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) { return disk_->cut(counters); }
+    std::error_code clear() { return disk_->clear(); }
+    std::error_code put(std::string_view key, ByteView value) { return disk_->put(key, value); }
+    std::error_code commit() { return disk_->commit(); }
+    std::optional<Bytes> get(std::string_view key) const { return disk_->get(key); }
+    SharedBytes snapshot() const { return disk_->snapshot(); }
+    void replay(const FrameVisitor& visit) const { disk_->replay(visit); }
+    bool frames(const CounterRange& range, const FrameVisitor& visit) const { return disk_->frames(range, visit); }
+
+   private:
+    Disk* disk_;
+};
+
+static_assert(store<SimulatedStore>);
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/wall_clock.hpp ----
+
+// netsync: the wall clock of a simulated machine: the virtual time, and what a fault makes of it.
+
+namespace netsync::testing {
+
+/// Shows the virtual time, which it only views, shifted or stopped.
+class WallClock {
+   public:
+    /// The first virtual moment on every undisturbed clock: 2020-09-13.
+    static constexpr std::chrono::nanoseconds epoch = std::chrono::seconds{1'600'000'000};
+
+    WallClock(const Duration& now, Duration skew) : now_(&now), skew_(skew), offset_(skew) {}
+
+    Ntp64 read() const noexcept { return Ntp64::from_duration(epoch + (stopped_at_ ? *stopped_at_ : *now_) + offset_); }
+
+    void jump(Duration by) noexcept { offset_ = skew_ + by; }
+    void stop() noexcept { stopped_at_ = *now_; }
+    /// Runs again, right but for its usual skew, and `ahead`.
+    void repair(Duration ahead = {}) noexcept {
+        stopped_at_.reset();
+        offset_ = skew_ + ahead;
+    }
+
+   private:
+    const Duration* now_;
+    Duration skew_;
+    Duration offset_;
+    std::optional<Duration> stopped_at_{};
+};
+
+/// Reads a machine's wall clock for a HybridClock, whose rules are the library's own.
+class SimulatedTime {
+   public:
+    explicit SimulatedTime(const WallClock& wall) : wall_(&wall) {}
+    Ntp64 operator()() const noexcept { return wall_->read(); }
+
+   private:
+    const WallClock* wall_;
+};
+
+using SimulatedClock = BasicHybridClock<SimulatedTime>;
+
+static_assert(clock<SimulatedClock>);
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/machine.hpp ----
+
+// netsync: what outlives a replica's process in a simulation: a name, a disk, a wall clock.
+
+namespace netsync::testing {
+
+struct Machine {
+    Machine(std::size_t at, const Duration& now, Duration skew)
+        : number(at), name("replica-" + std::to_string(at)), wall(now, skew) {}
+
+    std::size_t number;
+    std::string name;  ///< Options::name
+    Disk disk{};
+    WallClock wall;
+    Ntp64 greatest_wall{};  ///< that its replica may have read
+    ReplicaId replica{};    ///< of the process that runs, or ran last
+    unsigned starts = 0;
+    bool running = false;
+};
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/trace.hpp ----
+
+// netsync: what happened in a simulation. Events come in; a hash of all of them, the latest ones as text, and if asked
+// a printed line each go out.
+
+namespace netsync::testing {
+
+/// What an event was. `machine` did it or met it.
+enum class Happened : std::uint8_t {
+    started,
+    stopped,
+    crashed,
+    changed,
+    sent,
+    delivered,
+    lost,
+    duplicated,
+    damaged,
+    skipped,
+    announced,
+    dialed,
+    opened,
+    closed,
+    woken,
+    appended,
+    adopted,
+    committed,
+    fault_begins,
+    fault_ends,
+    healing,
+    failed,
+};
+
+constexpr std::string_view to_string(Happened what) noexcept {
+    constexpr std::array<std::string_view, 22> names{
+        "started", "stopped",   "crashed",      "changed",    "sent",    "delivered", "lost",  "duplicated",
+        "damaged", "skipped",   "announced",    "dialed",     "opened",  "closed",    "woken", "appended",
+        "adopted", "committed", "fault begins", "fault ends", "healing", "failed"};
+    return names[static_cast<std::size_t>(what)];
+}
+
+/// Two runs with one hash did the same, byte for byte. Costs a few nanoseconds an event; text is made only when read.
+class Trace {
+   public:
+    explicit Trace(bool print = false) : print_(print) {}
+
+    void add(Duration time, Happened what, std::size_t machine, std::uint64_t first = 0, std::uint64_t second = 0) {
+        const Entry entry{time, what, static_cast<std::uint32_t>(machine), first, second};
+        hash_ = detail::mix(hash_ ^ static_cast<std::uint64_t>(time.count()),
+                            (static_cast<std::uint64_t>(machine) << 8) | static_cast<std::uint64_t>(what));
+        hash_ = detail::mix(hash_ ^ first, second);
+        latest_[count_++ % latest_.size()] = entry;
+        if (print_) std::fprintf(stderr, "%s\n", text_of(entry).c_str());
+    }
+
+    std::uint64_t hash() const noexcept { return hash_; }
+    /// Events so far.
+    std::uint64_t size() const noexcept { return count_; }
+
+    /// The latest events, oldest first.
+    std::vector<std::string> tail() const {
+        std::vector<std::string> lines;
+        for (std::uint64_t at = count_ < latest_.size() ? 0 : count_ - latest_.size(); at < count_; ++at)
+            lines.push_back(text_of(latest_[at % latest_.size()]));
+        return lines;
+    }
+
+   private:
+    struct Entry {
+        Duration time{};
+        Happened what{};
+        std::uint32_t machine = 0;
+        std::uint64_t first = 0;
+        std::uint64_t second = 0;
+    };
+
+    static std::string text_of(const Entry& entry) {
+        std::array<char, 128> line{};
+        std::snprintf(line.data(), line.size(), "%12.6f  machine %-3u  %-12s  %llu %llx",
+                      static_cast<double>(entry.time.count()) / 1e9, entry.machine, to_string(entry.what).data(),
+                      static_cast<unsigned long long>(entry.first), static_cast<unsigned long long>(entry.second));
+        return line.data();
+    }
+
+    bool print_;
+    std::uint64_t hash_ = 0;
+    std::uint64_t count_ = 0;
+    std::array<Entry, 48> latest_{};
+};
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/network.hpp ----
+
+// netsync: the network of a simulation, and its time. Messages, announcements and timers come in and go out, in virtual
+// time, late, damaged or not at all, as the faults say; the same seed gives the same order.
+
+namespace netsync::testing {
+
+/// Something that the simulation itself does at a certain time; what it means is the simulation's business.
+struct Task {
+    std::uint32_t what = 0;
+    std::uint64_t argument = 0;
+};
+
+/// Machines by number, links between them, one queue of events. With message faults a link loses, repeats and reorders;
+/// without, it delivers once and in order or closes, and what is cut off on the way arrives when the cut is mended.
+class Network {
+   public:
+    Network(std::size_t machines, std::uint64_t seed, Trace& trace)
+        : trace_(trace), random_(seed), machines_(machines), cuts_(machines * machines),
+          ports_change_(random_.below(2) == 0) {}
+
+    Network(const Network&) = delete;
+    Network& operator=(const Network&) = delete;
+
+    const Duration& now() const noexcept { return now_; }
+    std::size_t size() const noexcept { return machines_.size(); }
+
+    // What the simulation does.
+
+    /// Called with the machine before each message that it sends.
+    void on_send(std::function<void(std::size_t, MessageKind)> f) { on_send_ = std::move(f); }
+
+    /// The message faults from now on.
+    void set_faults(const Faults& faults) {
+        faults_ = faults;
+        lossy_ = faults.loss > 0 || faults.duplication > 0 || faults.reordering > 0 || faults.bit_flips > 0;
+    }
+
+    void schedule(Duration time, Task task) {
+        push(time, {.kind = Kind::task, .what = task.what, .argument = task.argument});
+    }
+
+    /// What `step` did.
+    struct Step {
+        bool any = false;            ///< false: nothing is due
+        std::size_t machine = none;  ///< whose replica was given an event
+        std::optional<Task> task{};  ///< to be done by the caller
+    };
+    static constexpr std::size_t none = ~std::size_t{0};
+
+    /// The next event that is due at `until` or before. Without one, it is `until` now.
+    Step step(Duration until) {
+        if (queue_.empty() || queue_.front().time > until) {
+            now_ = std::max(now_, until);
+            return {};
+        }
+        std::pop_heap(queue_.begin(), queue_.end(), Later{});
+        const std::uint32_t slot = queue_.back().slot;
+        now_ = std::max(now_, queue_.back().time);
+        queue_.pop_back();
+        Event event = std::move(events_[slot]);
+        free_.push_back(slot);
+        if (event.kind == Kind::task) return {true, none, Task{event.what, event.argument}};
+        return {true, carry_out(event), {}};
+    }
+
+    /// Nothing that `from` says reaches `to`, until mended as often.
+    void cut(std::size_t from, std::size_t to) { ++cuts_[from * size() + to]; }
+    void mend(std::size_t from, std::size_t to) {
+        if (--cuts_[from * size() + to] == 0) release_held(from, to);
+    }
+
+    /// Everything that `machine` is told waits until then.
+    void pause(std::size_t machine, Duration until) {
+        machines_[machine].paused_until = std::max(machines_[machine].paused_until, until);
+    }
+    bool is_paused(std::size_t machine) const { return machines_[machine].paused_until > now_; }
+    void resume(std::size_t machine) { machines_[machine].paused_until = now_; }
+
+    /// What `machine` receives takes its time; zero: as fast as ever.
+    void limit_bandwidth(std::size_t machine, std::uint64_t bytes_per_second) {
+        machines_[machine].bandwidth = bytes_per_second;
+    }
+
+    /// Both ends of the open links between two machines are told that they broke.
+    void break_links(std::size_t a, std::size_t b) {
+        for (std::size_t at = 0; at < links_.size(); ++at) {
+            auto& ends = links_[at].ends;
+            if (ends[0].closed || ends[1].closed) continue;
+            if ((ends[0].machine == a && ends[1].machine == b) || (ends[0].machine == b && ends[1].machine == a))
+                for (const std::uint8_t end : {std::uint8_t{0}, std::uint8_t{1}})
+                    push(now_ + latency(), closing(at, end));
+        }
+    }
+
+    /// The machine's process is gone; politely, its operating system ends its links, otherwise nobody is told.
+    void crash(std::size_t machine, bool politely) {
+        const std::uint32_t station = machines_[machine].station;
+        if (station == 0) return;
+        shut(station, politely);
+    }
+
+    bool is_up(std::size_t machine) const { return machines_[machine].station != 0; }
+
+    /// Messages handed to links so far, by kind.
+    const std::array<std::uint64_t, 256>& sent() const noexcept { return sent_; }
+    /// Digests that a machine began a round with.
+    std::uint64_t rounds_of(std::size_t machine) const { return machines_[machine].rounds; }
+
+    // What SimulatedTransport does.
+
+    std::uint32_t open(std::size_t machine, std::size_t backlog, TransportEvents events) {
+        const auto station = static_cast<std::uint32_t>(stations_.size());
+        const auto port = static_cast<std::uint16_t>(ports_change_ ? 1000 + station % 60'000 : 1 + machine);
+        stations_.push_back({machine, port, backlog, std::move(events)});
+        machines_[machine].station = station;
+        trace_.add(now_, Happened::started, machine, station);
+        return station;
+    }
+
+    void shut(std::uint32_t station, bool politely) {
+        Station& here = stations_[station];
+        if (!here.open) return;
+        here.open = false;
+        trace_.add(now_, Happened::stopped, here.machine, station);
+        if (machines_[here.machine].station == station) machines_[here.machine].station = 0;
+        for (const std::size_t at : here.links) {
+            auto& ends = links_[at].ends;
+            const std::uint8_t mine = ends[0].station == station ? 0 : 1;
+            if (ends[mine].closed) continue;
+            ends[mine].closed = true;
+            if (politely) tell_closed(at, other(mine));
+        }
+    }
+
+    void wake_at(std::uint32_t station, Duration time) {
+        push(std::max(time, now_), {.kind = Kind::wake, .station = station, .argument = ++stations_[station].wake});
+    }
+
+    void announce(std::uint32_t from, ByteView bytes) {
+        if (!stations_[from].open) return;
+        const std::size_t machine = stations_[from].machine;
+        const auto message = std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+        trace_.add(now_, Happened::announced, machine, bytes.size());
+        for (std::size_t to = 0; to < size(); ++to)
+            if (to != machine && !is_cut(machine, to) && random_.below(1000) >= faults_.loss)
+                push(now_ + latency(), {.kind = Kind::announcement,
+                                        .station = static_cast<std::uint32_t>(to),
+                                        .argument = machine,
+                                        .bytes = maybe_damaged(message, to)});
+    }
+
+    Link dial(std::uint32_t from, const Endpoint& endpoint) {
+        const std::size_t at = links_.size();
+        const std::size_t machine = stations_[from].machine, to = machine_of(endpoint.host);
+        const std::uint32_t station = to < size() ? machines_[to].station : 0;
+        links_.push_back({});
+        auto& ends = links_[at].ends;
+        ends[0] = {.station = from, .machine = machine};
+        trace_.add(now_, Happened::dialed, machine, at, to);
+        const bool refused = station == 0 || station == from || stations_[station].port != endpoint.port;
+        if (refused || is_cut(machine, to) || is_cut(to, machine)) {
+            ends[1].closed = true;
+            push(now_ + (refused ? latency() : dial_timeout), closing(at, 0));
+            return Link{at + 1};
+        }
+        ends[1] = {.station = station, .machine = to};
+        stations_[from].links.push_back(at);
+        stations_[station].links.push_back(at);
+        ends[1].last_arrival = now_ + latency();
+        ends[0].last_arrival = ends[1].last_arrival + latency();
+        push(ends[1].last_arrival, {.kind = Kind::opened, .end = 1, .link = at});
+        push(ends[0].last_arrival, {.kind = Kind::opened, .end = 0, .link = at});
+        return Link{at + 1};
+    }
+
+    bool send(std::uint32_t from, Link link, SharedBytes message) {
+        if (link == Link{}) return true;
+        const std::size_t at = static_cast<std::size_t>(link) - 1;
+        auto& ends = links_[at].ends;
+        const std::uint8_t mine = ends[0].station == from ? 0 : 1;
+        if (!stations_[from].open || ends[mine].closed) return true;
+        End& there = ends[other(mine)];
+        const std::size_t machine = ends[mine].machine;
+        Duration arrival = now_ + latency();
+        if (const std::uint64_t bandwidth = machines_[there.machine].bandwidth; bandwidth > 0) {
+            const Duration queued = std::max(Duration{0}, there.busy_until - now_);
+            const auto waiting = static_cast<std::uint64_t>(queued.count()) / 1000 * bandwidth / 1'000'000;
+            if (waiting > stations_[from].backlog) return trace_.add(now_, Happened::skipped, machine, at), false;
+            const std::uint64_t takes = message->size() * 1'000'000'000 / bandwidth;
+            there.busy_until = std::max(there.busy_until, now_) + Duration{static_cast<std::int64_t>(takes)};
+            arrival += there.busy_until - now_;
+        }
+        const MessageKind kind = *kind_of(*message);
+        ++sent_[static_cast<std::size_t>(kind)];
+        if (on_send_) on_send_(machine, kind);
+        if (begins_round(*message)) ++machines_[machine].rounds;
+        trace_.add(now_, Happened::sent, machine, at, message->size());
+        if (lossy_)
+            send_lossily(at, other(mine), arrival, std::move(message));
+        else
+            send_in_order(at, other(mine), arrival, std::move(message));
+        return true;
+    }
+
+    void close(std::uint32_t from, Link link) {
+        if (link == Link{}) return;
+        const std::size_t at = static_cast<std::size_t>(link) - 1;
+        auto& ends = links_[at].ends;
+        const std::uint8_t mine = ends[0].station == from ? 0 : 1;
+        if (std::exchange(ends[mine].closed, true) || !stations_[from].open) return;
+        tell_closed(at, other(mine));
+    }
+
+    std::uint16_t port(std::uint32_t station) const { return stations_[station].port; }
+    std::uint64_t entropy() { return random_.next(); }
+
+   private:
+    enum class Kind : std::uint8_t { task, wake, announcement, opened, message, closed };
+
+    struct Event {
+        Kind kind{};
+        std::uint8_t end = 0;       // of the link: who is told
+        std::uint32_t what = 0;     // of a task
+        std::uint32_t station = 0;  // of a wake; of an announcement the machine
+        std::size_t link = 0;
+        std::uint64_t argument = 0;  // of a task; the number of a wake; of an announcement the machine it is from
+        SharedBytes bytes{};
+    };
+    struct Due {
+        Duration time;
+        std::uint64_t sequence;
+        std::uint32_t slot;
+    };
+    struct Later {
+        bool operator()(const Due& a, const Due& b) const noexcept {
+            return a.time != b.time ? a.time > b.time : a.sequence > b.sequence;
+        }
+    };
+
+    struct Station {
+        std::size_t machine = 0;
+        std::uint16_t port = 0;
+        std::size_t backlog = 0;
+        TransportEvents events{};
+        std::vector<std::size_t> links{};
+        std::uint64_t wake = 0;  // the number of the wake that counts
+        bool open = true;
+    };
+    struct Machine {
+        std::uint32_t station = 0;
+        Duration paused_until{};
+        std::uint64_t bandwidth = 0;
+        std::uint64_t rounds = 0;
+    };
+    struct End {
+        std::uint32_t station = 0;
+        std::size_t machine = 0;
+        bool closed = false;
+        Duration last_arrival{};  // of what is under way to this end
+        Duration busy_until{};
+        std::vector<Event> held{};  // cut off on the way
+    };
+    struct Connection {
+        std::array<End, 2> ends{};
+    };
+
+    static std::uint8_t other(std::uint8_t end) noexcept { return end == 0 ? 1 : 0; }
+    static Event closing(std::size_t link, std::uint8_t end) {
+        return {.kind = Kind::closed, .end = end, .link = link};
+    }
+
+    static std::string host_of(std::size_t machine) { return "machine-" + std::to_string(machine); }
+    static std::size_t machine_of(const std::string& host) {
+        std::size_t machine = 0;
+        if (host.size() < 9 || host.size() > 12) return none;
+        for (const char digit : std::string_view{host}.substr(8))
+            machine = machine * 10 + static_cast<std::size_t>(digit - '0');
+        return machine;
+    }
+
+    static bool begins_round(const Bytes& message) {
+        if (kind_of(message) != MessageKind::digest) return false;
+        const auto digest = decode_message<DigestMessage>(message);
+        return digest && !digest->answer;
+    }
+
+    bool is_cut(std::size_t from, std::size_t to) const { return cuts_[from * size() + to] > 0; }
+
+    Duration latency() {
+        const auto width = std::max<Duration>(std::chrono::milliseconds{2}, faults_.delay).count();
+        return Duration{200'000 + static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(width)))};
+    }
+
+    void push(Duration time, Event event) {
+        std::uint32_t slot = 0;
+        if (free_.empty()) {
+            slot = static_cast<std::uint32_t>(events_.size());
+            events_.push_back(std::move(event));
+        } else {
+            slot = free_.back();
+            free_.pop_back();
+            events_[slot] = std::move(event);
+        }
+        queue_.push_back({time, ++sequence_, slot});
+        std::push_heap(queue_.begin(), queue_.end(), Later{});
+    }
+
+    void send_in_order(std::size_t at, std::uint8_t end, Duration arrival, SharedBytes message) {
+        End& there = links_[at].ends[end];
+        there.last_arrival = std::max(arrival, there.last_arrival);
+        push(there.last_arrival, {.kind = Kind::message, .end = end, .link = at, .bytes = std::move(message)});
+    }
+
+    void send_lossily(std::size_t at, std::uint8_t end, Duration arrival, SharedBytes message) {
+        End& there = links_[at].ends[end];
+        const bool twice = random_.below(1000) < faults_.duplication;
+        for (int copy = 0; copy < (twice ? 2 : 1); ++copy) {
+            if (random_.below(1000) < faults_.loss) {
+                trace_.add(now_, Happened::lost, there.machine, at, message->size());
+                continue;
+            }
+            if (copy > 0) trace_.add(now_, Happened::duplicated, there.machine, at, message->size());
+            const bool late = copy > 0 || random_.below(1000) < faults_.reordering;
+            Duration when = std::max(arrival, there.last_arrival);
+            if (late)
+                for (int hop = 0; hop < 4; ++hop) when += latency();
+            else
+                there.last_arrival = when;
+            push(when, {.kind = Kind::message, .end = end, .link = at, .bytes = maybe_damaged(message, there.machine)});
+        }
+    }
+
+    SharedBytes maybe_damaged(const SharedBytes& message, std::size_t machine) {
+        if (faults_.bit_flips == 0 || random_.below(1000) >= faults_.bit_flips) return message;
+        Bytes damaged = *message;
+        for (std::uint64_t flips = 1 + random_.below(3); flips > 0; --flips)
+            damaged[random_.below(damaged.size())] ^= std::byte{1} << random_.below(8);
+        trace_.add(now_, Happened::damaged, machine, message->size());
+        return std::make_shared<const Bytes>(std::move(damaged));
+    }
+
+    void tell_closed(std::size_t at, std::uint8_t end) {
+        End& there = links_[at].ends[end];
+        if (there.closed) return;
+        there.last_arrival = std::max(now_ + latency(), there.last_arrival);
+        push(there.last_arrival, closing(at, end));
+    }
+
+    /// What was cut off goes on, in its order.
+    void release_held(std::size_t from, std::size_t to) {
+        for (std::size_t at = 0; at < links_.size(); ++at)
+            for (const std::uint8_t end : {std::uint8_t{0}, std::uint8_t{1}}) {
+                auto& ends = links_[at].ends;
+                if (ends[end].held.empty() || ends[end].machine != to || ends[other(end)].machine != from) continue;
+                for (Event& event : std::exchange(ends[end].held, {})) push(now_, std::move(event));
+            }
+    }
+
+    /// The machine whose replica was told of it; none where nobody was.
+    std::size_t carry_out(Event& event) {
+        if (event.kind == Kind::wake) {
+            const Station& station = stations_[event.station];
+            if (!station.open || station.wake != event.argument) return none;
+            if (is_paused(station.machine)) return wait(station.machine, event);
+            return give(station.machine, Happened::woken, 0, 0, Woken{});
+        }
+        if (event.kind == Kind::announcement) {
+            const std::size_t to = event.station;
+            if (!is_up(to)) return none;
+            if (is_paused(to)) return wait(to, event);
+            return give(to, Happened::delivered, event.argument, hash_of(*event.bytes),
+                        AnnouncementReceived{host_of(event.argument), *event.bytes});
+        }
+        return carry_out_on_link(event);
+    }
+
+    std::size_t carry_out_on_link(Event& event) {
+        auto& ends = links_[event.link].ends;
+        End& there = ends[event.end];
+        const End& from = ends[other(event.end)];
+        const Link link{event.link + 1};
+        if (there.closed || !stations_[there.station].open) {
+            // The operating system answers for a process that is gone; for a machine that is gone nobody does.
+            if (event.kind == Kind::message && !from.closed && !is_cut(there.machine, from.machine))
+                push(now_ + (is_up(there.machine) ? latency() : connection_timeout),
+                     closing(event.link, other(event.end)));
+            return none;
+        }
+        if (is_paused(there.machine)) return wait(there.machine, event);
+        const bool dial_failed = from.station == 0;
+        if (event.kind != Kind::opened && !dial_failed && is_cut(from.machine, there.machine)) {
+            if (!lossy_)
+                there.held.push_back(std::move(event));
+            else
+                trace_.add(now_, Happened::lost, there.machine, event.link);
+            return none;
+        }
+        const std::uint64_t where = event.link * 2 + event.end;
+        switch (event.kind) {
+        case Kind::opened: {
+            const Endpoint peer{host_of(from.machine),
+                                event.end == 0 ? stations_[from.station].port : std::uint16_t{0}};
+            return give(there.machine, Happened::opened, where, 0, LinkOpened{link, event.end == 0, peer});
+        }
+        case Kind::closed:
+            there.closed = true;
+            return give(there.machine, Happened::closed, where, 0,
+                        LinkClosed{link, std::make_error_code(std::errc::connection_reset)});
+        default:
+            return give(there.machine, Happened::delivered, where, hash_of(*event.bytes),
+                        MessageReceived{link, *event.bytes});
+        }
+    }
+
+    static std::uint64_t hash_of(const Bytes& bytes) { return detail::hash_bytes(bytes.data(), bytes.size()); }
+
+    std::size_t wait(std::size_t machine, Event& event) {
+        push(machines_[machine].paused_until, std::move(event));
+        return none;
+    }
+
+    std::size_t give(std::size_t machine, Happened what, std::uint64_t first, std::uint64_t second,
+                     const TransportEvent& told) {
+        trace_.add(now_, what, machine, first, second);
+        stations_[machines_[machine].station].events(told);
+        return machine;
+    }
+
+    static constexpr Duration dial_timeout = std::chrono::seconds{3};
+    static constexpr Duration connection_timeout = std::chrono::seconds{20};
+
+    Trace& trace_;
+    detail::Random random_;
+    std::function<void(std::size_t, MessageKind)> on_send_;
+    Duration now_{};
+    Faults faults_{};
+    bool lossy_ = false;
+    std::vector<Due> queue_;
+    std::vector<Event> events_;
+    std::vector<std::uint32_t> free_;
+    std::uint64_t sequence_ = 0;
+    std::deque<Station> stations_{Station{.open = false}};  // 0: none
+    std::vector<Machine> machines_;
+    std::vector<Connection> links_;
+    std::vector<unsigned> cuts_;  // from * size + to
+    std::array<std::uint64_t, 256> sent_{};
+    bool ports_change_;
+};
+
+/// The Transport policy of a simulated machine; the network outlives it.
+class SimulatedTransport {
+   public:
+    SimulatedTransport(Network& network, std::size_t machine) : network_(&network), machine_(machine) {}
+
+    std::error_code start(const Options& options, TransportEvents events) {
+        station_ = network_->open(machine_, options.limits.backlog, std::move(events));
+        return {};
+    }
+    void stop() { network_->shut(std::exchange(station_, 0), true); }
+    Duration now() const { return network_->now(); }
+    void wake_at(Duration time) { network_->wake_at(station_, time); }
+    void announce(ByteView bytes) { network_->announce(station_, bytes); }
+    Link dial(const Endpoint& endpoint) { return network_->dial(station_, endpoint); }
+    bool send(Link link, SharedBytes message) { return network_->send(station_, link, std::move(message)); }
+    void close(Link link) { network_->close(station_, link); }
+    std::uint16_t port() const { return network_->port(station_); }
+    std::uint64_t entropy() { return network_->entropy(); }
+
+   private:
+    Network* network_;
+    std::size_t machine_;
+    std::uint32_t station_ = 0;
+};
+
+static_assert(transport<SimulatedTransport>);
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/fault_injector.hpp ----
+
+// netsync: what goes wrong, and when. The faults of a seed come in; partitions, crashes, bad disks and bad clocks go out to
+// the network and the machines, and end again.
+
+namespace netsync::testing {
+
+/// Each kind of fault has a stream of randomness of its own: without one kind the others come as before.
+class FaultInjector {
+   public:
+    /// Tasks from here on are this class's.
+    static constexpr std::uint32_t first_task = 100;
+
+    /// `crash(machine, politely)`: its process is gone. `start(machine)`: it runs again, on what its disk holds.
+    /// `reused(machine)`: what the machine's disk held is gone or stands on another machine, too.
+    struct Hooks {
+        std::function<void(std::size_t, bool)> crash;
+        std::function<void(std::size_t)> start;
+        std::function<void(std::size_t)> reused;
+    };
+
+    FaultInjector(const Faults& faults, std::uint64_t seed, Network& network, std::deque<Machine>& machines,
+                  Trace& trace, Hooks hooks)
+        : network_(network), machines_(machines), trace_(trace), hooks_(std::move(hooks)), random_(seed) {
+        const std::vector<std::pair<Duration, Fault>> kinds{{faults.broken_links, &FaultInjector::broken_link},
+                                                            {faults.flapping, &FaultInjector::flapping},
+                                                            {faults.partitions, &FaultInjector::partition},
+                                                            {faults.one_way_partitions, &FaultInjector::one_way},
+                                                            {faults.slow_peers, &FaultInjector::slow_peer},
+                                                            {faults.pauses, &FaultInjector::pause},
+                                                            {faults.crashes, &FaultInjector::crash},
+                                                            {faults.full_disks, &FaultInjector::full_disk},
+                                                            {faults.io_errors, &FaultInjector::io_errors},
+                                                            {faults.clock_jumps, &FaultInjector::clock_jump},
+                                                            {faults.wiped_disks, &FaultInjector::wiped_disk},
+                                                            {faults.restored_backups, &FaultInjector::restored_backup},
+                                                            {faults.clones, &FaultInjector::clone}};
+        for (const auto& [every, fault] : kinds)
+            kinds_.push_back({every, fault, detail::Random{detail::mix(seed, kinds_.size())}});
+    }
+
+    /// From now on things go wrong.
+    void begin() {
+        active_ = true;
+        for (std::size_t kind = 0; kind < kinds_.size(); ++kind) plan(kind);
+    }
+
+    void on_task(const Task& task) {
+        if (task.what == end_task) return end(task.argument);
+        if (!active_) return;
+        Kind& kind = kinds_[task.argument];
+        trace_.add(network_.now(), Happened::fault_begins, 0, task.argument);
+        (this->*kind.fault)(kind.random);
+        plan(task.argument);
+    }
+
+    /// Everything ends now, and nothing begins any more.
+    void heal() {
+        active_ = false;
+        for (std::size_t at = 0; at < episodes_.size(); ++at) end(at);
+        for (Machine& machine : machines_) machine.disk.cut_power_at_commit(PowerCut::none);
+    }
+
+    /// A power cut has stopped the machine: it starts again after a while.
+    void on_power_cut(std::size_t machine) {
+        restart_after(between(random_, std::chrono::milliseconds{10}, std::chrono::seconds{15}), machine);
+    }
+
+   private:
+    using Fault = void (FaultInjector::*)(detail::Random&);
+    struct Kind {
+        Duration every;
+        Fault fault;
+        detail::Random random;
+    };
+
+    static constexpr std::uint32_t begin_task = first_task;
+    static constexpr std::uint32_t end_task = first_task + 1;
+
+    static Duration between(detail::Random& random, std::chrono::milliseconds least, std::chrono::milliseconds most) {
+        return least + Duration{static_cast<std::int64_t>(
+                           random.below(static_cast<std::uint64_t>(Duration{most - least}.count())))};
+    }
+
+    void plan(std::size_t kind) {
+        if (kinds_[kind].every == Duration{}) return;
+        const auto bound = static_cast<std::uint64_t>(2 * kinds_[kind].every.count());
+        const Duration wait{static_cast<std::int64_t>(kinds_[kind].random.below(bound))};
+        network_.schedule(network_.now() + wait, {begin_task, kind});
+    }
+
+    /// `undo` runs when `time` has passed, or when everything heals.
+    void until(Duration time, std::function<void()> undo) {
+        episodes_.push_back(std::move(undo));
+        network_.schedule(network_.now() + time, {end_task, episodes_.size() - 1});
+    }
+
+    void end(std::size_t episode) {
+        if (const auto undo = std::exchange(episodes_[episode], nullptr)) {
+            trace_.add(network_.now(), Happened::fault_ends, 0, episode);
+            undo();
+        }
+    }
+
+    std::size_t any_machine(detail::Random& random) { return random.below(machines_.size()); }
+
+    std::pair<std::size_t, std::size_t> any_pair(detail::Random& random) {
+        const std::size_t a = any_machine(random), b = random.below(machines_.size() - 1);
+        return {a, b < a ? b : b + 1};
+    }
+
+    void broken_link(detail::Random& random) {
+        if (machines_.size() < 2) return;
+        const auto [a, b] = any_pair(random);
+        network_.break_links(a, b);
+    }
+
+    void flapping(detail::Random& random) {
+        if (machines_.size() < 2) return;
+        const auto [a, b] = any_pair(random);
+        for (Duration at{}; at < between(random, std::chrono::seconds{3}, std::chrono::seconds{10});
+             at += between(random, std::chrono::milliseconds{100}, std::chrono::milliseconds{900}))
+            until(at, [this, a = a, b = b] { network_.break_links(a, b); });
+    }
+
+    /// One random part of the machines, of any size.
+    std::vector<bool> any_part(detail::Random& random) {
+        std::vector<bool> inside(machines_.size());
+        for (std::size_t at = 0; at < inside.size(); ++at) inside[at] = random.below(2) == 0;
+        return inside;
+    }
+
+    void cut(detail::Random& random, bool both_ways) {
+        const std::vector<bool> inside = any_part(random);
+        const auto for_each_pair = [this, inside, both_ways](auto&& f) {
+            for (std::size_t from = 0; from < inside.size(); ++from)
+                for (std::size_t to = 0; to < inside.size(); ++to)
+                    if (inside[from] != inside[to] && (both_ways || inside[from])) f(from, to);
+        };
+        for_each_pair([this](std::size_t from, std::size_t to) { network_.cut(from, to); });
+        until(between(random, std::chrono::seconds{1}, std::chrono::seconds{25}), [this, for_each_pair] {
+            for_each_pair([this](std::size_t from, std::size_t to) { network_.mend(from, to); });
+        });
+    }
+    void partition(detail::Random& random) { cut(random, true); }
+    void one_way(detail::Random& random) { cut(random, false); }
+
+    void slow_peer(detail::Random& random) {
+        const std::size_t machine = any_machine(random);
+        network_.limit_bandwidth(machine, 200 + random.below(2000));
+        until(between(random, std::chrono::seconds{2}, std::chrono::seconds{20}),
+              [this, machine] { network_.limit_bandwidth(machine, 0); });
+    }
+
+    void pause(detail::Random& random) {
+        const std::size_t machine = any_machine(random);
+        const Duration time = between(random, std::chrono::milliseconds{50}, std::chrono::seconds{8});
+        network_.pause(machine, network_.now() + time);
+        until(time, [this, machine] { network_.resume(machine); });
+    }
+
+    void restart_after(Duration time, std::size_t machine) {
+        until(time, [this, machine] {
+            if (!network_.is_up(machine)) hooks_.start(machine);
+        });
+    }
+
+    void crash(detail::Random& random) {
+        const std::size_t machine = any_machine(random);
+        const Duration down = between(random, std::chrono::milliseconds{10}, std::chrono::seconds{15});
+        Machine& it = machines_[machine];
+        switch (random.below(5)) {
+        case 0: return it.disk.cut_power_at_commit(PowerCut::before_commit);
+        case 1: return it.disk.cut_power_at_commit(PowerCut::after_commit);
+        case 2:  // its battery is empty, too
+            it.wall.jump(-between(random, std::chrono::seconds{1}, std::chrono::hours{1}));
+            [[fallthrough]];
+        default: hooks_.crash(machine, random.below(2) == 0); break;
+        }
+        restart_after(down, machine);
+    }
+
+    void full_disk(detail::Random& random) {
+        const std::size_t machine = any_machine(random);
+        machines_[machine].disk.fill_up(true);
+        until(between(random, std::chrono::milliseconds{100}, std::chrono::seconds{8}),
+              [this, machine] { machines_[machine].disk.fill_up(false); });
+    }
+
+    void io_errors(detail::Random& random) {
+        const std::size_t machine = any_machine(random);
+        machines_[machine].disk.fail_commits(true);
+        until(between(random, std::chrono::milliseconds{100}, std::chrono::seconds{8}),
+              [this, machine] { machines_[machine].disk.fail_commits(false); });
+    }
+
+    void clock_jump(detail::Random& random) {
+        const std::size_t machine = any_machine(random);
+        WallClock& wall = machines_[machine].wall;
+        switch (random.below(6)) {
+        case 0: wall.jump(std::chrono::hours{24 * 3652}); break;
+        case 1: wall.jump(std::chrono::hours{1}); break;
+        case 2: wall.jump(-std::chrono::hours{1}); break;
+        case 3: wall.stop(); break;
+        default: wall.jump(between(random, std::chrono::milliseconds{-2000}, std::chrono::milliseconds{2000})); break;
+        }
+        until(between(random, std::chrono::seconds{1}, std::chrono::seconds{30}), [&wall] { wall.repair(); });
+    }
+
+    /// Stops a machine, does something to its disk, and starts it again after a while.
+    template <class F>
+    void with_disk_out(std::size_t machine, Duration down, F&& change) {
+        hooks_.crash(machine, false);
+        hooks_.reused(machine);
+        change(machines_[machine].disk);
+        restart_after(down, machine);
+    }
+
+    void wiped_disk(detail::Random& random) {
+        with_disk_out(any_machine(random), between(random, std::chrono::milliseconds{100}, std::chrono::seconds{5}),
+                      [](Disk& disk) { disk.wipe(); });
+    }
+
+    /// Now a backup is made, now one is restored.
+    void restored_backup(detail::Random& random) {
+        const std::size_t machine = any_machine(random);
+        const Duration down = between(random, std::chrono::milliseconds{100}, std::chrono::seconds{5});
+        Machine& it = machines_[machine];
+        if (!it.disk.has_backup()) return it.disk.make_backup();
+        with_disk_out(machine, down, [](Disk& disk) { disk.restore_backup(); });
+    }
+
+    void clone(detail::Random& random) {
+        if (machines_.size() < 2) return;
+        const auto [original, copy] = any_pair(random);
+        const Duration down = between(random, std::chrono::milliseconds{100}, std::chrono::seconds{5});
+        hooks_.reused(original);
+        with_disk_out(copy, down, [&, from = original, to = copy](Disk& disk) {
+            disk.copy_from(machines_[from].disk);
+            machines_[to].name = machines_[from].name;
+            machines_[to].replica = machines_[from].replica;
+            machines_[to].greatest_wall = std::max(machines_[to].greatest_wall, machines_[from].greatest_wall);
+        });
+    }
+
+    Network& network_;
+    std::deque<Machine>& machines_;
+    Trace& trace_;
+    Hooks hooks_;
+    detail::Random random_;  // of restarts
+    std::vector<Kind> kinds_;
+    std::vector<std::function<void()>> episodes_;
+    bool active_ = false;
+};
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/oracles.hpp ----
+
+// netsync: what must hold, whatever goes wrong. What replicas log, send, hold and report comes in; the first thing that
+// must not be is kept.
+
+namespace netsync::testing {
+
+/// What must not be, and how to see it again.
+struct Failure {
+    std::string oracle;  ///< its name
+    std::string words;
+    Duration time{};  ///< virtual
+    std::size_t machine = 0;
+    std::string options;             ///< SimulationOptions, to be copied into a test
+    std::vector<std::string> trace;  ///< the latest events
+};
+
+/// The judges of a simulation. They read disks, messages and reports only, so they hold for any CrdtType.
+class Oracles {
+   public:
+    Oracles(const std::deque<Machine>& machines, const Network& network, Trace& trace)
+        : machines_(machines), network_(network), trace_(trace), held_by_(network.size()) {}
+
+    const std::optional<Failure>& failure() const noexcept { return failure_; }
+
+    void fail(std::string oracle, std::size_t machine, std::string words) {
+        if (failure_) return;
+        trace_.add(network_.now(), Happened::failed, machine);
+        failure_ = Failure{std::move(oracle), std::move(words), network_.now(), machine, {}, trace_.tail()};
+    }
+
+    /// bookkeeping: a replica that has just started holds what its disk holds.
+    void on_started(std::size_t machine, const Report& report) {
+        held_by_[machine] = machines_[machine].disk.latest();
+        check_heads(machine, report, "at its start");
+    }
+
+    /// A machine's disk was replaced: what only it held is gone, and its id may be in use twice.
+    void on_identity_reused(const ReplicaId& replica) {
+        reused_.insert(replica);
+        acknowledged_.erase(replica);
+    }
+
+    /// durable before visible: nothing that tells of a change is sent before the change is committed.
+    void on_sent(std::size_t machine, MessageKind kind) {
+        if (kind < MessageKind::update && kind != MessageKind::greeting && kind != MessageKind::handshake) return;
+        if (machines_[machine].disk.is_ahead())
+            fail("durable before visible", machine, "a message tells of changes that are not committed");
+    }
+
+    /// Looks at what the machine's replica has committed in this step.
+    void on_committed(std::size_t machine, Disk& disk, Duration max_drift) {
+        if (disk.wrong()) fail("log", machine, disk.wrong());
+        const bool adopted = disk.take_adopted();
+        const Machine& here = machines_[machine];
+        const Ntp64 latest_allowed{here.greatest_wall.value +
+                                   Ntp64::from_duration(max_drift + std::chrono::milliseconds{1}).value};
+        for (const Frame& frame : disk.take_committed()) {
+            const FrameHeader& header = frame.header();
+            check_unique(machine, header);
+            if (header.time > latest_allowed)
+                fail("clock", machine, "a stamp lies further ahead of every clock reading than max_drift");
+            if (header.origin == here.replica) check_own(machine, header, adopted);
+            held_by_[machine] = std::max(held_by_[machine], header.time);
+        }
+        if (!adopted) return;
+        held_by_[machine] = std::max(held_by_[machine], disk.latest());
+        if (disk.latest() > latest_allowed)
+            fail("clock", machine, "a state was adopted whose stamps lie further ahead than max_drift");
+    }
+
+    /// equality: equal version vectors, equal states.
+    void on_digest(std::size_t machine, std::uint64_t vector_hash, std::uint64_t digest) {
+        const auto [held, is_new] = digests_.emplace(vector_hash, digest);
+        if (!is_new && held->second != digest)
+            fail("equality", machine, "two replicas with equal version vectors have different states");
+    }
+
+    /// bookkeeping, bounds: what a replica says of itself agrees with its disk and its limits.
+    void on_report(std::size_t machine, const Report& report, const Limits& limits) {
+        check_heads(machine, report, "in its report");
+        const auto bound = [&](const char* what, std::size_t count, std::size_t most) {
+            if (count > most)
+                fail("bounds", machine,
+                     std::string(what) + ": " + std::to_string(count) + ", at most " + std::to_string(most));
+        };
+        bound("buffered frames", report.buffered_frames, limits.buffered_frames);
+        bound("buffered bytes", report.buffered_bytes, limits.buffered_bytes);
+        bound("members", report.members.size(), limits.members);
+        bound("version vector", report.heads.size(), limits.replicas);
+        bound("reports of rounds", report.syncs.size(), 64);
+    }
+
+    /// acknowledged: what was committed here once is everywhere in the end.
+    void check_acknowledged() {
+        for (const auto& [replica, counter] : acknowledged_)
+            for (const Machine& machine : machines_)
+                if (machine.disk.tip(replica).counter < counter)
+                    fail("acknowledged", machine.number,
+                         "change " + std::to_string(counter) + " of " + to_string(replica) + " is not here");
+    }
+
+    /// ends: between equal replicas only keepalives and digests travel.
+    void check_quiet(const std::array<std::uint64_t, 256>& before, Duration time, Duration least_interval) {
+        const auto sent = [&](MessageKind kind) {
+            const auto at = static_cast<std::size_t>(kind);
+            return network_.sent()[at] - before[at];
+        };
+        for (const MessageKind kind : {MessageKind::update, MessageKind::heads, MessageKind::fetch, MessageKind::frames,
+                                       MessageKind::state_request, MessageKind::state_chunk})
+            if (sent(kind) > 0)
+                fail("ends", 0, "equal replicas still send messages of kind " + std::to_string(static_cast<int>(kind)));
+        const auto rounds = static_cast<std::uint64_t>(time / least_interval) + 1;
+        if (sent(MessageKind::digest) > 2 * rounds * machines_.size())
+            fail("ends", 0, "equal replicas compare digests more often than they gossip");
+    }
+
+    /// ends: the rounds that a repair took, once all were linked with all.
+    void check_rounds(std::uint64_t rounds) {
+        const auto most = 2 * std::bit_width(machines_.size() - 1) + 4;
+        if (rounds > static_cast<std::uint64_t>(most))
+            fail("ends", 0,
+                 "a repair took " + std::to_string(rounds) + " gossip rounds, at most " + std::to_string(most));
+    }
+
+   private:
+    /// unique dots: a counter of a replica names one change, for ever.
+    void check_unique(std::size_t machine, const FrameHeader& header) {
+        if (is_reused(header.origin)) return;
+        const auto [held, is_new] = hashes_[header.origin].emplace(header.last(), header.hash);
+        if (!is_new && held->second != header.hash)
+            fail("unique dots", machine,
+                 "change " + std::to_string(header.last()) + " of " + to_string(header.origin) +
+                     " is two different changes");
+    }
+
+    /// read your writes: a change is later than all that its replica held; acknowledged from here on.
+    void check_own(std::size_t machine, const FrameHeader& header, bool adopted) {
+        if (!adopted && header.time <= held_by_[machine])
+            fail("read your writes", machine, "a change is stamped no later than one that its replica had seen");
+        if (is_reused(header.origin)) return;
+        Ntp64& latest = own_times_[header.origin];
+        if (header.time <= latest) fail("monotone", machine, "a replica's clock went back");
+        latest = header.time;
+        std::uint64_t& counter = acknowledged_[header.origin];
+        if (header.first != counter + 1) fail("monotone", machine, "a replica's own counter does not count");
+        counter = header.last();
+    }
+
+    void check_heads(std::size_t machine, const Report& report, const char* when) {
+        const Disk::Tips& tips = machines_[machine].disk.tips();
+        std::size_t agreeing = 0;
+        for (const Head& head : report.heads) {
+            const auto tip = tips.find(head.replica);
+            if (tip != tips.end() && tip->second == Tip{head.counter, head.hash}) ++agreeing;
+        }
+        const auto held =
+            std::count_if(tips.begin(), tips.end(), [](const auto& tip) { return tip.second.counter > 0; });
+        if (agreeing != report.heads.size() || agreeing != static_cast<std::size_t>(held))
+            fail("bookkeeping", machine, std::string("a replica's version vector is not what its disk holds, ") + when);
+    }
+
+    bool is_reused(const ReplicaId& replica) const { return reused_.contains(replica); }
+
+    const std::deque<Machine>& machines_;
+    const Network& network_;
+    Trace& trace_;
+    std::optional<Failure> failure_;
+    std::vector<Ntp64> held_by_;  // the latest stamp that each machine's replica had seen
+    std::map<ReplicaId, std::map<std::uint64_t, std::uint64_t>> hashes_;
+    std::map<ReplicaId, Ntp64> own_times_;
+    std::map<ReplicaId, std::uint64_t> acknowledged_;
+    std::set<ReplicaId> reused_;
+    std::unordered_map<std::uint64_t, std::uint64_t> digests_;  // by the hash of the version vector
+};
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/simulation.hpp ----
+
+// netsync: a pool of unmodified replicas in one thread, under virtual time and one seed, with everything going wrong that
+// can. A workload comes in; the first oracle that fails goes out, with all that it takes to see it again.
+
+namespace netsync::testing {
+
+/// Reproducible choices: `next()` gives 64 bits, `below(bound)` a number in [0, bound).
+using Random = detail::Random;
+
+/// What a seed stands for. Equal options, equal run.
+struct SimulationOptions {
+    std::uint64_t seed = 1;
+    std::size_t replicas = 5;
+    Faults faults{};
+    bool mix = true;                              ///< each seed draws its own mix of the faults; false: exactly these
+    Duration pace = std::chrono::seconds{1};      ///< mean time between two changes of a replica
+    std::uint64_t changes = ~std::uint64_t{0};    ///< at most, in all
+    Duration time = std::chrono::seconds{120};    ///< with faults; for simulate()
+    Duration healing = std::chrono::seconds{60};  ///< without; for simulate()
+    Duration check_every = std::chrono::seconds{1};  ///< reports and the workload's own check
+    bool print = false;                              ///< each event to stderr
+    Options replica{};                               ///< of every replica, but for name and seed
+};
+
+/// As one would write it, so that a failure can be copied into a test. Without `replica`.
+inline std::string to_string(const SimulationOptions& options) {
+    const auto time = [](Duration value) { return std::to_string(value.count()) + "ns"; };
+    std::string text = "{.seed = " + std::to_string(options.seed) +
+                       ", .replicas = " + std::to_string(options.replicas) +
+                       ", .faults = " + to_string(options.faults) + ", .mix = " + (options.mix ? "true" : "false") +
+                       ", .pace = " + time(options.pace);
+    if (options.changes != ~std::uint64_t{0}) text += ", .changes = " + std::to_string(options.changes);
+    return text + ", .time = " + time(options.time) + ", .healing = " + time(options.healing) + '}';
+}
+
+/// What Simulation::check throws.
+class SimulationFailed : public std::runtime_error {
+   public:
+    explicit SimulationFailed(Failure failure) : std::runtime_error(text_of(failure)), failure_(std::move(failure)) {}
+    const Failure& failure() const noexcept { return failure_; }
+
+   private:
+    static std::string text_of(const Failure& failure) {
+        std::string text = failure.oracle + ": " + failure.words + "\n  on machine " + std::to_string(failure.machine) +
+                           " after " + std::to_string(static_cast<double>(failure.time.count()) / 1e9) + " s of\n  " +
+                           failure.options + "\nThe latest events:\n";
+        for (const std::string& line : failure.trace) text += line + '\n';
+        return text;
+    }
+
+    Failure failure_;
+};
+
+/// One replica, as a workload's own check sees it. Not for keeping.
+template <crdt T>
+struct Observation {
+    const T& state;
+    ReplicaId replica;
+    std::size_t machine;
+    bool settled;  ///< all faults are over and all replicas should be equal
+    const Disk& disk;
+
+    /// Whether the change that `update` returned this for has arrived here.
+    bool holds(const Token& token) const { return disk.tip(token.replica).counter >= token.counter; }
+};
+
+/// `Simulation<Library> world{{.seed = 42, .faults = faults::all()}}; world.run(workload, 300s); world.heal(60s);
+/// world.check();`
+///
+/// A workload is called as `workload(replica, random)` for a random replica that is up, and changes its data with
+/// `update`. It may return a std::optional<std::string>: what it saw that must not be. It may have
+/// `check(const Observation<T>&)` with the same result, called for each replica all the way and at the end.
+template <crdt T>
+class Simulation {
+   public:
+    using SimulatedReplica = Replica<SimulatedStore, SimulatedTransport, SimulatedClock, T>;
+    using Wrong = std::optional<std::string>;
+
+    explicit Simulation(SimulationOptions options = {})
+        : options_(std::move(options)), trace_(options_.print),
+          network_(options_.replicas, detail::mix(options_.seed, 1), trace_), oracles_(machines_, network_, trace_),
+          injector_(faults(), detail::mix(options_.seed, 2), network_, machines_, trace_,
+                    {[this](std::size_t machine, bool politely) { crash(machine, politely); },
+                     [this](std::size_t machine) { start(machine); },
+                     [this](std::size_t machine) { oracles_.on_identity_reused(machines_[machine].replica); }}),
+          random_(detail::mix(options_.seed, 3)), replicas_(options_.replicas), checked_(options_.replicas) {
+        for (std::size_t at = 0; at < options_.replicas; ++at) {
+            const std::chrono::microseconds skew{static_cast<std::int64_t>(random_.below(40'000)) - 20'000};
+            machines_.emplace_back(at, network_.now(), skew);
+        }
+        network_.on_send([this](std::size_t machine, MessageKind kind) { oracles_.on_sent(machine, kind); });
+        for (std::size_t at = 0; at < options_.replicas; ++at) {
+            network_.schedule(Duration{static_cast<std::int64_t>(random_.below(1'000'000'000))}, {start_task, at});
+            network_.schedule(next_change(), {change_task, at});
+        }
+        network_.schedule(options_.check_every, {check_task, 0});
+    }
+
+    Simulation(const Simulation&) = delete;
+    Simulation& operator=(const Simulation&) = delete;
+
+    /// Lets `time` pass with faults and changes. A workload with a `check` must live until the simulation's last call.
+    template <class Workload>
+    void run(Workload&& workload, Duration time) {
+        using W = std::remove_reference_t<Workload>;
+        if constexpr (requires(const Observation<T>& seen) { workload.check(seen); }) {
+            static_assert(std::is_lvalue_reference_v<Workload>, "netsync: a workload with a check must be a variable");
+            check_ = [&workload](const Observation<T>& seen) -> Wrong { return workload.check(seen); };
+        }
+        change_ = [&workload](SimulatedReplica& replica, Random& random) -> Wrong {
+            if constexpr (std::is_void_v<std::invoke_result_t<W&, SimulatedReplica&, Random&>>)
+                return workload(replica, random), std::nullopt;
+            else
+                return workload(replica, random);
+        };
+        network_.set_faults(faults());
+        injector_.begin();
+        proceed(network_.now() + time);
+        change_ = nullptr;
+    }
+
+    /// Ends all faults: what is cut is mended, what is down starts, every wall clock goes right and past every stamp
+    /// there is. Then lets `time` pass, in which the replicas become equal and go quiet.
+    void heal(Duration time) {
+        trace_.add(network_.now(), Happened::healing, 0);
+        network_.set_faults({});
+        injector_.heal();
+        Ntp64 latest{};
+        for (const Machine& machine : machines_) latest = std::max(latest, machine.disk.latest());
+        const Ntp64 right = Ntp64::from_duration(WallClock::epoch + network_.now());
+        const Duration ahead = std::max(Duration{0}, difference(latest, right) + std::chrono::seconds{1});
+        for (Machine& machine : machines_) machine.wall.repair(ahead);
+        for (const Machine& machine : machines_)
+            if (!replicas_[machine.number]) start(machine.number);
+        healing_ = true;
+        const Duration end = network_.now() + time, quiet = end - std::min<Duration>(time, std::chrono::seconds{10});
+        proceed(quiet);
+        const bool equal = are_equal();
+        const auto sent = network_.sent();
+        proceed(end);
+        if (equal && are_equal()) oracles_.check_quiet(sent, end - quiet, options_.replica.gossip.least);
+        if (rounds_) oracles_.check_rounds(*rounds_);
+        healing_ = false;
+    }
+
+    /// After healing: all replicas are equal, and hold all that was acknowledged. What is wrong, if anything ever was.
+    std::optional<Failure> settle() {
+        for (const Machine& machine : machines_) {
+            if (!are_equal_to_first(machine.number))
+                oracles_.fail("convergence", machine.number,
+                              "a replica differs from machine 0 after healing" + describe_all());
+            observe(machine.number, true);
+        }
+        oracles_.check_acknowledged();
+        return failure();
+    }
+
+    /// The same; throws SimulationFailed.
+    void check() {
+        if (std::optional<Failure> failed = settle()) throw SimulationFailed(*std::move(failed));
+    }
+
+    /// The first thing that went wrong. Nothing moves any more after it.
+    std::optional<Failure> failure() const {
+        std::optional<Failure> failed = oracles_.failure();
+        if (failed) failed->options = to_string(concrete_options());
+        return failed;
+    }
+
+    /// Events so far, and a hash of them all: the same for equal options, on every machine.
+    const Trace& trace() const noexcept { return trace_; }
+    Duration now() const noexcept { return network_.now(); }
+    std::uint64_t changes() const noexcept { return changes_; }
+    /// Null while the machine is down. For tests that drive replicas themselves.
+    SimulatedReplica* replica(std::size_t machine) { return replicas_[machine].get(); }
+    const Network& network() const noexcept { return network_; }
+
+    /// The faults of this seed.
+    Faults faults() const { return options_.mix ? faults::draw(options_.faults, options_.seed) : options_.faults; }
+    SimulationOptions concrete_options() const {
+        SimulationOptions concrete = options_;
+        concrete.faults = faults();
+        concrete.mix = false;
+        return concrete;
+    }
+
+   private:
+    static constexpr std::uint32_t start_task = 0;
+    static constexpr std::uint32_t change_task = 1;
+    static constexpr std::uint32_t check_task = 2;
+
+    void proceed(Duration until) {
+        for (bool more = true; more && !oracles_.failure();) try {
+                more = step(until);
+            } catch (const PowerFailed&) {
+                on_power_cut();
+            }
+    }
+
+    bool step(Duration until) {
+        const Network::Step done = network_.step(until);
+        if (done.task) carry_out(*done.task);
+        if (done.machine != Network::none) look_at(done.machine);
+        return done.any;
+    }
+
+    void on_power_cut() {
+        for (Machine& machine : machines_) {
+            if (machine.disk.powered() || !machine.running) continue;
+            judge_commits(machine);
+            crash(machine.number, false);
+            injector_.on_power_cut(machine.number);
+        }
+    }
+
+    void carry_out(const Task& task) {
+        if (task.what >= FaultInjector::first_task) return injector_.on_task(task);
+        if (task.what == start_task && !replicas_[task.argument]) start(task.argument);
+        if (task.what == change_task) change(task.argument);
+        if (task.what == check_task) check_reports();
+    }
+
+    void start(std::size_t at) {
+        Machine& machine = machines_[at];
+        machine.disk.power_on();
+        machine.running = true;
+        Options options = options_.replica;
+        options.name = machine.name;
+        // Ids follow from the seed; few enough of them that a long series of runs does not exhaust the table of ids.
+        options.seed = detail::mix(detail::mix(options_.seed % 4096, at), ++machine.starts) | 1;
+        replicas_[at] =
+            std::make_unique<SimulatedReplica>(SimulatedTransport{network_, at}, options, SimulatedStore{machine.disk},
+                                               SimulatedClock{options.max_drift, SimulatedTime{machine.wall}});
+        checked_[at] = {};
+        look_at(at);
+        if (replicas_[at]) oracles_.on_started(at, replicas_[at]->report());
+    }
+
+    void crash(std::size_t at, bool politely) {
+        if (!std::exchange(machines_[at].running, false)) return;
+        trace_.add(network_.now(), Happened::crashed, at);
+        network_.crash(at, politely);
+        network_.resume(at);
+        machines_[at].disk.power_off();
+        replicas_[at].reset();
+    }
+
+    void change(std::size_t at) {
+        network_.schedule(network_.now() + next_change(), {change_task, at});
+        if (!change_ || !replicas_[at] || network_.is_paused(at) || changes_ >= options_.changes) return;
+        trace_.add(network_.now(), Happened::changed, at, ++changes_);
+        try {
+            if (Wrong wrong = change_(*replicas_[at], random_)) oracles_.fail("workload", at, *std::move(wrong));
+        } catch (const std::system_error&) {  // of a disk that fails: the change did not happen
+        }
+        look_at(at);
+    }
+
+    /// After everything that a replica did: what it logged, and what it holds now.
+    void look_at(std::size_t at) {
+        if (!replicas_[at]) return;
+        Machine& machine = machines_[at];
+        machine.replica = replicas_[at]->id();
+        judge_commits(machine);
+        if (checked_[at].vector_hash == machine.disk.vector_hash() || machine.disk.is_behind()) return;
+        checked_[at] = {machine.disk.vector_hash(), true};
+        trace_.add(network_.now(), Happened::committed, at, machine.disk.vector_hash());
+        oracles_.on_digest(at, machine.disk.vector_hash(), replicas_[at]->digest());
+        if (linked_) count_rounds();
+    }
+
+    void judge_commits(Machine& machine) {
+        machine.greatest_wall = std::max(machine.greatest_wall, machine.wall.read());
+        oracles_.on_committed(machine.number, machine.disk, options_.replica.max_drift);
+    }
+
+    void check_reports() {
+        network_.schedule(network_.now() + options_.check_every, {check_task, 0});
+        const std::size_t at = next_report_++ % replicas_.size();
+        if (replicas_[at] && !machines_[at].disk.is_behind())
+            oracles_.on_report(at, replicas_[at]->report(), options_.replica.limits);
+        for (std::size_t machine = 0; machine < replicas_.size(); ++machine)
+            if (std::exchange(checked_[machine].news, false)) observe(machine, false);
+        if (healing_) count_rounds();
+    }
+
+    void observe(std::size_t at, bool settled) {
+        if (!check_ || !replicas_[at] || machines_[at].disk.is_behind()) return;
+        Wrong wrong = replicas_[at]->read([&](const T& state) {
+            return check_(Observation<T>{state, replicas_[at]->id(), at, settled, machines_[at].disk});
+        });
+        if (wrong) oracles_.fail("workload", at, *std::move(wrong));
+    }
+
+    /// Counts from when all are linked with all until all are equal.
+    void count_rounds() {
+        if (!linked_) {
+            for (const auto& replica : replicas_)
+                if (!replica || live_members(*replica) + 1 < replicas_.size()) return;
+            linked_ = rounds();
+        }
+        if (rounds_ || !are_equal()) return;
+        const std::vector<std::uint64_t> now = rounds();
+        rounds_ = 0;
+        for (std::size_t at = 0; at < now.size(); ++at) rounds_ = std::max(*rounds_, now[at] - (*linked_)[at]);
+    }
+
+    std::vector<std::uint64_t> rounds() const {
+        std::vector<std::uint64_t> begun;
+        for (std::size_t at = 0; at < replicas_.size(); ++at) begun.push_back(network_.rounds_of(at));
+        return begun;
+    }
+
+    static std::size_t live_members(const SimulatedReplica& replica) {
+        const Report report = replica.report();
+        return static_cast<std::size_t>(
+            std::count_if(report.members.begin(), report.members.end(),
+                          [](const Member& member) { return member.state == MemberState::live; }));
+    }
+
+    bool are_equal() const {
+        for (const Machine& machine : machines_)
+            if (!replicas_[machine.number] || machine.disk.vector_hash() != machines_.front().disk.vector_hash())
+                return false;
+        return true;
+    }
+
+    bool are_equal_to_first(std::size_t at) const {
+        return replicas_[at] && replicas_[0] && machines_[at].disk.vector_hash() == machines_[0].disk.vector_hash() &&
+               replicas_[at]->digest() == replicas_[0]->digest();
+    }
+
+    std::string describe_all() const {
+        std::string text;
+        for (const Machine& machine : machines_) {
+            text += "\n  machine " + std::to_string(machine.number) + ": ";
+            if (!replicas_[machine.number]) {
+                text += "down";
+                continue;
+            }
+            const Report report = replicas_[machine.number]->report();
+            text += std::string(to_string(report.state)) + ", members";
+            for (const Member& member : report.members)
+                text += ' ' + std::string(to_string(member.state)) + (member.link == Link{} ? "" : "+link");
+            if (!report.syncs.empty()) text += ", last round: " + std::string(to_string(report.syncs.back().end));
+            if (report.store_error) text += ", store: " + report.store_error.message();
+            text += ", " + std::to_string(report.buffered_frames) + " frames wait, holds";
+            for (const Head& head : report.heads) text += ' ' + std::to_string(head.counter);
+        }
+        return text;
+    }
+
+    Duration next_change() {
+        return Duration{
+            static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * options_.pace.count())))};
+    }
+
+    struct Checked {
+        std::uint64_t vector_hash = 0;
+        bool news = false;  // since the workload's own check
+    };
+
+    SimulationOptions options_;
+    Trace trace_;
+    Network network_;
+    std::deque<Machine> machines_;
+    Oracles oracles_;
+    FaultInjector injector_;
+    Random random_;
+    std::function<Wrong(SimulatedReplica&, Random&)> change_;
+    std::function<Wrong(const Observation<T>&)> check_;
+    std::vector<std::unique_ptr<SimulatedReplica>> replicas_;
+    std::vector<Checked> checked_;
+    std::uint64_t changes_ = 0;
+    std::size_t next_report_ = 0;
+    bool healing_ = false;
+    std::optional<std::vector<std::uint64_t>> linked_;  // rounds begun when all were linked with all
+    std::optional<std::uint64_t> rounds_;
+};
+
+/// A whole run: faults for options.time, then options.healing, then the final oracles. What is wrong, if anything.
+template <crdt T, class Workload>
+std::optional<Failure> simulate(const SimulationOptions& options, Workload& workload) {
+    Simulation<T> world{options};
+    world.run(workload, options.time);
+    world.heal(options.healing);
+    return world.settle();
+}
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing.hpp ----
+
+// netsync: for tests of your own types and programs: the deterministic simulator and the laws. Needs the standard library
+// alone.
+
