@@ -3,4 +3,5 @@
 #pragma once
 
 #include <netsync/netsync.hpp>
+#include <netsync/testing/shrink.hpp>
 #include <netsync/testing/simulation.hpp>

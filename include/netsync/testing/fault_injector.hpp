@@ -129,10 +129,11 @@ class FaultInjector {
 
     void flapping(detail::Random& random) {
         if (machines_.size() < 2) return;
-        const auto [a, b] = any_pair(random);
-        for (Duration at{}; at < between(random, std::chrono::seconds{3}, std::chrono::seconds{10});
+        const auto pair = any_pair(random);
+        const Duration end = between(random, std::chrono::seconds{3}, std::chrono::seconds{10});
+        for (Duration at{}; at < end;
              at += between(random, std::chrono::milliseconds{100}, std::chrono::milliseconds{900}))
-            until(at, [this, a = a, b = b] { network_.break_links(a, b); });
+            until(at, [this, pair] { network_.break_links(pair.first, pair.second); });
     }
 
     /// One random part of the machines, of any size.
@@ -144,7 +145,7 @@ class FaultInjector {
 
     void cut(detail::Random& random, bool both_ways) {
         const std::vector<bool> inside = any_part(random);
-        const auto for_each_pair = [this, inside, both_ways](auto&& f) {
+        const auto for_each_pair = [inside, both_ways](auto&& f) {
             for (std::size_t from = 0; from < inside.size(); ++from)
                 for (std::size_t to = 0; to < inside.size(); ++to)
                     if (inside[from] != inside[to] && (both_ways || inside[from])) f(from, to);
