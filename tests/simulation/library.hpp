@@ -232,6 +232,7 @@ inline testing::SimulationOptions options_of(std::uint64_t seed, const testing::
     testing::SimulationOptions options{.seed = seed, .replicas = 5, .faults = most};
     options.pace = std::chrono::milliseconds{400 + random.below(1600)};
     options.replica.pool = "simulated";
+    if (random.below(2) == 0) options.joining = std::chrono::seconds{random.below(90)};
     if (random.below(2) == 0) options.replicas = 2 + random.below(6);
     if (random.below(2) == 0) options.replica.limits.transfer = 512 + random.below(4096);
     if (random.below(2) == 0) options.replica.limits.buffered_frames = 2 + random.below(16);

@@ -55,10 +55,10 @@ inline Faults none() { return {}; }
 /// Messages that are lost, repeated, overtaken, late and damaged.
 inline Faults messages() {
     return {
-        .loss = 300, .duplication = 500, .reordering = 300, .bit_flips = 5, .delay = std::chrono::milliseconds{300}};
+        .loss = 300, .duplication = 500, .reordering = 300, .bit_flips = 10, .delay = std::chrono::milliseconds{300}};
 }
 
-/// Links and processes that fail; what a link delivers is in order.
+/// Links, processes, disks and clocks that fail; what a link delivers is in order.
 inline Faults machines() {
     using namespace std::chrono_literals;
     return {.delay = 100ms,
@@ -71,13 +71,14 @@ inline Faults machines() {
             .crashes = 20s,
             .full_disks = 40s,
             .io_errors = 30s,
-            .clock_jumps = 30s};
+            .clock_jumps = 30s,
+            .wiped_disks = 60s};
 }
 
-/// Identities that are used again.
+/// Identities that are in use twice.
 inline Faults identities() {
     using namespace std::chrono_literals;
-    return {.wiped_disks = 60s, .restored_backups = 60s, .clones = 60s};
+    return {.restored_backups = 60s, .clones = 60s};
 }
 
 /// The members of `b` that are not zero, and those of `a` elsewhere.

@@ -37,6 +37,7 @@ struct SimulationOptions {
     Faults faults{};
     bool mix = true;                              ///< each seed draws its own mix of the faults; false: exactly these
     Duration pace = std::chrono::seconds{1};      ///< mean time between two changes of a replica
+    Duration joining = std::chrono::seconds{1};   ///< the replicas start within it
     std::uint64_t changes = ~std::uint64_t{0};    ///< at most, in all
     Duration time = std::chrono::seconds{120};    ///< with faults; for simulate()
     Duration healing = std::chrono::seconds{60};  ///< without; for simulate()
@@ -51,7 +52,7 @@ inline std::string to_string(const SimulationOptions& options) {
     std::string text = "{.seed = " + std::to_string(options.seed) +
                        ", .replicas = " + std::to_string(options.replicas) +
                        ", .faults = " + to_string(options.faults) + ", .mix = " + (options.mix ? "true" : "false") +
-                       ", .pace = " + time(options.pace);
+                       ", .pace = " + time(options.pace) + ", .joining = " + time(options.joining);
     if (options.changes != ~std::uint64_t{0}) text += ", .changes = " + std::to_string(options.changes);
     return text + ", .time = " + time(options.time) + ", .healing = " + time(options.healing) + '}';
 }
@@ -113,7 +114,8 @@ class Simulation {
         }
         network_.on_send([this](std::size_t machine, MessageKind kind) { oracles_.on_sent(machine, kind); });
         for (std::size_t at = 0; at < options_.replicas; ++at) {
-            network_.schedule(Duration{static_cast<std::int64_t>(random_.below(1'000'000'000))}, {start_task, at});
+            const auto joining = static_cast<std::uint64_t>(options_.joining.count());
+            network_.schedule(Duration{static_cast<std::int64_t>(random_.below(joining))}, {start_task, at});
             network_.schedule(next_change(), {change_task, at});
         }
         network_.schedule(options_.check_every, {check_task, 0});

@@ -25,15 +25,15 @@ def plant(target):
     bugs = tomllib.loads((HERE / "bugs.toml").read_text("utf-8"))["bug"]
     texts, errors, names = {}, [], []
     for number, bug in enumerate(bugs, 1):
-        path = SOURCE / bug["file"]
-        text = texts.setdefault(path, path.read_text("utf-8"))
-        code, becomes = bug["code"].strip("\n"), bug["becomes"].strip("\n")
-        if text.count(code) != 1:
-            errors.append(f"{bug['name']}: occurs {text.count(code)} times in {bug['file']}:\n{code}")
-            continue
-        if "PLANTED" not in becomes:
-            errors.append(f"{bug['name']}: no PLANTED in `becomes`")
-        texts[path] = text.replace(code, becomes.replace("PLANTED", f"netsync::detail::planted({number})"))
+        for edit in [bug, *bug.get("also", [])]:
+            path = SOURCE / edit["file"]
+            text = texts.setdefault(path, path.read_text("utf-8"))
+            code, becomes = edit["code"].strip("\n"), edit["becomes"].strip("\n")
+            if text.count(code) != 1:
+                errors.append(f"{bug['name']}: occurs {text.count(code)} times in {edit['file']}:\n{code}")
+            if "PLANTED" not in becomes:
+                errors.append(f"{bug['name']}: no PLANTED in `becomes`")
+            texts[path] = text.replace(code, becomes.replace("PLANTED", f"netsync::detail::planted({number})"))
         names.append(f'{{{number}, "{bug["name"]}"}},\n')
     if errors:
         sys.exit("\n".join(errors))
