@@ -44,7 +44,8 @@ class Disk {
         }
         for (const ReplicaCounter& needed : header.dependencies)
             if (tip(needed.replica).counter < needed.counter) wrong_ = "a frame is appended before one it depends on";
-        held_.logs[header.origin].push_back({header.first, header.last(), ++held_.sequence, frame.bytes()});
+        held_.logs[header.origin].push_back(
+            {header.first, header.last(), ++held_.sequence, header.hash, frame.bytes()});
         move_tip(header.origin, {header.last(), header.hash});
         undo_.push_back(
             Appended{header.origin, before, std::exchange(held_.latest, std::max(held_.latest, header.time))});
@@ -55,13 +56,15 @@ class Disk {
 
     std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
         if (const std::error_code error = refuse()) return error;
-        undo_.push_back(Adopted{held_});
+        undo_.push_back(Replaced{held_});
         held_.snapshot = snapshot;
+        held_.heads.clear();
         for (const Head& head : heads) {
+            held_.heads[head.replica] = {head.counter, head.hash};
             auto& log = held_.logs[head.replica];
             if (!log.empty() && log.back().last < head.counter) log.clear();
-            if (tip(head.replica).counter < head.counter) move_tip(head.replica, {head.counter, head.hash});
         }
+        derive_tips();
         if (const auto header = decode_snapshot_header(*snapshot)) held_.latest = std::max(held_.latest, header->time);
         adopting_ = true;
         behind_ = false;
@@ -70,21 +73,24 @@ class Disk {
 
     std::error_code cut(const std::vector<ReplicaCounter>& counters) {
         if (const std::error_code error = refuse()) return error;
-        undo_.push_back(Adopted{held_});
+        undo_.push_back(Replaced{held_});
         for (const ReplicaCounter& upto : counters)
             if (const auto log = held_.logs.find(upto.replica); log != held_.logs.end())
                 std::erase_if(log->second, [&](const Entry& entry) { return entry.first <= upto.counter; });
+        derive_tips();
+        adopting_ = true;  // nothing may tell of it before it is committed
+        behind_ = false;
         return {};
     }
 
     std::error_code clear() {
         if (const std::error_code error = refuse()) return error;
-        undo_.push_back(Adopted{held_});
+        undo_.push_back(Replaced{held_});
         held_.logs.clear();
         held_.snapshot = nullptr;
-        held_.tips.clear();
-        held_.vector_hash = 0;
-        adopting_ = true;
+        held_.heads.clear();
+        derive_tips();
+        adopting_ = true;  // nothing may tell of it before it is committed
         behind_ = false;
         return {};
     }
@@ -191,13 +197,15 @@ class Disk {
         std::uint64_t first;
         std::uint64_t last;
         std::uint64_t sequence;
+        std::uint64_t hash;
         SharedBytes bytes;
     };
     struct Contents {
         std::map<ReplicaId, std::deque<Entry>> logs;
         std::map<std::string, std::optional<Bytes>, std::less<>> values;
         SharedBytes snapshot;
-        Tips tips;
+        Tips heads;  // of the snapshot
+        Tips tips;   // of that and the logs
         Ntp64 latest{};
         std::uint64_t sequence = 0;
         std::uint64_t vector_hash = 0;
@@ -209,7 +217,7 @@ class Disk {
         Tip before;
         Ntp64 latest;
     };
-    struct Adopted {
+    struct Replaced {
         Contents before;
     };
     struct Put {
@@ -228,8 +236,16 @@ class Disk {
         held_.latest = change.latest;
         move_tip(change.origin, change.before);
     }
-    void take_back(Adopted& change) { held_ = std::move(change.before); }
+    void take_back(Replaced& change) { held_ = std::move(change.before); }
     void take_back(Put& change) { held_.values[change.key] = std::move(change.before); }
+
+    void derive_tips() {
+        held_.tips = held_.heads;
+        held_.vector_hash = 0;
+        for (const auto& [origin, log] : held_.logs)
+            if (!log.empty()) held_.tips[origin] = {log.back().last, log.back().hash};
+        for (const auto& [origin, tip] : held_.tips) held_.vector_hash += share(origin, tip);
+    }
 
     void move_tip(const ReplicaId& origin, const Tip& to) {
         Tip& tip = held_.tips[origin];
@@ -243,7 +259,7 @@ class Disk {
     }
 
     Contents held_;
-    std::vector<std::variant<Appended, Adopted, Put>> undo_;
+    std::vector<std::variant<Appended, Replaced, Put>> undo_;
     std::vector<Frame> staged_;
     std::vector<Frame> committed_;
     std::optional<Contents> backup_;
