@@ -58,8 +58,8 @@ class Librarian {
         });
         if (!wrong) wrong = check_reads(seen);
         const auto visits = seen.state.visits.value();
-        const auto least = count_held(visits_, seen),
-                   most = least + count_held(doubtful_visits_, seen) + unanswered_visits_;
+        const auto [least, known_most] = count_held(visits_, seen);
+        const auto most = known_most + count_held(doubtful_visits_, seen).second + unanswered_visits_;
         if (visits < least || visits > most)
             wrong = "a counter says " + std::to_string(visits) + " where " + std::to_string(least) + " were counted";
         return wrong;
@@ -187,11 +187,16 @@ class Librarian {
 
     using Visits = std::map<ReplicaId, std::vector<std::uint64_t>>;
 
-    static std::int64_t count_held(const Visits& visits, const testing::Observation<Library>& seen) {
-        std::int64_t count = 0;
+    /// At least and at most so many of these have arrived: those of an id that is not used any more may be anywhere.
+    static std::pair<std::int64_t, std::int64_t> count_held(const Visits& visits,
+                                                            const testing::Observation<Library>& seen) {
+        std::pair<std::int64_t, std::int64_t> count{0, 0};
         for (const auto& [replica, counters] : visits) {
             const std::uint64_t held = seen.disk.tip(replica).counter;
-            count += std::upper_bound(counters.begin(), counters.end(), held) - counters.begin();
+            const bool known = !seen.reused.contains(replica);
+            const auto all = std::upper_bound(counters.begin(), counters.end(), held) - counters.begin();
+            count.first += known ? all : 0;
+            count.second += known ? all : static_cast<std::int64_t>(counters.size());
         }
         return count;
     }

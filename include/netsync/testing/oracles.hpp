@@ -51,11 +51,15 @@ class Oracles {
         check_heads(machine, report, "at its start");
     }
 
-    /// A machine's disk was replaced: what only it held is gone, and its id may be in use twice.
+    /// A machine's disk was replaced, so that what only it held is gone and its id may be in use twice; or its replica
+    /// took a new incarnation.
     void on_identity_reused(const ReplicaId& replica) {
         reused_.insert(replica);
         acknowledged_.erase(replica);
     }
+
+    /// Ids that were given up, or are in use twice: their counters may name different changes, issued again under others.
+    const std::set<ReplicaId>& reused() const noexcept { return reused_; }
 
     /// durable before visible: nothing that tells of a change is sent before the change is committed.
     void on_sent(std::size_t machine, MessageKind kind) {

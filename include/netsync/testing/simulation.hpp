@@ -18,6 +18,7 @@
 #include <netsync/testing/oracles.hpp>
 #include <netsync/testing/trace.hpp>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -83,9 +84,12 @@ struct Observation {
     std::size_t machine;
     bool settled;  ///< all faults are over and all replicas should be equal
     const Disk& disk;
+    const std::set<ReplicaId>& reused;  ///< ids whose tokens mean nothing any more: see Oracles
 
-    /// Whether the change that `update` returned this for has arrived here.
-    bool holds(const Token& token) const { return disk.tip(token.replica).counter >= token.counter; }
+    /// Whether the change that `update` returned this for is known to have arrived here.
+    bool holds(const Token& token) const {
+        return !reused.contains(token.replica) && disk.tip(token.replica).counter >= token.counter;
+    }
 };
 
 /// `Simulation<Library> world{{.seed = 42, .faults = faults::all()}}; world.run(workload, 300s); world.heal(60s);
@@ -285,7 +289,8 @@ class Simulation {
     void look_at(std::size_t at) {
         if (!replicas_[at]) return;
         Machine& machine = machines_[at];
-        machine.replica = replicas_[at]->id();
+        const ReplicaId before = std::exchange(machine.replica, replicas_[at]->id());
+        if (before != machine.replica && !before.is_nil()) oracles_.on_identity_reused(before);
         judge_commits(machine);
         if (checked_[at].vector_hash == machine.disk.vector_hash() || machine.disk.is_behind()) return;
         checked_[at] = {machine.disk.vector_hash(), true};
@@ -312,7 +317,8 @@ class Simulation {
     void observe(std::size_t at, bool settled) {
         if (!check_ || !replicas_[at] || machines_[at].disk.is_behind()) return;
         Wrong wrong = replicas_[at]->read([&](const T& state) {
-            return check_(Observation<T>{state, replicas_[at]->id(), at, settled, machines_[at].disk});
+            return check_(
+                Observation<T>{state, machines_[at].replica, at, settled, machines_[at].disk, oracles_.reused()});
         });
         if (wrong) oracles_.fail("workload", at, *std::move(wrong));
     }
