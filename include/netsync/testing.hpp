@@ -3,5 +3,6 @@
 #pragma once
 
 #include <netsync/netsync.hpp>
+#include <netsync/testing/laws.hpp>
 #include <netsync/testing/shrink.hpp>
 #include <netsync/testing/simulation.hpp>
