@@ -4579,21 +4579,6 @@ using MemoryReplica = Replica<MemoryStore, MemoryTransport, BasicHybridClock<Sys
 
 }  // namespace netsync
 
-// ---- netsync/detail/overloaded.hpp ----
-
-// netsync: one visitor from several lambdas.
-
-namespace netsync::detail {
-
-template <class... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-}  // namespace netsync::detail
-
 // ---- netsync/observe/subscription.hpp ----
 
 // netsync: observers. Changes that were merged come in under the replica's mutex; callbacks go out after it, one at a
@@ -4741,6 +4726,128 @@ std::function<void(const Merged&)> when_touched(OwnerId self, PathAndCallback&&.
 
 }  // namespace netsync::detail
 
+// ---- netsync/detail/overloaded.hpp ----
+
+// netsync: one visitor from several lambdas.
+
+namespace netsync::detail {
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace netsync::detail
+
+// ---- netsync/pool/member.hpp ----
+
+// netsync: what a replica knows of another.
+
+namespace netsync {
+
+/// How a member stands, as seen from here. `known`: told of by others, never linked. `live`: linked and heard of.
+/// `suspect`: silent or cut off, for less than the timeout. `offline`: out of the live pool. `stale`: for so long that
+/// nothing is kept for it any more.
+enum class MemberState { known, live, suspect, offline, stale };
+
+/// How far this replica itself has come. `alone`: nobody answered yet. `greeting`: a link is being introduced.
+/// `loading`: takes the state of the highest roller. `ready`: has what the pool had when it joined.
+enum class JoinState { alone, greeting, loading, ready };
+
+constexpr std::string_view to_string(MemberState state) noexcept {
+    switch (state) {
+    case MemberState::known: return "known";
+    case MemberState::live: return "live";
+    case MemberState::suspect: return "suspect";
+    case MemberState::offline: return "offline";
+    case MemberState::stale: return "stale";
+    }
+    return "?";
+}
+
+constexpr std::string_view to_string(JoinState state) noexcept {
+    switch (state) {
+    case JoinState::alone: return "alone";
+    case JoinState::greeting: return "greeting";
+    case JoinState::loading: return "loading";
+    case JoinState::ready: return "ready";
+    }
+    return "?";
+}
+
+struct Member {
+    ReplicaId replica{};
+    std::string name{};
+    MemberState state = MemberState::known;
+    bool ready = false;    ///< as it says: has loaded, takes part
+    bool settled = false;  ///< as it says: has forgotten what all had seen
+    Endpoint endpoint{};
+    Link link{};                ///< where it is talked to; Link{} where it is not
+    std::vector<Head> heads{};  ///< what it was last known to hold
+    std::uint64_t retired = 0;  ///< the digest of the retirements that it knew then
+    Duration last_heard{};      ///< on the transport's clock, by ourselves or by others
+    Ntp64 last_seen{};          ///< on the wall clock; zero: never
+    Ntp64 last_synchronized{};  ///< when it was last known to hold the same as this replica
+    Duration round_trip{};      ///< smoothed; zero: none measured yet
+    Duration skew{};            ///< of its wall clock against ours, ahead is positive
+    std::uint64_t session = 0;
+    std::uint64_t session_before = 0;
+    Duration redial_at{};
+    Duration redial_after{};
+
+    /// The counter of `origin` that it was last known to hold. O(log origins).
+    std::uint64_t holds(const ReplicaId& origin) const {
+        const auto at = std::lower_bound(heads.begin(), heads.end(), origin,
+                                         [](const Head& head, const ReplicaId& key) { return head.replica < key; });
+        return at != heads.end() && at->replica == origin ? at->counter : 0;
+    }
+};
+
+/// What observers of the pool hear: a member is new or changed its state, or the pool refused a peer or a frame.
+struct PoolEvent {
+    ReplicaId replica{};  ///< the member, the peer, or the frame's origin; nil where it never said
+    MemberState before = MemberState::known;
+    MemberState now = MemberState::known;
+    std::error_code
+        refused{};        ///< why a link or a frame was refused, by us or by the peer; the states then mean nothing
+    Endpoint endpoint{};  ///< of a refused peer, as far as it is known
+};
+
+}  // namespace netsync
+
+// ---- netsync/pool/outbox.hpp ----
+
+// netsync: what the protocol wants done. Pool and sync fill it, the replica hands it to the transport: sans-IO.
+
+namespace netsync {
+
+/// Carried out in this order: sends, closes, dials, announcement. Events go to observers.
+struct Outbox {
+    struct Send {
+        Link link;
+        SharedBytes message;
+    };
+
+    std::vector<Send> sends;
+    std::vector<Link> closes;
+    std::vector<Endpoint> dials;
+    std::optional<Bytes> announcement;
+    std::vector<PoolEvent> events;
+
+    template <message M>
+    void send(Link link, const M& content) {
+        sends.push_back({link, encode_message(content)});
+    }
+
+    bool empty() const noexcept {
+        return sends.empty() && closes.empty() && dials.empty() && !announcement && events.empty();
+    }
+};
+
+}  // namespace netsync
+
 // ---- netsync/detail/ordered_map.hpp ----
 
 // netsync: a map for the handful of things a replica keeps about others: in the order of its keys, with references that
@@ -4873,82 +4980,6 @@ class OrderedMap {
 };
 
 }  // namespace netsync::detail
-
-// ---- netsync/pool/member.hpp ----
-
-// netsync: what a replica knows of another.
-
-namespace netsync {
-
-/// How a member stands, as seen from here. `known`: told of by others, never linked. `live`: linked and heard of.
-/// `suspect`: silent or cut off, for less than the timeout. `offline`: out of the live pool. `stale`: for so long that
-/// nothing is kept for it any more.
-enum class MemberState { known, live, suspect, offline, stale };
-
-/// How far this replica itself has come. `alone`: nobody answered yet. `greeting`: a link is being introduced.
-/// `loading`: takes the state of the highest roller. `ready`: has what the pool had when it joined.
-enum class JoinState { alone, greeting, loading, ready };
-
-constexpr std::string_view to_string(MemberState state) noexcept {
-    switch (state) {
-    case MemberState::known: return "known";
-    case MemberState::live: return "live";
-    case MemberState::suspect: return "suspect";
-    case MemberState::offline: return "offline";
-    case MemberState::stale: return "stale";
-    }
-    return "?";
-}
-
-constexpr std::string_view to_string(JoinState state) noexcept {
-    switch (state) {
-    case JoinState::alone: return "alone";
-    case JoinState::greeting: return "greeting";
-    case JoinState::loading: return "loading";
-    case JoinState::ready: return "ready";
-    }
-    return "?";
-}
-
-struct Member {
-    ReplicaId replica{};
-    std::string name{};
-    MemberState state = MemberState::known;
-    bool ready = false;    ///< as it says: has loaded, takes part
-    bool settled = false;  ///< as it says: has forgotten what all had seen
-    Endpoint endpoint{};
-    Link link{};                ///< where it is talked to; Link{} where it is not
-    std::vector<Head> heads{};  ///< what it was last known to hold
-    std::uint64_t retired = 0;  ///< the digest of the retirements that it knew then
-    Duration last_heard{};      ///< on the transport's clock, by ourselves or by others
-    Ntp64 last_seen{};          ///< on the wall clock; zero: never
-    Ntp64 last_synchronized{};  ///< when it was last known to hold the same as this replica
-    Duration round_trip{};      ///< smoothed; zero: none measured yet
-    Duration skew{};            ///< of its wall clock against ours, ahead is positive
-    std::uint64_t session = 0;
-    std::uint64_t session_before = 0;
-    Duration redial_at{};
-    Duration redial_after{};
-
-    /// The counter of `origin` that it was last known to hold. O(log origins).
-    std::uint64_t holds(const ReplicaId& origin) const {
-        const auto at = std::lower_bound(heads.begin(), heads.end(), origin,
-                                         [](const Head& head, const ReplicaId& key) { return head.replica < key; });
-        return at != heads.end() && at->replica == origin ? at->counter : 0;
-    }
-};
-
-/// What observers of the pool hear: a member is new or changed its state, or the pool refused a peer or a frame.
-struct PoolEvent {
-    ReplicaId replica{};  ///< the member, the peer, or the frame's origin; nil where it never said
-    MemberState before = MemberState::known;
-    MemberState now = MemberState::known;
-    std::error_code
-        refused{};        ///< why a link or a frame was refused, by us or by the peer; the states then mean nothing
-    Endpoint endpoint{};  ///< of a refused peer, as far as it is known
-};
-
-}  // namespace netsync
 
 // ---- netsync/pool/retirement.hpp ----
 
@@ -5152,37 +5183,6 @@ inline Result<Announcement> decode_announcement(ByteView bytes, const Limits& li
     if (const std::error_code error = in.finish()) return error;
     return announcement;
 }
-
-}  // namespace netsync
-
-// ---- netsync/pool/outbox.hpp ----
-
-// netsync: what the protocol wants done. Pool and sync fill it, the replica hands it to the transport: sans-IO.
-
-namespace netsync {
-
-/// Carried out in this order: sends, closes, dials, announcement. Events go to observers.
-struct Outbox {
-    struct Send {
-        Link link;
-        SharedBytes message;
-    };
-
-    std::vector<Send> sends;
-    std::vector<Link> closes;
-    std::vector<Endpoint> dials;
-    std::optional<Bytes> announcement;
-    std::vector<PoolEvent> events;
-
-    template <message M>
-    void send(Link link, const M& content) {
-        sends.push_back({link, encode_message(content)});
-    }
-
-    bool empty() const noexcept {
-        return sends.empty() && closes.empty() && dials.empty() && !announcement && events.empty();
-    }
-};
 
 }  // namespace netsync
 
@@ -6020,6 +6020,61 @@ std::error_code decode_sync(MessageKind kind, ByteView bytes, Handler&& handle) 
     case MessageKind::agreement: return as(std::type_identity<Agreement>{});
     default: return {};
     }
+}
+
+}  // namespace netsync
+
+// ---- netsync/sync/answer.hpp ----
+
+// netsync: frames for those who lack them. A request comes in; what of it the log holds, and one message carries, goes
+// out.
+
+namespace netsync {
+
+/// Answers with the oldest frames asked for, in the order of their timestamps, which is a causal one: the receiver can
+/// merge each as it comes. About limits.transfer bytes. Returns how many frames were sent.
+template <store Store>
+std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, const Limits& limits,
+                         Outbox& out) {
+    struct Found {
+        Ntp64 time;
+        ReplicaId origin;
+        std::uint64_t first;
+        SharedBytes bytes;
+    };
+    FramesMessage answer;
+    std::vector<Found> found;
+    std::optional<Ntp64> cut;  // of ranges that were not read to their end: nothing later may go first
+    const std::size_t share =
+        std::max<std::size_t>(16u << 10, 2 * limits.transfer / std::max<std::size_t>(1, request.ranges.size()));
+    for (const CounterRange& range : request.ranges) {
+        std::size_t size = 0;
+        std::optional<Ntp64> stopped;
+        const bool held = store.frames(range, [&](const SharedBytes& bytes) {
+            const Result<Frame> frame = Frame::parse(bytes, limits);
+            if (!frame) return false;
+            const FrameHeader& header = frame->header();
+            found.push_back({header.time, header.origin, header.first, bytes});
+            size += bytes->size();
+            if (size >= share) stopped = header.time;
+            return !stopped;
+        });
+        if (!held) answer.below_horizon = true;
+        if (stopped) cut = cut ? std::min(*cut, *stopped) : *stopped;
+    }
+    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+        if (a.time != b.time) return a.time < b.time;
+        return a.origin != b.origin ? a.origin < b.origin : a.first < b.first;
+    });
+    std::size_t size = 0;
+    for (const Found& frame : found) {
+        if ((cut && frame.time > *cut) || (size > 0 && size + frame.bytes->size() > limits.transfer)) break;
+        size += frame.bytes->size();
+        answer.frames.push_back({frame.bytes});
+    }
+    const std::size_t sent = answer.frames.size();
+    out.send(link, answer);
+    return sent;
 }
 
 }  // namespace netsync
@@ -6926,6 +6981,57 @@ class Gossip {
 
 }  // namespace netsync
 
+// ---- netsync/sync/relay.hpp ----
+
+// netsync: how a change spreads through a large pool. A frame and the members it is for come in; a few sends go out, each
+// to one member that passes it on to its share of the rest.
+
+namespace netsync {
+
+/// A broadcast tree along the ring of replica ids (El-Ansary et al. 2003): nobody sends more than log2(n) + 4 messages, n
+/// in all, and no tree is kept up. A share whose relay fails is repaired by gossip. Up to `direct` members the writer
+/// sends to each.
+class Relay {
+   public:
+    /// Sends `frame` to the live members whose ids follow `self` on the ring, up to `until`, which is not included; all
+    /// of them where it is `self` itself.
+    template <class Pool>
+    static void spread(Pool& pool, const ReplicaId& self, const ReplicaId& until, const SharedBytes& frame,
+                       Outbox& out) {
+        std::vector<const Member*> ring;
+        pool.for_each_live([&](const Member& member) {
+            if (within(self, member.replica, until)) ring.push_back(&member);
+        });
+        if (self == until && ring.size() <= direct) {
+            for (const Member* member : ring) out.sends.push_back({member->link, frame});
+            return;
+        }
+        std::rotate(
+            ring.begin(),
+            std::find_if(ring.begin(), ring.end(), [&](const Member* member) { return self < member->replica; }),
+            ring.end());
+        ReplicaId end = until;
+        while (ring.size() > leaves) {
+            const std::size_t half = ring.size() / 2;
+            out.send(ring[half]->link, RelayMessage{end, {frame}});
+            end = ring[half]->replica;
+            ring.resize(half);
+        }
+        for (const Member* member : ring) out.sends.push_back({member->link, frame});
+    }
+
+   private:
+    static constexpr std::size_t direct = 16;
+    static constexpr std::size_t leaves = 4;
+
+    static bool within(const ReplicaId& from, const ReplicaId& id, const ReplicaId& until) {
+        if (from == until) return true;
+        return from < until ? from < id && id < until : from < id || id < until;
+    }
+};
+
+}  // namespace netsync
+
 // ---- netsync/sync/retention.hpp ----
 
 // netsync: what must be kept, and for whom. What the members are known to hold comes in; how far the log may be cut, and
@@ -6981,6 +7087,299 @@ VersionVector stable(const History& history, const Members& members, std::uint64
 
 }  // namespace netsync
 
+// ---- netsync/sync/waiters.hpp ----
+
+// netsync: "is it replicated yet?". A token and for whom come in; the answer goes out when those are known to hold it.
+
+namespace netsync {
+
+/// Who is to have a change: so many of the other members, or these, or `everyone` that is not stale (and at least one).
+struct Audience {
+    std::size_t count = 0;
+    std::vector<ReplicaId> replicas{};
+
+    static Audience everyone() { return {}; }
+    static Audience peers(std::size_t count) { return {count, {}}; }
+    static Audience these(std::vector<ReplicaId> replicas) { return {0, std::move(replicas)}; }
+};
+
+/// The calls that wait for a change to be replicated. Bounded by limits.waiters. Every call is made under the replica's
+/// mutex; answers go out as notifications.
+class Waiters {
+   public:
+    using Answer = std::function<void(std::error_code)>;
+
+    bool empty() const noexcept { return waiters_.empty(); }
+    std::size_t size() const noexcept { return waiters_.size(); }
+
+    /// Asks again, for as long as anybody waits, at this time.
+    Duration next_at() const noexcept { return waiters_.empty() ? Duration::max() : next_at_; }
+
+    [[nodiscard]] Subscription add(const ReplicaCounter& token, Audience audience, Duration deadline, Answer answer,
+                                   Duration now) {
+        auto observers = std::make_shared<Observers<std::error_code>>();
+        Subscription subscription =
+            observers->subscribe([answer = std::move(answer)](const std::error_code& error) { answer(error); });
+        waiters_.push_back({token, std::move(audience), deadline, std::move(observers)});
+        next_at_ = now;
+        return subscription;
+    }
+
+    /// Answers those whose audience has their change, and those whose time is up. `resolve(token)` is where a change is
+    /// now; `members` an OrderedMap of Member.
+    template <class Members, class Resolve>
+    void check(const Members& members, Resolve&& resolve, Duration now, Notifications& notifications) {
+        std::erase_if(waiters_, [&](Waiter& waiter) {
+            const bool there = has(waiter.audience, resolve(waiter.token), members);
+            if (!there && now < waiter.deadline) return false;
+            answer(waiter, there ? std::error_code{} : make_error_code(errc::timed_out), notifications);
+            return true;
+        });
+    }
+
+    /// Ends all, with std::errc::operation_canceled.
+    void cancel(Notifications& notifications) {
+        for (Waiter& waiter : waiters_)
+            answer(waiter, std::make_error_code(std::errc::operation_canceled), notifications);
+        waiters_.clear();
+    }
+
+    /// There is no room for the one added last.
+    void refuse_last(Notifications& notifications) {
+        answer(waiters_.back(), errc::too_large, notifications);
+        waiters_.pop_back();
+    }
+
+    /// Whether it is time to ask; the next time is a moment later.
+    bool due(Duration now) {
+        if (now < next_at()) return false;
+        next_at_ = now + std::chrono::milliseconds{100};
+        return true;
+    }
+
+    /// Whether somebody waits for what `member` is not known to hold.
+    template <class Resolve>
+    bool concerns(const Member& member, Resolve&& resolve) const {
+        return std::any_of(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
+            const ReplicaCounter token = resolve(waiter.token);
+            return member.holds(token.replica) < token.counter;
+        });
+    }
+
+   private:
+    struct Waiter {
+        ReplicaCounter token;
+        Audience audience;
+        Duration deadline;
+        std::shared_ptr<Observers<std::error_code>> observers;
+    };
+
+    static void answer(Waiter& waiter, std::error_code error, Notifications& notifications) {
+        waiter.observers->notify(std::make_shared<const std::error_code>(error), notifications);
+    }
+
+    template <class Members>
+    static bool has(const Audience& audience, const ReplicaCounter& token, const Members& members) {
+        if (!audience.replicas.empty())
+            return std::all_of(audience.replicas.begin(), audience.replicas.end(), [&](const ReplicaId& replica) {
+                const Member* member = members.find(replica);
+                return member && member->holds(token.replica) >= token.counter;
+            });
+        std::size_t holding = 0, counted = 0;
+        for (const auto& [replica, member] : members) {
+            if (member.state != MemberState::stale) ++counted;
+            if (member.holds(token.replica) >= token.counter) ++holding;
+        }
+        return holding > 0 && holding >= (audience.count > 0 ? audience.count : counted);
+    }
+
+    std::vector<Waiter> waiters_;
+    Duration next_at_{};
+};
+
+}  // namespace netsync
+
+// ---- netsync/sync/protocol.hpp ----
+
+// netsync: what pool and sync do together, between the transport and the copy: stages 5 to 8 of the flow. Events and the
+// passing of time come in; the outbox fills.
+
+namespace netsync {
+
+/// `Copy` is a LocalCopy. Sans-IO; every call is made under the replica's mutex.
+template <class Copy>
+class Protocol {
+   public:
+    Protocol(const Options& options, Copy& copy, detail::Random& random)
+        : options_(options), copy_(copy), pool_(options, copy, random.next()),
+          gossip_(options, copy, pool_, random.next()) {}
+
+    const Pool<Copy>& pool() const noexcept { return pool_; }
+    const Gossip<Copy>& gossip() const noexcept { return gossip_; }
+    std::size_t waiters() const noexcept { return waiters_.size(); }
+
+    void start(const Moment& now, std::uint16_t port) {
+        gossip_.start(now);
+        pool_.start(now, port, outbox);
+    }
+
+    void stop() {
+        pool_.stop();
+        gossip_.stop();
+        waiters_.cancel(copy_.notifications);
+        outbox = {};
+    }
+
+    Duration next_wake() const noexcept {
+        return std::min({pool_.next_wake(), gossip_.next_wake(), waiters_.next_at()});
+    }
+
+    // 5: to every live member at once, or through some of them to the others; gossip repairs what is lost.
+    void publish(const Frame& frame) {
+        if (gossip_.is_ready()) Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox);
+    }
+
+    Subscription await(const ReplicaCounter& token, Audience audience, Duration timeout, Waiters::Answer answer,
+                       Duration now) {
+        Subscription subscription = waiters_.add(token, std::move(audience), now + timeout, std::move(answer), now);
+        if (waiters_.size() > options_.limits.waiters)
+            waiters_.refuse_last(copy_.notifications);
+        else
+            ask_for_waiters(now);
+        return subscription;
+    }
+
+    std::error_code retire(const ReplicaId& member, const Moment& now) {
+        if (!pool_.find(member)) return errc::no_such_member;
+        gossip_.retire(member, now, outbox);
+        return {};
+    }
+
+    // 6: something happened outside.
+    void on_event(const TransportEvent& event, const Moment& now) {
+        if (const auto* message = std::get_if<MessageReceived>(&event))
+            on_message(message->link, message->bytes, now);
+        else if (std::holds_alternative<Woken>(event))
+            on_time(now);
+        else
+            pool_.on_event(event, now, outbox);
+    }
+
+    Outbox outbox;
+    Traffic traffic;
+
+   private:
+    void on_time(const Moment& now) {
+        if (pool_.tick(now, outbox)) tidy(now);
+        gossip_.tick(now, outbox);
+        states_.tick(now.time);
+        ask_for_waiters(now.time);
+    }
+
+    // What all have seen need not be kept.
+    void tidy(const Moment& now) {
+        if (!gossip_.is_ready()) return;
+        for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, now, outbox);
+        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()))
+            static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
+        if (now.time < forget_at_) return;
+        forget_at_ = now.time + forget_interval;
+        copy_.forget(stable(copy_.history(), pool_.members(), copy_.retirements().digest()));
+    }
+
+    void ask_for_waiters(Duration time) {
+        if (waiters_.empty()) return;
+        const auto resolve = [this](const ReplicaCounter& token) { return copy_.resolve(token); };
+        waiters_.check(pool_.members(), resolve, time, copy_.notifications);
+        if (!waiters_.due(time)) return;
+        pool_.for_each_live([&](const Member& member) {
+            if (waiters_.concerns(member, resolve)) gossip_.ask_digest(member, outbox);
+        });
+    }
+
+    // 7: only members are listened to; a stranger is asked to introduce itself.
+    void on_message(Link link, ByteView bytes, const Moment& now) {
+        ++traffic.messages_in;
+        traffic.bytes_in += bytes.size();
+        const std::optional<MessageKind> kind = kind_of(bytes);
+        if (!kind) return pool_.refuse(link, errc::malformed, outbox);
+        const bool of_pool = *kind < MessageKind::update;
+        if (of_pool && pool_.on_message(link, *kind, bytes, now, outbox))
+            gossip_.on_introduced(*pool_.member_on(link), now, outbox);
+        Member* member = pool_.member_on(link);
+        if (member) pool_.heard_from(*member, now, outbox);
+        if (of_pool) return;
+        if (!member) return pool_.on_stranger(link, now, outbox);
+        const std::error_code error =
+            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, now);
+        if (error) {
+            ++traffic.messages_bad;
+            pool_.refuse(link, error, outbox);
+        } else if (!waiters_.empty()) {
+            ask_for_waiters(now.time);
+        }
+    }
+
+    // 8: what members say. An error is for bytes that no correct program sends: the link ends.
+    std::error_code on_sync(Member& member, MessageKind kind, ByteView bytes, const Moment& now) {
+        return decode_sync(
+            kind, bytes,
+            detail::Overloaded{[&](const FetchMessage& message) -> std::error_code {
+                                   traffic.frames_out +=
+                                       answer_fetch(member.link, message, copy_.store(), options_.limits, outbox);
+                                   return {};
+                               },
+                               [&](const StateRequest& message) -> std::error_code {
+                                   if (!gossip_.listens()) return {};
+                                   return states_.answer(
+                                       member.link, message, copy_.history().digest(), options_.limits, now.time,
+                                       [&] { return copy_.encode(); }, outbox);
+                               },
+                               [&](const FramesMessage& message) -> std::error_code {
+                                   const Delivered delivered = receive(message.frames, member);
+                                   if (!delivered.error)
+                                       gossip_.on_frames(member, message, bytes.size(), delivered, now, outbox);
+                                   return delivered.error;
+                               },
+                               [&](const RelayMessage& message) -> std::error_code {
+                                   const Delivered delivered = receive(std::span{&message.frame, 1}, member);
+                                   if (delivered.news > 0)
+                                       Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox);
+                                   return delivered.error;
+                               },
+                               [&](const StateChunk& message) -> std::error_code {
+                                   gossip_.on_chunk(member, message, now, outbox);
+                                   return {};
+                               },
+                               [&](const auto& message) { return gossip_.on_message(member, message, now, outbox); }});
+    }
+
+    std::error_code on_update(Member& member, ByteView bytes) {
+        const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+        return receive(std::span{&frame, 1}, member).error;
+    }
+
+    // 9: merged, held, dropped or refused: see LocalCopy::receive.
+    Delivered receive(std::span<const FrameBytes> frames, Member& member) {
+        if (!gossip_.listens()) return {};
+        const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic, outbox);
+        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, outbox);
+        return delivered;
+    }
+
+    static constexpr Duration forget_interval = std::chrono::seconds{10};
+
+    const Options& options_;
+    Copy& copy_;
+    Pool<Copy> pool_;
+    Gossip<Copy> gossip_;
+    StateSource states_;
+    Waiters waiters_;
+    Duration forget_at_{};
+};
+
+}  // namespace netsync
+
 // ---- netsync/report.hpp ----
 
 // netsync: how a replica is doing, as plain values. Print it with netsync/format.hpp.
@@ -7009,9 +7408,11 @@ struct Report {
     std::error_code store_error{};    ///< why updates are refused, if they are
 };
 
-/// What copy, pool and gossip know; the replica adds the rest.
+/// What copy and protocol know; the replica adds the rest.
 template <class Copy>
-Report make_report(const Options& options, const Copy& copy, const Pool<Copy>& pool, const Gossip<Copy>& gossip) {
+Report make_report(const Options& options, const Copy& copy, const Protocol<Copy>& protocol) {
+    const Pool<Copy>& pool = protocol.pool();
+    const Gossip<Copy>& gossip = protocol.gossip();
     Report report{.replica = copy.id(), .name = options.name, .pool = options.pool, .state = gossip.state()};
     for (const auto& [replica, member] : pool.members()) report.members.push_back(member);
     report.retired = copy.retirements().records();
@@ -7021,64 +7422,11 @@ Report make_report(const Options& options, const Copy& copy, const Pool<Copy>& p
     report.buffered_frames = copy.buffer().size();
     report.buffered_bytes = copy.buffer().size_bytes();
     report.frames_not_buffered = copy.buffer().refused();
+    report.waiters = protocol.waiters();
+    report.traffic = protocol.traffic;
     report.announcements_ignored = pool.announcements_ignored();
     report.syncs.assign(gossip.reports().begin(), gossip.reports().end());
     return report;
-}
-
-}  // namespace netsync
-
-// ---- netsync/sync/answer.hpp ----
-
-// netsync: frames for those who lack them. A request comes in; what of it the log holds, and one message carries, goes
-// out.
-
-namespace netsync {
-
-/// Answers with the oldest frames asked for, in the order of their timestamps, which is a causal one: the receiver can
-/// merge each as it comes. About limits.transfer bytes. Returns how many frames were sent.
-template <store Store>
-std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, const Limits& limits,
-                         Outbox& out) {
-    struct Found {
-        Ntp64 time;
-        ReplicaId origin;
-        std::uint64_t first;
-        SharedBytes bytes;
-    };
-    FramesMessage answer;
-    std::vector<Found> found;
-    std::optional<Ntp64> cut;  // of ranges that were not read to their end: nothing later may go first
-    const std::size_t share =
-        std::max<std::size_t>(16u << 10, 2 * limits.transfer / std::max<std::size_t>(1, request.ranges.size()));
-    for (const CounterRange& range : request.ranges) {
-        std::size_t size = 0;
-        std::optional<Ntp64> stopped;
-        const bool held = store.frames(range, [&](const SharedBytes& bytes) {
-            const Result<Frame> frame = Frame::parse(bytes, limits);
-            if (!frame) return false;
-            const FrameHeader& header = frame->header();
-            found.push_back({header.time, header.origin, header.first, bytes});
-            size += bytes->size();
-            if (size >= share) stopped = header.time;
-            return !stopped;
-        });
-        if (!held) answer.below_horizon = true;
-        if (stopped) cut = cut ? std::min(*cut, *stopped) : *stopped;
-    }
-    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
-        if (a.time != b.time) return a.time < b.time;
-        return a.origin != b.origin ? a.origin < b.origin : a.first < b.first;
-    });
-    std::size_t size = 0;
-    for (const Found& frame : found) {
-        if ((cut && frame.time > *cut) || (size > 0 && size + frame.bytes->size() > limits.transfer)) break;
-        size += frame.bytes->size();
-        answer.frames.push_back({frame.bytes});
-    }
-    const std::size_t sent = answer.frames.size();
-    out.send(link, answer);
-    return sent;
 }
 
 }  // namespace netsync
@@ -7765,169 +8113,6 @@ class LocalCopy {
 
 }  // namespace netsync
 
-// ---- netsync/sync/relay.hpp ----
-
-// netsync: how a change spreads through a large pool. A frame and the members it is for come in; a few sends go out, each
-// to one member that passes it on to its share of the rest.
-
-namespace netsync {
-
-/// A broadcast tree along the ring of replica ids (El-Ansary et al. 2003): nobody sends more than log2(n) + 4 messages, n
-/// in all, and no tree is kept up. A share whose relay fails is repaired by gossip. Up to `direct` members the writer
-/// sends to each.
-class Relay {
-   public:
-    /// Sends `frame` to the live members whose ids follow `self` on the ring, up to `until`, which is not included; all
-    /// of them where it is `self` itself.
-    template <class Pool>
-    static void spread(Pool& pool, const ReplicaId& self, const ReplicaId& until, const SharedBytes& frame,
-                       Outbox& out) {
-        std::vector<const Member*> ring;
-        pool.for_each_live([&](const Member& member) {
-            if (within(self, member.replica, until)) ring.push_back(&member);
-        });
-        if (self == until && ring.size() <= direct) {
-            for (const Member* member : ring) out.sends.push_back({member->link, frame});
-            return;
-        }
-        std::rotate(
-            ring.begin(),
-            std::find_if(ring.begin(), ring.end(), [&](const Member* member) { return self < member->replica; }),
-            ring.end());
-        ReplicaId end = until;
-        while (ring.size() > leaves) {
-            const std::size_t half = ring.size() / 2;
-            out.send(ring[half]->link, RelayMessage{end, {frame}});
-            end = ring[half]->replica;
-            ring.resize(half);
-        }
-        for (const Member* member : ring) out.sends.push_back({member->link, frame});
-    }
-
-   private:
-    static constexpr std::size_t direct = 16;
-    static constexpr std::size_t leaves = 4;
-
-    static bool within(const ReplicaId& from, const ReplicaId& id, const ReplicaId& until) {
-        if (from == until) return true;
-        return from < until ? from < id && id < until : from < id || id < until;
-    }
-};
-
-}  // namespace netsync
-
-// ---- netsync/sync/waiters.hpp ----
-
-// netsync: "is it replicated yet?". A token and for whom come in; the answer goes out when those are known to hold it.
-
-namespace netsync {
-
-/// Who is to have a change: so many of the other members, or these, or `everyone` that is not stale (and at least one).
-struct Audience {
-    std::size_t count = 0;
-    std::vector<ReplicaId> replicas{};
-
-    static Audience everyone() { return {}; }
-    static Audience peers(std::size_t count) { return {count, {}}; }
-    static Audience these(std::vector<ReplicaId> replicas) { return {0, std::move(replicas)}; }
-};
-
-/// The calls that wait for a change to be replicated. Bounded by limits.waiters. Every call is made under the replica's
-/// mutex; answers go out as notifications.
-class Waiters {
-   public:
-    using Answer = std::function<void(std::error_code)>;
-
-    bool empty() const noexcept { return waiters_.empty(); }
-    std::size_t size() const noexcept { return waiters_.size(); }
-
-    /// Asks again, for as long as anybody waits, at this time.
-    Duration next_at() const noexcept { return waiters_.empty() ? Duration::max() : next_at_; }
-
-    [[nodiscard]] Subscription add(const ReplicaCounter& token, Audience audience, Duration deadline, Answer answer,
-                                   Duration now) {
-        auto observers = std::make_shared<Observers<std::error_code>>();
-        Subscription subscription =
-            observers->subscribe([answer = std::move(answer)](const std::error_code& error) { answer(error); });
-        waiters_.push_back({token, std::move(audience), deadline, std::move(observers)});
-        next_at_ = now;
-        return subscription;
-    }
-
-    /// Answers those whose audience has their change, and those whose time is up. `resolve(token)` is where a change is
-    /// now; `members` an OrderedMap of Member.
-    template <class Members, class Resolve>
-    void check(const Members& members, Resolve&& resolve, Duration now, Notifications& notifications) {
-        std::erase_if(waiters_, [&](Waiter& waiter) {
-            const bool there = has(waiter.audience, resolve(waiter.token), members);
-            if (!there && now < waiter.deadline) return false;
-            answer(waiter, there ? std::error_code{} : make_error_code(errc::timed_out), notifications);
-            return true;
-        });
-    }
-
-    /// Ends all, with std::errc::operation_canceled.
-    void cancel(Notifications& notifications) {
-        for (Waiter& waiter : waiters_)
-            answer(waiter, std::make_error_code(std::errc::operation_canceled), notifications);
-        waiters_.clear();
-    }
-
-    /// There is no room for the one added last.
-    void refuse_last(Notifications& notifications) {
-        answer(waiters_.back(), errc::too_large, notifications);
-        waiters_.pop_back();
-    }
-
-    /// Whether it is time to ask; the next time is a moment later.
-    bool due(Duration now) {
-        if (now < next_at()) return false;
-        next_at_ = now + std::chrono::milliseconds{100};
-        return true;
-    }
-
-    /// Whether somebody waits for what `member` is not known to hold.
-    template <class Resolve>
-    bool concerns(const Member& member, Resolve&& resolve) const {
-        return std::any_of(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
-            const ReplicaCounter token = resolve(waiter.token);
-            return member.holds(token.replica) < token.counter;
-        });
-    }
-
-   private:
-    struct Waiter {
-        ReplicaCounter token;
-        Audience audience;
-        Duration deadline;
-        std::shared_ptr<Observers<std::error_code>> observers;
-    };
-
-    static void answer(Waiter& waiter, std::error_code error, Notifications& notifications) {
-        waiter.observers->notify(std::make_shared<const std::error_code>(error), notifications);
-    }
-
-    template <class Members>
-    static bool has(const Audience& audience, const ReplicaCounter& token, const Members& members) {
-        if (!audience.replicas.empty())
-            return std::all_of(audience.replicas.begin(), audience.replicas.end(), [&](const ReplicaId& replica) {
-                const Member* member = members.find(replica);
-                return member && member->holds(token.replica) >= token.counter;
-            });
-        std::size_t holding = 0, counted = 0;
-        for (const auto& [replica, member] : members) {
-            if (member.state != MemberState::stale) ++counted;
-            if (member.holds(token.replica) >= token.counter) ++holding;
-        }
-        return holding > 0 && holding >= (audience.count > 0 ? audience.count : counted);
-    }
-
-    std::vector<Waiter> waiters_;
-    Duration next_at_{};
-};
-
-}  // namespace netsync
-
 // ---- netsync/replica.hpp ----
 
 // netsync: the story on one page. A change is a value of your own type, and merge is the only thing that changes state.
@@ -7961,8 +8146,7 @@ class Replica {
     Replica(Transport transport, Options options, Store store, Clock clock)
         : options_(std::move(options)), transport_(std::move(transport)),
           random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
-          copy_(options_, std::move(store), std::move(clock), random_), pool_(options_, copy_, random_.next()),
-          gossip_(options_, copy_, pool_, random_.next()) {
+          copy_(options_, std::move(store), std::move(clock), random_), protocol_(options_, copy_, random_) {
         if (options_.manual_start) return;
         if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
     }
@@ -7979,8 +8163,7 @@ class Replica {
         if (error) return error;
         started_ = true;
         woken_at_.reset();
-        gossip_.start(now());
-        pool_.start(now(), transport_.port(), outbox_);
+        protocol_.start(now(), transport_.port());
         release(lock);
         return {};
     }
@@ -7993,10 +8176,7 @@ class Replica {
         lock.unlock();  // the transport waits for the event that is under way
         transport_.stop();
         lock.lock();
-        pool_.stop();
-        gossip_.stop();
-        waiters_.cancel(copy_.notifications);
-        outbox_ = {};
+        protocol_.stop();
         copy_.notifications.deliver(lock);
     }
 
@@ -8028,7 +8208,7 @@ class Replica {
         std::unique_lock lock{mutex_};
         if (const std::error_code error = copy_.store_error()) return error;
         std::error_code error;
-        if (const auto frame = copy_.change(std::forward<F>(steps), error)) publish(*frame);  // 1 to 4
+        if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
         const Token token = copy_.frontier();
         release(lock);
         if (error) return error;
@@ -8084,12 +8264,8 @@ class Replica {
     Subscription on_replicated(const Token& token, Audience audience, Duration timeout,
                                std::function<void(std::error_code)> f) {
         std::unique_lock lock{mutex_};
-        const Duration time = transport_.now();
-        Subscription subscription = waiters_.add(token, std::move(audience), time + timeout, std::move(f), time);
-        if (waiters_.size() > options_.limits.waiters)
-            waiters_.refuse_last(copy_.notifications);
-        else
-            ask_for_waiters(time);
+        Subscription subscription =
+            protocol_.await(token, std::move(audience), timeout, std::move(f), transport_.now());
         release(lock);
         return subscription;
     }
@@ -8097,10 +8273,9 @@ class Replica {
     /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
     std::error_code retire(const ReplicaId& member) {
         std::unique_lock lock{mutex_};
-        if (!pool_.find(member)) return errc::no_such_member;
-        gossip_.retire(member, now(), outbox_);
+        const std::error_code error = protocol_.retire(member, now());
         release(lock);
-        return {};
+        return error;
     }
 
     /// Changes when this replica has to take a new incarnation; the owner half never does. Takes no lock.
@@ -8115,10 +8290,8 @@ class Replica {
     /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).
     Report report() const {
         const std::lock_guard lock{mutex_};
-        Report report = make_report(options_, copy_, pool_, gossip_);
+        Report report = make_report(options_, copy_, protocol_);
         report.port = started_ ? transport_.port() : std::uint16_t{0};
-        report.traffic = traffic_;
-        report.waiters = waiters_.size();
         report.store_error = copy_.store_error();
         return report;
     }
@@ -8126,155 +8299,37 @@ class Replica {
    private:
     Moment now() { return {transport_.now(), copy_.now()}; }
 
-    // 5: to every live member at once, or through some of them to the others; gossip repairs what is lost.
-    void publish(const Frame& frame) {
-        if (gossip_.is_ready()) Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox_);
-    }
-
     // 6: something happened outside.
     void on_event(const TransportEvent& event) {
         std::unique_lock lock{mutex_};
         if (!started_) return;
-        const Moment moment = now();
-        if (const auto* message = std::get_if<MessageReceived>(&event)) {
-            on_message(message->link, message->bytes, moment);
-        } else if (std::holds_alternative<Woken>(event)) {
-            woken_at_.reset();
-            on_time(moment);
-        } else {
-            pool_.on_event(event, moment, outbox_);
-        }
+        if (std::holds_alternative<Woken>(event)) woken_at_.reset();
+        protocol_.on_event(event, now());
         release(lock);
-    }
-
-    void on_time(const Moment& moment) {
-        if (pool_.tick(moment, outbox_)) tidy(moment);
-        gossip_.tick(moment, outbox_);
-        states_.tick(moment.time);
-        ask_for_waiters(moment.time);
-    }
-
-    // What all have seen need not be kept.
-    void tidy(const Moment& moment) {
-        if (!gossip_.is_ready()) return;
-        for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, moment, outbox_);
-        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()))
-            static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
-        if (moment.time < forget_at_) return;
-        forget_at_ = moment.time + forget_interval;
-        copy_.forget(stable(copy_.history(), pool_.members(), copy_.retirements().digest()));
-    }
-
-    void ask_for_waiters(Duration time) {
-        if (waiters_.empty()) return;
-        const auto resolve = [this](const Token& token) { return copy_.resolve(token); };
-        waiters_.check(pool_.members(), resolve, time, copy_.notifications);
-        if (!waiters_.due(time)) return;
-        pool_.for_each_live([&](const Member& member) {
-            if (waiters_.concerns(member, resolve)) gossip_.ask_digest(member, outbox_);
-        });
-    }
-
-    // 7: only members are listened to; a stranger is asked to introduce itself.
-    void on_message(Link link, ByteView bytes, const Moment& moment) {
-        ++traffic_.messages_in;
-        traffic_.bytes_in += bytes.size();
-        const std::optional<MessageKind> kind = kind_of(bytes);
-        if (!kind) return pool_.refuse(link, errc::malformed, outbox_);
-        const bool of_pool = *kind < MessageKind::update;
-        if (of_pool && pool_.on_message(link, *kind, bytes, moment, outbox_))
-            gossip_.on_introduced(*pool_.member_on(link), moment, outbox_);
-        Member* member = pool_.member_on(link);
-        if (member) pool_.heard_from(*member, moment, outbox_);
-        if (of_pool) return;
-        if (!member) return pool_.on_stranger(link, moment, outbox_);
-        const std::error_code error =
-            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, moment);
-        if (error) {
-            ++traffic_.messages_bad;
-            pool_.refuse(link, error, outbox_);
-        } else if (!waiters_.empty()) {
-            ask_for_waiters(moment.time);
-        }
-    }
-
-    // 8: what members say. An error is for bytes that no correct program sends: the link ends.
-    std::error_code on_sync(Member& member, MessageKind kind, ByteView bytes, const Moment& moment) {
-        return decode_sync(
-            kind, bytes,
-            detail::Overloaded{
-                [&](const FetchMessage& message) -> std::error_code {
-                    traffic_.frames_out += answer_fetch(member.link, message, copy_.store(), options_.limits, outbox_);
-                    return {};
-                },
-                [&](const StateRequest& message) -> std::error_code {
-                    if (!gossip_.listens()) return {};
-                    return states_.answer(
-                        member.link, message, copy_.history().digest(), options_.limits, moment.time,
-                        [&] { return copy_.encode(); }, outbox_);
-                },
-                [&](const FramesMessage& message) -> std::error_code {
-                    const Delivered delivered = receive(message.frames, member);
-                    if (!delivered.error) gossip_.on_frames(member, message, bytes.size(), delivered, moment, outbox_);
-                    return delivered.error;
-                },
-                [&](const RelayMessage& message) -> std::error_code {
-                    const Delivered delivered = receive(std::span{&message.frame, 1}, member);
-                    if (delivered.news > 0)
-                        Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox_);
-                    return delivered.error;
-                },
-                [&](const StateChunk& message) -> std::error_code {
-                    gossip_.on_chunk(member, message, moment, outbox_);
-                    return {};
-                },
-                [&](const auto& message) { return gossip_.on_message(member, message, moment, outbox_); }});
-    }
-
-    std::error_code on_update(Member& member, ByteView bytes) {
-        const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return receive(std::span{&frame, 1}, member).error;
-    }
-
-    // 9: merged, held, dropped or refused: see LocalCopy::receive.
-    Delivered receive(std::span<const FrameBytes> frames, Member& member) {
-        if (!gossip_.listens()) return {};
-        const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic_, outbox_);
-        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, outbox_);
-        return delivered;
     }
 
     // The end of every call and event: what is logged becomes durable, only then visible, and then observers hear of it.
     void release(std::unique_lock<std::mutex>& lock) {
         const bool durable = !copy_.flush();
-        if (!outbox_.empty()) {
-            Outbox out = std::exchange(outbox_, {});
+        if (!protocol_.outbox.empty()) {
+            Outbox out = std::exchange(protocol_.outbox, {});
             if (!durable) out.sends.clear();
-            if (started_) carry_out(out, transport_, traffic_);
+            if (started_) carry_out(out, transport_, protocol_.traffic);
             for (const PoolEvent& event : out.events)
                 member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
         }
-        const Duration wake = std::min({pool_.next_wake(), gossip_.next_wake(), waiters_.next_at()});
+        const Duration wake = protocol_.next_wake();
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
     }
-
-    static constexpr Duration forget_interval = std::chrono::seconds{10};
 
     const Options options_;
     mutable std::mutex mutex_;
     bool started_ = false;
     Transport transport_;
     detail::Random random_;
-    using Copy = LocalCopy<Store, Clock, CrdtType>;
-    Copy copy_;
-    Pool<Copy> pool_;
-    Gossip<Copy> gossip_;
-    StateSource states_;
-    Waiters waiters_;
-    Duration forget_at_{};
-    Outbox outbox_;
-    Traffic traffic_;
+    LocalCopy<Store, Clock, CrdtType> copy_;
+    Protocol<LocalCopy<Store, Clock, CrdtType>> protocol_;
     std::optional<Duration> woken_at_;
     Observers<PoolEvent> member_observers_;
 };
@@ -8291,6 +8346,16 @@ namespace netsync {
 /// append: O(log origins); frames: O(log frames) to the first.
 class MemoryStore {
    public:
+    /// Contents of its own, the same as these now: a copied disk.
+    MemoryStore copy() const {
+        MemoryStore other;
+        other.contents_->snapshot = contents_->snapshot;
+        other.contents_->sequence = contents_->sequence;
+        for (const auto& [origin, log] : contents_->logs) other.contents_->logs[origin] = log;
+        for (const auto& [key, value] : contents_->values) other.contents_->values[key] = value;
+        return other;
+    }
+
     std::error_code append(const Frame& frame) {
         const FrameHeader& header = frame.header();
         auto& log = contents_->logs[header.origin];

@@ -5,6 +5,231 @@
 #include <cstdio>
 #include <stdexcept>
 
+// ---- netsync/testing/laws.hpp ----
+
+// netsync: the laws of a type, checked. A type and a function that makes a random change of it come in; the first law that
+// does not hold goes out, with its seed.
+
+namespace netsync::testing {
+
+/// A delta on its way, with all that a receiver needs.
+template <crdt T>
+struct SentDelta {
+    T delta;
+    CausalContext context;
+    VersionVector dependencies;
+    DotRange minted;
+    Ntp64 time;
+    OwnerId origin;
+};
+
+/// A replica reduced to what the laws speak of: a state and what it has seen.
+template <crdt T>
+struct Site {
+    ReplicaIndex replica{};
+    std::uint64_t next = 1;
+    T state{};
+    CausalContext seen{};
+
+    /// One local change, merged here and returned for the others. It takes a dot even if it minted none, as a frame does.
+    template <class Mutate>
+    SentDelta<T> change(Ntp64 time, Mutate&& mutate) {
+        Change change{replica, next, time};
+        T delta = mutate(std::as_const(state), change);
+        SentDelta<T> sent{delta, change.context(), seen.vector(), change.minted(), time, change.owner()};
+        if (sent.minted.empty()) sent.minted.last = sent.minted.first;
+        deliver(sent);
+        next = sent.minted.last + 1;
+        return sent;
+    }
+
+    bool ready(const SentDelta<T>& sent) const {
+        return seen.vector().includes(sent.dependencies) &&
+               seen.vector().counter(sent.minted.replica) == sent.minted.first - 1;
+    }
+
+    bool deliver(const SentDelta<T>& sent) {
+        const bool changed =
+            merge(state, sent.delta, Join{.mine = seen, .theirs = sent.context, .origin = sent.origin});
+        seen.add(sent.minted);
+        return changed;
+    }
+
+    /// The whole state of another site.
+    void join(const Site& other) {
+        merge(state, other.state, Join{.mine = seen, .theirs = other.seen, .scope = Scope::whole});
+        seen.merge(other.seen);
+    }
+
+    /// Empty where it cannot be encoded.
+    Bytes encoded(Ntp64 time) const {
+        std::vector<Head> heads;
+        for (const auto& entry : seen.vector().sorted()) heads.push_back({id_of(entry.replica), entry.counter, 0});
+        Result<Bytes> bytes = encode_snapshot(heads, time, state);
+        return bytes ? *std::move(bytes) : Bytes{};
+    }
+};
+
+template <crdt T>
+std::vector<Site<T>> make_sites(std::size_t count) {
+    std::vector<Site<T>> all(count);
+    for (std::size_t i = 0; i < count; ++i) all[i].replica = intern(ReplicaId{100 + i, 7 - i});
+    return all;
+}
+
+/// A law that does not hold, and the seed that shows it.
+struct BrokenLaw {
+    std::string law;
+    std::uint64_t seed = 0;
+};
+
+/// Checks T with random changes at four sites, delivered causally in random orders, twice, in groups and as whole states:
+/// merge is idempotent, commutative and associative, the bottom is neutral, state ⊔ delta is the state as mutated, a
+/// delta-group is worth its deltas, decoding undoes encoding, and equal states have equal bytes, so equal digests.
+/// `mutate(const T& now, Change&, Random&)` returns the delta of a random change; it must choose by that Random alone.
+template <crdt T, class Mutate>
+class Laws {
+   public:
+    explicit Laws(Mutate mutate) : mutate_(std::move(mutate)) {}
+
+    std::optional<BrokenLaw> check(std::uint64_t seed) {
+        broken_.reset();
+        seed_ = seed;
+        random_ = detail::Random{seed};
+        check_delivery();
+        check_groups();
+        return broken_;
+    }
+
+   private:
+    static constexpr std::size_t count = 4;
+    using Sent = SentDelta<T>;
+    using Inbox = std::array<std::vector<Sent>, count>;  // what is under way to each site
+
+    void require(bool holds, const char* law) {
+        if (!holds && !broken_) broken_ = BrokenLaw{law, seed_};
+    }
+
+    Sent change(Site<T>& site, Ntp64 time) {
+        return site.change(time, [&](const T& state, Change& change) { return mutate_(state, change, random_); });
+    }
+
+    void check_delivery() {
+        std::vector<Site<T>> all = make_sites<T>(count);
+        Inbox inbox;
+        std::uint64_t now = 1000;
+        for (int step = 0; step < 60; ++step) {
+            const std::size_t at = random_.below(count);
+            if (random_.below(2) == 0) {
+                now += random_.below(3);
+                change_and_send(all, at, Ntp64{now}, inbox);
+            } else if (random_.below(6) == 0) {
+                all[at].join(all[random_.below(count)]);
+            } else if (!inbox[at].empty()) {
+                const Sent& sent = inbox[at][random_.below(inbox[at].size())];
+                if (all[at].ready(sent)) all[at].deliver(sent);
+            }
+        }
+        for (std::size_t at = 0; at < count; ++at) deliver_rest(all[at], inbox[at]);
+        compare(all, Ntp64{now});
+    }
+
+    void change_and_send(std::vector<Site<T>>& all, std::size_t at, Ntp64 time, Inbox& inbox) {
+        Site<T>& site = all[at];
+        const Site<T> before = site;
+        const Sent sent = change(site, time);
+        check_encoding(sent);
+        T again = site.state;
+        const bool rose =
+            merge(again, sent.delta, Join{.mine = site.seen, .theirs = sent.context, .origin = sent.origin});
+        require(!rose && equal(again, site.state), "idempotent: a delta merged again changes nothing, and says so");
+        T still = before.state;
+        const bool moved = merge(still, T{}, Join{.mine = before.seen, .theirs = CausalContext{}});
+        require(!moved && equal(still, before.state), "bottom: merging a default-constructed value changes nothing");
+        Site<T> inflated = before;
+        const bool changed = inflated.deliver(sent);
+        require(changed || equal(inflated.state, before.state), "inflation: a merge that changes the state says so");
+        for (std::size_t to = 0; to < count; ++to)
+            if (to != at) inbox[to].push_back(sent);
+    }
+
+    static void deliver_rest(Site<T>& site, const std::vector<Sent>& inbox) {
+        for (bool progress = true; progress;) {
+            progress = false;
+            for (const Sent& sent : inbox) {
+                if (!site.ready(sent)) continue;
+                site.deliver(sent);
+                progress = true;
+            }
+        }
+    }
+
+    void compare(const std::vector<Site<T>>& all, Ntp64 now) {
+        const Bytes bytes = all[0].encoded(now);
+        Site<T> joined = all[0];
+        for (std::size_t at = 1; at < count; ++at) {
+            require(all[at].seen == all[0].seen && equal(all[at].state, all[0].state),
+                    "commutative: the same deltas in another causal order make the same state");
+            require(all[at].encoded(now) == bytes, "canonical: equal states have equal bytes");
+            joined.join(all[at]);
+            require(equal(joined.state, all[0].state), "associative: states joined are what their deltas make");
+        }
+        const auto snapshot = decode_snapshot<T>(bytes);
+        require(snapshot && equal((*snapshot).state, all[0].state), "encoding: decoding gives back the state");
+    }
+
+    void check_encoding(const Sent& sent) {
+        const Result<Bytes> bytes = encode_delta(sent.delta, sent.minted, sent.time, Limits{});
+        if (!bytes) return require(false, "encoding: a delta can be encoded");
+        FrameHeader header{.origin = id_of(sent.minted.replica),
+                           .first = sent.minted.first,
+                           .count = sent.minted.size(),
+                           .time = sent.time};
+        const Result<T> back = Frame::make(std::move(header), *bytes, 0).template delta<T>();
+        if (!back) return require(false, "encoding: an encoded delta can be decoded");
+        // Mentions of what was emptied are not part of equality: the encoding must have them too.
+        const Result<Bytes> again = encode_delta(*back, sent.minted, sent.time, Limits{});
+        require(again && *again == *bytes, "encoding: decoding gives back the delta");
+    }
+
+    void check_groups() {
+        std::vector<Site<T>> all = make_sites<T>(2);
+        Site<T>&writer = all[0], &reader = all[1];
+        for (std::uint64_t round = 1; round <= 8; ++round) {
+            Sent group = change(writer, Ntp64{round});
+            group.dependencies = {};
+            for (int step = 0; step < 3; ++step) {
+                const Sent sent = change(writer, Ntp64{round});
+                merge(
+                    group.delta, sent.delta,
+                    Join{
+                        .mine = group.context, .theirs = sent.context, .target = Target::delta, .origin = sent.origin});
+                group.context.merge(sent.context);
+                group.minted.last = sent.minted.last;
+            }
+            check_encoding(group);
+            reader.deliver(group);
+            require(equal(reader.state, writer.state), "groups: a delta-group is worth its deltas one by one");
+        }
+    }
+
+    Mutate mutate_;
+    detail::Random random_;
+    std::uint64_t seed_ = 0;
+    std::optional<BrokenLaw> broken_;
+};
+
+/// The first law that T breaks, if it does within so many seeds: `check_laws<Cart>(mutate)`.
+template <crdt T, class Mutate>
+std::optional<BrokenLaw> check_laws(Mutate mutate, std::uint64_t seeds = 100) {
+    Laws<T, Mutate> laws{std::move(mutate)};
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed)
+        if (std::optional<BrokenLaw> broken = laws.check(seed)) return broken;
+    return std::nullopt;
+}
+
+}  // namespace netsync::testing
+
 // ---- netsync/testing/faults.hpp ----
 
 // netsync: what may go wrong in a simulation, and how often. Options come in, each seed draws its own mix from them.
@@ -52,10 +277,10 @@ inline Faults none() { return {}; }
 /// Messages that are lost, repeated, overtaken, late and damaged.
 inline Faults messages() {
     return {
-        .loss = 300, .duplication = 500, .reordering = 300, .bit_flips = 5, .delay = std::chrono::milliseconds{300}};
+        .loss = 300, .duplication = 500, .reordering = 300, .bit_flips = 10, .delay = std::chrono::milliseconds{300}};
 }
 
-/// Links and processes that fail; what a link delivers is in order.
+/// Links, processes, disks and clocks that fail; what a link delivers is in order.
 inline Faults machines() {
     using namespace std::chrono_literals;
     return {.delay = 100ms,
@@ -68,13 +293,14 @@ inline Faults machines() {
             .crashes = 20s,
             .full_disks = 40s,
             .io_errors = 30s,
-            .clock_jumps = 30s};
+            .clock_jumps = 30s,
+            .wiped_disks = 60s};
 }
 
-/// Identities that are used again.
+/// Identities that are in use twice.
 inline Faults identities() {
     using namespace std::chrono_literals;
-    return {.wiped_disks = 60s, .restored_backups = 60s, .clones = 60s};
+    return {.restored_backups = 60s, .clones = 60s};
 }
 
 /// The members of `b` that are not zero, and those of `a` elsewhere.
@@ -166,7 +392,8 @@ class Disk {
         }
         for (const ReplicaCounter& needed : header.dependencies)
             if (tip(needed.replica).counter < needed.counter) wrong_ = "a frame is appended before one it depends on";
-        held_.logs[header.origin].push_back({header.first, header.last(), ++held_.sequence, frame.bytes()});
+        held_.logs[header.origin].push_back(
+            {header.first, header.last(), ++held_.sequence, header.hash, frame.bytes()});
         move_tip(header.origin, {header.last(), header.hash});
         undo_.push_back(
             Appended{header.origin, before, std::exchange(held_.latest, std::max(held_.latest, header.time))});
@@ -177,13 +404,15 @@ class Disk {
 
     std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
         if (const std::error_code error = refuse()) return error;
-        undo_.push_back(Adopted{held_});
+        undo_.push_back(Replaced{held_});
         held_.snapshot = snapshot;
+        held_.heads.clear();
         for (const Head& head : heads) {
+            held_.heads[head.replica] = {head.counter, head.hash};
             auto& log = held_.logs[head.replica];
             if (!log.empty() && log.back().last < head.counter) log.clear();
-            if (tip(head.replica).counter < head.counter) move_tip(head.replica, {head.counter, head.hash});
         }
+        derive_tips();
         if (const auto header = decode_snapshot_header(*snapshot)) held_.latest = std::max(held_.latest, header->time);
         adopting_ = true;
         behind_ = false;
@@ -192,21 +421,24 @@ class Disk {
 
     std::error_code cut(const std::vector<ReplicaCounter>& counters) {
         if (const std::error_code error = refuse()) return error;
-        undo_.push_back(Adopted{held_});
+        undo_.push_back(Replaced{held_});
         for (const ReplicaCounter& upto : counters)
             if (const auto log = held_.logs.find(upto.replica); log != held_.logs.end())
                 std::erase_if(log->second, [&](const Entry& entry) { return entry.first <= upto.counter; });
+        derive_tips();
+        adopting_ = true;  // nothing may tell of it before it is committed
+        behind_ = false;
         return {};
     }
 
     std::error_code clear() {
         if (const std::error_code error = refuse()) return error;
-        undo_.push_back(Adopted{held_});
+        undo_.push_back(Replaced{held_});
         held_.logs.clear();
         held_.snapshot = nullptr;
-        held_.tips.clear();
-        held_.vector_hash = 0;
-        adopting_ = true;
+        held_.heads.clear();
+        derive_tips();
+        adopting_ = true;  // nothing may tell of it before it is committed
         behind_ = false;
         return {};
     }
@@ -313,13 +545,15 @@ class Disk {
         std::uint64_t first;
         std::uint64_t last;
         std::uint64_t sequence;
+        std::uint64_t hash;
         SharedBytes bytes;
     };
     struct Contents {
         std::map<ReplicaId, std::deque<Entry>> logs;
         std::map<std::string, std::optional<Bytes>, std::less<>> values;
         SharedBytes snapshot;
-        Tips tips;
+        Tips heads;  // of the snapshot
+        Tips tips;   // of that and the logs
         Ntp64 latest{};
         std::uint64_t sequence = 0;
         std::uint64_t vector_hash = 0;
@@ -331,7 +565,7 @@ class Disk {
         Tip before;
         Ntp64 latest;
     };
-    struct Adopted {
+    struct Replaced {
         Contents before;
     };
     struct Put {
@@ -350,8 +584,16 @@ class Disk {
         held_.latest = change.latest;
         move_tip(change.origin, change.before);
     }
-    void take_back(Adopted& change) { held_ = std::move(change.before); }
+    void take_back(Replaced& change) { held_ = std::move(change.before); }
     void take_back(Put& change) { held_.values[change.key] = std::move(change.before); }
+
+    void derive_tips() {
+        held_.tips = held_.heads;
+        held_.vector_hash = 0;
+        for (const auto& [origin, log] : held_.logs)
+            if (!log.empty()) held_.tips[origin] = {log.back().last, log.back().hash};
+        for (const auto& [origin, tip] : held_.tips) held_.vector_hash += share(origin, tip);
+    }
 
     void move_tip(const ReplicaId& origin, const Tip& to) {
         Tip& tip = held_.tips[origin];
@@ -365,7 +607,7 @@ class Disk {
     }
 
     Contents held_;
-    std::vector<std::variant<Appended, Adopted, Put>> undo_;
+    std::vector<std::variant<Appended, Replaced, Put>> undo_;
     std::vector<Frame> staged_;
     std::vector<Frame> committed_;
     std::optional<Contents> backup_;
@@ -1164,10 +1406,11 @@ class FaultInjector {
 
     void flapping(detail::Random& random) {
         if (machines_.size() < 2) return;
-        const auto [a, b] = any_pair(random);
-        for (Duration at{}; at < between(random, std::chrono::seconds{3}, std::chrono::seconds{10});
+        const auto pair = any_pair(random);
+        const Duration end = between(random, std::chrono::seconds{3}, std::chrono::seconds{10});
+        for (Duration at{}; at < end;
              at += between(random, std::chrono::milliseconds{100}, std::chrono::milliseconds{900}))
-            until(at, [this, a = a, b = b] { network_.break_links(a, b); });
+            until(at, [this, pair] { network_.break_links(pair.first, pair.second); });
     }
 
     /// One random part of the machines, of any size.
@@ -1179,7 +1422,7 @@ class FaultInjector {
 
     void cut(detail::Random& random, bool both_ways) {
         const std::vector<bool> inside = any_part(random);
-        const auto for_each_pair = [this, inside, both_ways](auto&& f) {
+        const auto for_each_pair = [inside, both_ways](auto&& f) {
             for (std::size_t from = 0; from < inside.size(); ++from)
                 for (std::size_t to = 0; to < inside.size(); ++to)
                     if (inside[from] != inside[to] && (both_ways || inside[from])) f(from, to);
@@ -1339,11 +1582,15 @@ class Oracles {
         check_heads(machine, report, "at its start");
     }
 
-    /// A machine's disk was replaced: what only it held is gone, and its id may be in use twice.
+    /// A machine's disk was replaced, so that what only it held is gone and its id may be in use twice; or its replica
+    /// took a new incarnation.
     void on_identity_reused(const ReplicaId& replica) {
         reused_.insert(replica);
         acknowledged_.erase(replica);
     }
+
+    /// Ids that were given up, or are in use twice: their counters may name different changes, issued again under others.
+    const std::set<ReplicaId>& reused() const noexcept { return reused_; }
 
     /// durable before visible: nothing that tells of a change is sent before the change is committed.
     void on_sent(std::size_t machine, MessageKind kind) {
@@ -1497,6 +1744,7 @@ struct SimulationOptions {
     Faults faults{};
     bool mix = true;                              ///< each seed draws its own mix of the faults; false: exactly these
     Duration pace = std::chrono::seconds{1};      ///< mean time between two changes of a replica
+    Duration joining = std::chrono::seconds{1};   ///< the replicas start within it
     std::uint64_t changes = ~std::uint64_t{0};    ///< at most, in all
     Duration time = std::chrono::seconds{120};    ///< with faults; for simulate()
     Duration healing = std::chrono::seconds{60};  ///< without; for simulate()
@@ -1511,7 +1759,7 @@ inline std::string to_string(const SimulationOptions& options) {
     std::string text = "{.seed = " + std::to_string(options.seed) +
                        ", .replicas = " + std::to_string(options.replicas) +
                        ", .faults = " + to_string(options.faults) + ", .mix = " + (options.mix ? "true" : "false") +
-                       ", .pace = " + time(options.pace);
+                       ", .pace = " + time(options.pace) + ", .joining = " + time(options.joining);
     if (options.changes != ~std::uint64_t{0}) text += ", .changes = " + std::to_string(options.changes);
     return text + ", .time = " + time(options.time) + ", .healing = " + time(options.healing) + '}';
 }
@@ -1542,9 +1790,12 @@ struct Observation {
     std::size_t machine;
     bool settled;  ///< all faults are over and all replicas should be equal
     const Disk& disk;
+    const std::set<ReplicaId>& reused;  ///< ids whose tokens mean nothing any more: see Oracles
 
-    /// Whether the change that `update` returned this for has arrived here.
-    bool holds(const Token& token) const { return disk.tip(token.replica).counter >= token.counter; }
+    /// Whether the change that `update` returned this for is known to have arrived here.
+    bool holds(const Token& token) const {
+        return !reused.contains(token.replica) && disk.tip(token.replica).counter >= token.counter;
+    }
 };
 
 /// `Simulation<Library> world{{.seed = 42, .faults = faults::all()}}; world.run(workload, 300s); world.heal(60s);
@@ -1573,7 +1824,8 @@ class Simulation {
         }
         network_.on_send([this](std::size_t machine, MessageKind kind) { oracles_.on_sent(machine, kind); });
         for (std::size_t at = 0; at < options_.replicas; ++at) {
-            network_.schedule(Duration{static_cast<std::int64_t>(random_.below(1'000'000'000))}, {start_task, at});
+            const auto joining = static_cast<std::uint64_t>(options_.joining.count());
+            network_.schedule(Duration{static_cast<std::int64_t>(random_.below(joining))}, {start_task, at});
             network_.schedule(next_change(), {change_task, at});
         }
         network_.schedule(options_.check_every, {check_task, 0});
@@ -1743,7 +1995,8 @@ class Simulation {
     void look_at(std::size_t at) {
         if (!replicas_[at]) return;
         Machine& machine = machines_[at];
-        machine.replica = replicas_[at]->id();
+        const ReplicaId before = std::exchange(machine.replica, replicas_[at]->id());
+        if (before != machine.replica && !before.is_nil()) oracles_.on_identity_reused(before);
         judge_commits(machine);
         if (checked_[at].vector_hash == machine.disk.vector_hash() || machine.disk.is_behind()) return;
         checked_[at] = {machine.disk.vector_hash(), true};
@@ -1770,7 +2023,8 @@ class Simulation {
     void observe(std::size_t at, bool settled) {
         if (!check_ || !replicas_[at] || machines_[at].disk.is_behind()) return;
         Wrong wrong = replicas_[at]->read([&](const T& state) {
-            return check_(Observation<T>{state, replicas_[at]->id(), at, settled, machines_[at].disk});
+            return check_(
+                Observation<T>{state, machines_[at].replica, at, settled, machines_[at].disk, oracles_.reused()});
         });
         if (wrong) oracles_.fail("workload", at, *std::move(wrong));
     }
@@ -1868,6 +2122,73 @@ std::optional<Failure> simulate(const SimulationOptions& options, Workload& work
     world.run(workload, options.time);
     world.heal(options.healing);
     return world.settle();
+}
+
+}  // namespace netsync::testing
+
+// ---- netsync/testing/shrink.hpp ----
+
+// netsync: the smallest run that still fails. A failing seed's options come in; faults, replicas, changes and time are left
+// out as long as it fails, and the line to copy into a test goes out.
+
+namespace netsync::testing {
+
+/// A run that fails with `options`, which stand for all that it takes.
+struct Shrunk {
+    SimulationOptions options;
+    Failure failure;
+};
+
+/// Greedy, and a function of its arguments: `run(options)` is one whole run, with a workload of its own. None where
+/// `options` does not fail at all. Whatever fails counts, even if another oracle fails then. O(runs of all the steps).
+inline std::optional<Shrunk> shrink(const SimulationOptions& options,
+                                    const std::function<std::optional<Failure>(const SimulationOptions&)>& run) {
+    std::optional<Failure> first = run(options);
+    if (!first) return std::nullopt;
+    Shrunk smallest{options, *std::move(first)};
+    const auto keeps_failing = [&](const SimulationOptions& smaller) {
+        std::optional<Failure> failure = run(smaller);
+        if (!failure) return false;
+        smallest = {smaller, *std::move(failure)};
+        return true;
+    };
+    if (smallest.options.mix) {
+        smallest.options.faults = faults::draw(options.faults, options.seed);
+        smallest.options.mix = false;
+    }
+    for (bool smaller = true; smaller;) {
+        smaller = false;
+        std::size_t kinds = 0;
+        detail::for_each_field([&](const auto&) { ++kinds; }, smallest.options.faults);
+        for (std::size_t kind = 0; kind < kinds; ++kind) {
+            SimulationOptions without = smallest.options;
+            std::size_t at = 0;
+            detail::for_each_field([&]<class Member>(Member& member) { member = at++ == kind ? Member{} : member; },
+                                   without.faults);
+            if (without.faults != smallest.options.faults) smaller |= keeps_failing(without);
+        }
+        while (smallest.options.replicas > 1) {
+            SimulationOptions fewer = smallest.options;
+            --fewer.replicas;
+            if (!keeps_failing(fewer)) break;
+            smaller = true;
+        }
+    }
+    // The run up to the failure is the same, whatever would have come after it.
+    for (Duration step = smallest.options.time / 2; step >= std::chrono::seconds{1}; step /= 2) {
+        SimulationOptions shorter = smallest.options;
+        if (shorter.time > step) shorter.time -= step;
+        keeps_failing(shorter);
+    }
+    SimulationOptions fewer = smallest.options;
+    for (std::uint64_t least = 0, most = std::min<std::uint64_t>(fewer.changes, 1u << 16); least < most;) {
+        fewer.changes = least + (most - least) / 2;
+        if (keeps_failing(fewer))
+            most = fewer.changes;
+        else
+            least = fewer.changes + 1;
+    }
+    return smallest;
 }
 
 }  // namespace netsync::testing
