@@ -27,8 +27,13 @@ struct Sent {
     SharedBytes bytes;
 };
 
+/// What becomes of a message: `held` back until the sender's next one on that link has gone.
+enum class Fate { delivered, lost, doubled, held };
+
 struct Wire {
     std::vector<Sent> log;
+    std::function<Fate(const Sent&)> fate;
+    std::map<std::pair<std::string, Link>, SharedBytes> held;
     std::function<bool(const Sent&)> lose = [](const Sent&) { return false; };
     std::set<std::string> silenced;  // send nothing, hear nothing; their links stay open
     std::function<bool(const std::string&, const std::string&)> cut;  // who does not reach whom; links stay open
@@ -78,7 +83,15 @@ class TapTransport {
     bool send(Link link, SharedBytes message) {
         if (!pass({name_, *kind_of(*message), now(), message})) return true;  // lost on the way
         if (wire_->crosses(name_, link)) return true;
-        return inner_.send(link, std::move(message));
+        const Fate fate = wire_->fate ? wire_->fate(wire_->log.back()) : Fate::delivered;
+        if (fate == Fate::lost) return true;
+        auto& held = wire_->held[{name_, link}];
+        const SharedBytes late = std::exchange(held, nullptr);
+        if (fate == Fate::held && !late) return held = std::move(message), true;
+        if (fate == Fate::doubled) inner_.send(link, message);
+        const bool sent = inner_.send(link, std::move(message));
+        if (late) inner_.send(link, late);
+        return sent;
     }
     void close(Link link) { inner_.close(link); }
     std::uint16_t port() const { return inner_.port(); }

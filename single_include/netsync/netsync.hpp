@@ -593,7 +593,9 @@ template <class...>
 struct Types {};
 struct ToTypes {
     template <class... Field>
-    Types<Field...> operator()(Field&...) const;
+    Types<Field...> operator()(Field&...) const {
+        return {};
+    }
 };
 template <class T>
 using field_types = decltype(with_fields(std::declval<T&>(), ToTypes{}));
@@ -4781,8 +4783,9 @@ struct Member {
     ReplicaId replica{};
     std::string name{};
     MemberState state = MemberState::known;
-    bool ready = false;    ///< as it says: has loaded, takes part
-    bool settled = false;  ///< as it says: has forgotten what all had seen
+    bool ready = false;     ///< as it says: has loaded, takes part
+    bool expected = false;  ///< others say that it lives: it may be about to introduce itself
+    bool settled = false;   ///< as it says: has forgotten what all had seen
     Endpoint endpoint{};
     Link link{};                ///< where it is talked to; Link{} where it is not
     std::vector<Head> heads{};  ///< what it was last known to hold
@@ -5098,6 +5101,7 @@ struct Acquaintance {
     Endpoint endpoint{};  ///< port 0: not known
     Ntp64 last_seen{};
     Ntp64 last_synchronized{};
+    bool live = false;  ///< as far as the teller knows
 };
 
 /// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll. Whoever is not
@@ -5535,7 +5539,8 @@ class Pool {
     std::vector<Acquaintance> acquaintances() const {
         std::vector<Acquaintance> result;
         for (const auto& [replica, member] : members_)
-            result.push_back({replica, member.endpoint, member.last_seen, member.last_synchronized});
+            result.push_back({replica, member.endpoint, member.last_seen, member.last_synchronized,
+                              member.state == MemberState::live});
         return result;
     }
 
@@ -5768,6 +5773,7 @@ class Pool {
         member.endpoint = acquaintance.endpoint;
         member.last_seen = std::max(acquaintance.last_seen, Ntp64{});
         member.last_synchronized = acquaintance.last_synchronized;
+        member.expected = acquaintance.live;
         member.last_heard = now.time;
     }
 
@@ -6575,7 +6581,8 @@ class Loading {
     bool may_help(const Member& member, const Moment& now) const {
         if (std::find(passed_over_.begin(), passed_over_.end(), member.replica) != passed_over_.end()) return false;
         if (member.link == Link{})
-            return member.state == MemberState::known && now.time < *first_greeting_ + options_.answer_timeout;
+            return member.expected && member.state == MemberState::known &&
+                   now.time < *first_greeting_ + options_.answer_timeout;
         if (is_succeeding()) return member.ready;
         return !copy_.buffer().gaps(copy_.history().vector(), member.heads).empty();
     }

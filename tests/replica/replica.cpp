@@ -1,6 +1,8 @@
 // What a program does with a replica: paths and verbs, reads, observers, views, batches, errors, restarts.
 #include "../network.hpp"
 
+#include <netsync/await.hpp>
+
 #include <map>
 
 using namespace testing_network;
@@ -305,4 +307,69 @@ TEST_CASE("the report tells what is going on") {
     CHECK(report.traffic.frames_applied == 1);
     CHECK(report.traffic.bytes_in > 0);
     CHECK(report.pending == 0);
+}
+
+namespace {
+
+/// A coroutine that runs as far as it can, and tells how it went.
+struct Errand {
+    struct promise_type {
+        Errand get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+        std::suspend_never initial_suspend() noexcept { return {}; }
+        std::suspend_always final_suspend() noexcept { return {}; }
+        void return_void() {}
+        void unhandled_exception() { std::terminate(); }
+    };
+    std::coroutine_handle<promise_type> handle;
+};
+
+Errand publish(TapReplica<Library>& replica, Audience audience, std::vector<std::error_code>& answers) {
+    const Token token = replica.update(&Library::albums, "id", &Album::plays, increment());
+    answers.push_back(co_await when_replicated(replica, token, std::move(audience), 5s));
+    answers.push_back(co_await when_replicated(replica, token, Audience::peers(1), 5s));  // known by now: no suspension
+}
+
+}  // namespace
+
+TEST_CASE("waiting for replication, with coroutines and futures") {
+    Network<Library> net;
+    const auto a = net.join("a"), b = net.join("b");
+    net.run_for(2s);
+    std::vector<std::error_code> answers;
+    Errand errand = publish(*a, Audience::everyone(), answers);
+    CHECK(answers.empty());
+    net.run();
+    CHECK(answers == std::vector<std::error_code>{{}, {}});
+    CHECK(errand.handle.done());
+    errand.handle.destroy();
+
+    Errand given_up = publish(*a, Audience::peers(5), answers);
+    CHECK(a->report().waiters == 1);
+    given_up.handle.destroy();  // and with it the wait
+    net.run_for(10s);
+    CHECK(answers.size() == 2);
+
+    const Token token = a->update(&Library::albums, "id", &Album::tags, add("x"));
+    std::future<std::error_code> future = when_replicated(*a, token, Audience::these({b->id()}), 5s).future();
+    CHECK(future.wait_for(0s) == std::future_status::timeout);
+    net.run();
+    REQUIRE(future.wait_for(0s) == std::future_status::ready);
+    CHECK_FALSE(future.get());
+    std::future<std::error_code> late = when_replicated(*a, token, Audience::peers(5), 1s).future();
+    net.run_for(2s);
+    CHECK(late.get() == errc::timed_out);
+}
+
+TEST_CASE("no more calls wait for replication than the limits allow") {
+    Network<Library> net;
+    Options options;
+    options.limits.waiters = 2;
+    const auto a = net.join("a", options);
+    std::vector<std::error_code> answers;
+    const auto tell = [&](std::error_code error) { answers.push_back(error); };
+    const auto one = a->on_replicated({a->id(), 1}, Audience::everyone(), 9s, tell);
+    const auto two = a->on_replicated({a->id(), 1}, Audience::everyone(), 9s, tell);
+    const auto three = a->on_replicated({a->id(), 1}, Audience::everyone(), 9s, tell);
+    CHECK(answers == std::vector<std::error_code>{errc::too_large});
+    CHECK(a->report().waiters == 2);
 }

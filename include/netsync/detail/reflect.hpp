@@ -193,7 +193,9 @@ template <class...>
 struct Types {};
 struct ToTypes {
     template <class... Field>
-    Types<Field...> operator()(Field&...) const;
+    Types<Field...> operator()(Field&...) const {
+        return {};
+    }
 };
 template <class T>
 using field_types = decltype(with_fields(std::declval<T&>(), ToTypes{}));

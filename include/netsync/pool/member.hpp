@@ -46,8 +46,9 @@ struct Member {
     ReplicaId replica{};
     std::string name{};
     MemberState state = MemberState::known;
-    bool ready = false;    ///< as it says: has loaded, takes part
-    bool settled = false;  ///< as it says: has forgotten what all had seen
+    bool ready = false;     ///< as it says: has loaded, takes part
+    bool expected = false;  ///< others say that it lives: it may be about to introduce itself
+    bool settled = false;   ///< as it says: has forgotten what all had seen
     Endpoint endpoint{};
     Link link{};                ///< where it is talked to; Link{} where it is not
     std::vector<Head> heads{};  ///< what it was last known to hold

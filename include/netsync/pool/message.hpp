@@ -38,6 +38,7 @@ struct Acquaintance {
     Endpoint endpoint{};  ///< port 0: not known
     Ntp64 last_seen{};
     Ntp64 last_synchronized{};
+    bool live = false;  ///< as far as the teller knows
 };
 
 /// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll. Whoever is not

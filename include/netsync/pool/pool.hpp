@@ -185,7 +185,8 @@ class Pool {
     std::vector<Acquaintance> acquaintances() const {
         std::vector<Acquaintance> result;
         for (const auto& [replica, member] : members_)
-            result.push_back({replica, member.endpoint, member.last_seen, member.last_synchronized});
+            result.push_back({replica, member.endpoint, member.last_seen, member.last_synchronized,
+                              member.state == MemberState::live});
         return result;
     }
 
@@ -418,6 +419,7 @@ class Pool {
         member.endpoint = acquaintance.endpoint;
         member.last_seen = std::max(acquaintance.last_seen, Ntp64{});
         member.last_synchronized = acquaintance.last_synchronized;
+        member.expected = acquaintance.live;
         member.last_heard = now.time;
     }
 

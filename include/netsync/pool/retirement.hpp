@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <netsync/causal/replica_id.hpp>
 #include <netsync/clock/ntp64.hpp>
 #include <netsync/detail/hash.hpp>
 #include <netsync/detail/ordered_map.hpp>

@@ -116,7 +116,8 @@ class Loading {
     bool may_help(const Member& member, const Moment& now) const {
         if (std::find(passed_over_.begin(), passed_over_.end(), member.replica) != passed_over_.end()) return false;
         if (member.link == Link{})
-            return member.state == MemberState::known && now.time < *first_greeting_ + options_.answer_timeout;
+            return member.expected && member.state == MemberState::known &&
+                   now.time < *first_greeting_ + options_.answer_timeout;
         if (is_succeeding()) return member.ready;
         return !copy_.buffer().gaps(copy_.history().vector(), member.heads).empty();
     }

@@ -1,0 +1,249 @@
+// The pool in virtual time, over an in-process network with 1 ms of latency: how often the failure detector is wrong and
+// how late it is, and what distribution and convergence cost against the size of the pool.
+//
+//     bench_pool [replica-hours [svg-file]]
+#include <netsync/netsync.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace netsync;
+using namespace std::chrono_literals;
+using Set = OrSet<std::uint64_t>;
+
+/// What one machine does to its messages, and what went out.
+struct Machine {
+    bool paused = false;
+    bool dead = false;
+    bool overslept = false;
+    std::function<void()> wake{};
+};
+struct Weather {
+    unsigned loss = 0;  // in 1/1000
+    detail::Random random{7};
+    bool counting = false;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    std::vector<std::uint64_t> sent_by{};
+    std::set<std::uint64_t> kinds{};
+};
+
+/// MemoryTransport in bad weather: messages are lost; a paused process does nothing and hears nothing.
+class ShakyTransport {
+   public:
+    ShakyTransport(MemoryHub& hub, Weather& weather, Machine& machine, std::size_t number)
+        : inner_(hub), weather_(&weather), machine_(&machine), number_(number) {}
+
+    std::error_code start(const Options& options, TransportEvents events) {
+        auto shared = std::make_shared<TransportEvents>(std::move(events));
+        machine_->wake = [shared] { (*shared)(Woken{}); };
+        return inner_.start(options, [machine = machine_, shared](const TransportEvent& event) {
+            if (machine->dead) return;
+            if (!machine->paused) return (*shared)(event);
+            machine->overslept |= std::holds_alternative<Woken>(event);
+        });
+    }
+    void stop() { inner_.stop(); }
+    Duration now() const { return inner_.now(); }
+    void wake_at(Duration time) { inner_.wake_at(time); }
+    void announce(ByteView bytes) { inner_.announce(bytes); }
+    Link dial(const Endpoint& endpoint) { return inner_.dial(endpoint); }
+    bool send(Link link, SharedBytes message) {
+        if (machine_->dead) return true;
+        if (weather_->counting && static_cast<std::uint8_t>(*kind_of(*message)) >= 16) {
+            ++weather_->messages;
+            weather_->bytes += message->size();
+            ++weather_->sent_by[number_];
+        }
+        if (weather_->random.below(1000) < weather_->loss) return true;
+        return inner_.send(link, std::move(message));
+    }
+    void close(Link link) {
+        if (!machine_->dead) inner_.close(link);
+    }
+    std::uint16_t port() const { return inner_.port(); }
+    std::uint64_t entropy() { return inner_.entropy(); }
+
+   private:
+    MemoryTransport inner_;
+    Weather* weather_;
+    Machine* machine_;
+    std::size_t number_;
+};
+
+using Shaky = Replica<MemoryStore, ShakyTransport, ManualClock, Set>;
+
+struct World {
+    explicit World(std::size_t size, std::uint64_t seed = 1) : hub(1ms, seed), machines(size) {
+        weather.sent_by.assign(size, 0);
+        for (std::size_t i = 0; i < size; ++i) {
+            Options options;
+            options.name = "r" + std::to_string(i);
+            options.seed = seed * 1000 + i + 1;
+            replicas.push_back(std::make_unique<Shaky>(ShakyTransport{hub, weather, machines[i], i}, options,
+                                                       MemoryStore{}, ManualClock{100ms, wall}));
+        }
+    }
+    void run_for(Duration time) {
+        hub.run_for(time);
+        wall.advance(time);
+    }
+    bool equal() const {
+        for (const auto& replica : replicas)
+            if (replica->read([](const Set& set) { return set.size(); }) !=
+                replicas.front()->read([](const Set& set) { return set.size(); }))
+                return false;
+        return true;
+    }
+
+    MemoryHub hub;
+    Weather weather;
+    ManualTime wall;
+    std::vector<Machine> machines;
+    std::vector<std::unique_ptr<Shaky>> replicas;
+};
+
+/// Ten replicas, 20 % loss, 30 % of them stand still for 2 s of every 20 s.
+void failure_detector(double hours) {
+    constexpr std::size_t size = 10;
+    World world(size);
+    std::uint64_t alarms = 0;
+    std::vector<Subscription> watches;
+    for (const auto& replica : world.replicas)
+        watches.push_back(replica->on_member([&](const PoolEvent& event) {
+            if (!event.refused && event.now == MemberState::offline) ++alarms;
+        }));
+    world.run_for(30s);
+    world.weather.loss = 200;
+    alarms = 0;
+    const auto rounds = static_cast<std::uint64_t>(hours * 3600 / 20 / size);
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+        for (std::size_t i = 0; i < 3; ++i) world.machines[(round + i * 3) % size].paused = true;
+        world.run_for(2s);
+        for (Machine& machine : world.machines) {
+            machine.paused = false;
+            if (std::exchange(machine.overslept, false)) machine.wake();
+        }
+        world.run_for(18s);
+    }
+    std::printf(
+        "false alarms: %llu in %.0f replica-hours, 20 %% loss, 3 of 10 paused 2 s in every 20 s (at most 1 in 1000)\n",
+        static_cast<unsigned long long>(alarms), hours);
+
+    std::vector<double> known;
+    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+        World pool(size, seed);
+        pool.run_for(20s);
+        pool.weather.loss = 200;
+        pool.run_for(Duration{1s} + Duration{static_cast<std::int64_t>(pool.weather.random.below(1'000'000'000))});
+        const ReplicaId crashed = pool.replicas[0]->id();
+        const Duration at = pool.hub.now();
+        std::vector<Subscription> all;
+        for (std::size_t i = 1; i < size; ++i)
+            all.push_back(pool.replicas[i]->on_member([&](const PoolEvent& event) {
+                if (event.replica == crashed && event.now == MemberState::offline)
+                    known.push_back(std::chrono::duration<double>(pool.hub.now() - at).count());
+            }));
+        pool.machines[0].dead = true;
+        pool.run_for(30s);
+    }
+    std::sort(known.begin(), known.end());
+    std::printf(
+        "a crash is known after %.1f s (median), %.1f s (99th percentile; at most 8), %.1f s (last) by %zu of %d\n",
+        known[known.size() / 2], known[known.size() * 99 / 100], known.back(), known.size(), 40 * 9);
+}
+
+struct Cost {
+    std::size_t size;
+    double messages;  // of a change
+    double bytes;
+    std::uint64_t most;   // messages of one replica for one change
+    double milliseconds;  // until all have it
+    double rounds;        // of gossip until all are equal again with 10 % loss
+};
+
+Cost cost_of(std::size_t size) {
+    World world(size);
+    world.run_for(40s);
+    Cost cost{size, 0, 0, 0, 0, 0};
+    constexpr int changes = 20;
+    std::uint64_t next = 0;
+    for (int i = 0; i < changes; ++i) {
+        world.hub.run();
+        std::fill(world.weather.sent_by.begin(), world.weather.sent_by.end(), 0);
+        world.weather.messages = world.weather.bytes = 0;
+        world.weather.counting = true;
+        const Duration from = world.hub.now();
+        world.replicas[static_cast<std::size_t>(i) % size]->update(add(++next));
+        world.hub.run();
+        world.weather.counting = false;
+        cost.messages += static_cast<double>(world.weather.messages) / changes;
+        cost.bytes += static_cast<double>(world.weather.bytes) / changes;
+        cost.most = std::max(cost.most, *std::max_element(world.weather.sent_by.begin(), world.weather.sent_by.end()));
+        cost.milliseconds += std::chrono::duration<double, std::milli>(world.hub.now() - from).count() / changes;
+        world.run_for(50ms);
+    }
+    std::vector<double> rounds;
+    world.weather.loss = 100;
+    for (int i = 0; i < 5; ++i) {
+        world.replicas[static_cast<std::size_t>(i) % size]->update(add(++next));
+        const Duration from = world.hub.now();
+        while (!world.equal() && world.hub.now() - from < 60s) world.run_for(100ms);
+        rounds.push_back(std::chrono::duration<double>(world.hub.now() - from).count());  // a round a second
+    }
+    std::sort(rounds.begin(), rounds.end());
+    cost.rounds = rounds[rounds.size() / 2];
+    return cost;
+}
+
+void plot(const std::vector<Cost>& costs, const char* path) {
+    std::ofstream svg(path);
+    const auto x = [](std::size_t size) { return 60 + 80 * (std::bit_width(size) - 3); };
+    const auto y = [](double value) { return 260 - 18 * value; };
+    svg << "<svg xmlns='http://www.w3.org/2000/svg' width='640' height='310' font-family='sans-serif' font-size='12'>\n"
+           "<rect width='640' height='310' fill='white'/>\n"
+           "<text x='60' y='20'>messages that one replica sends for one change (line), and log2(n) + 4 "
+           "(dashes)</text>\n";
+    for (int value = 0; value <= 12; value += 4)
+        svg << "<line x1='60' x2='600' y1='" << y(value) << "' y2='" << y(value) << "' stroke='#ddd'/><text x='30' y='"
+            << y(value) + 4 << "'>" << value << "</text>\n";
+    std::string most, bound;
+    for (const Cost& cost : costs) {
+        const std::string at = std::to_string(x(cost.size)) + ",";
+        most += at + std::to_string(y(static_cast<double>(std::min<std::uint64_t>(cost.most, 12)))) + " ";
+        bound += at + std::to_string(y(static_cast<double>(std::bit_width(cost.size) - 1 + 4))) + " ";
+        svg << "<text x='" << x(cost.size) - 8 << "' y='285'>" << cost.size << "</text>\n";
+    }
+    svg << "<polyline fill='none' stroke='#06c' stroke-width='2' points='" << most
+        << "'/>\n<polyline fill='none' stroke='#888' "
+           "stroke-dasharray='4' points='"
+        << bound << "'/>\n<text x='300' y='305'>replicas</text>\n</svg>\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    failure_detector(argc > 1 ? std::strtod(argv[1], nullptr) : 1000);
+    std::printf("%9s %18s %15s %22s %14s %22s\n", "replicas", "messages a change", "bytes a change",
+                "most of one replica", "all have it", "repair at 10 % loss");
+    std::vector<Cost> costs;
+    for (const std::size_t size : {4u, 16u, 64u, 256u}) {
+        costs.push_back(cost_of(size));
+        const Cost& cost = costs.back();
+        std::printf("%9zu %18.1f %15.0f %22llu %11.1f ms %20.1f s\n", cost.size, cost.messages, cost.bytes,
+                    static_cast<unsigned long long>(cost.most), cost.milliseconds, cost.rounds);
+        std::fflush(stdout);
+    }
+    if (argc > 2) plot(costs, argv[2]);
+}
