@@ -293,14 +293,13 @@ inline Faults machines() {
             .crashes = 20s,
             .full_disks = 40s,
             .io_errors = 30s,
-            .clock_jumps = 30s,
-            .wiped_disks = 60s};
+            .clock_jumps = 30s};
 }
 
-/// Identities that are in use twice.
+/// Identities that are lost, or in use twice.
 inline Faults identities() {
     using namespace std::chrono_literals;
-    return {.restored_backups = 60s, .clones = 60s};
+    return {.wiped_disks = 60s, .restored_backups = 60s, .clones = 60s};
 }
 
 /// The members of `b` that are not zero, and those of `a` elsewhere.

@@ -27,6 +27,7 @@ struct Library {
     LwwMap<std::string, std::uint64_t> notes{};  // each value written once
     Owned<LwwMap<std::string, std::uint64_t>> files{};
     PnCounter visits{};
+    LwwSet<std::string> labels{};
 };
 
 /// Changes everything at random, and remembers what it did.
@@ -34,15 +35,19 @@ class Librarian {
    public:
     using Wrong = std::optional<std::string>;
 
+    bool removes_labels = false;  ///< also makes tombstones
+
     template <class Replica>
     Wrong operator()(Replica& replica, testing::Random& random) {
-        switch (random.below(8)) {
+        switch (random.below(removes_labels ? 10 : 8)) {
         case 0: return add_ticket(replica);
         case 1: return remove_ticket(replica, random);
         case 2:
         case 3: return write_note(replica, random);
         case 4: return write_file(replica, random);
         case 5: return visit(replica);
+        case 8:
+        case 9: return label(replica, random);
         default: return edit_album(replica, random);
         }
     }
@@ -155,6 +160,7 @@ class Librarian {
             [&](const std::string& at, std::uint64_t note) { reads['n' + at] = std::to_string(note); });
         seen.state.albums.for_each(
             [&](const std::string& at, const Album& album) { reads['a' + at] = album.title.value(); });
+        seen.state.labels.for_each([&](const std::string& at) { reads['l' + at] = "there"; });
         std::uint64_t hash = seen.state.tickets.size();
         for (const auto& [at, read] : reads) hash = std::hash<std::string>{}(at + read + std::to_string(hash));
         if (reads_.emplace(seen.disk.vector_hash(), hash).first->second != hash)
@@ -173,6 +179,16 @@ class Librarian {
         const bool foreign = replica.read([&](const Library& now) { return now.files.size() > 1; });
         if (foreign && replica.try_update([](const Library& now, Change&) { return Library{.files = now.files}; }))
             return "a write of another owner's part was not refused";
+        return {};
+    }
+
+    /// Removes leave tombstones, which go when all have seen them.
+    template <class Replica>
+    Wrong label(Replica& replica, testing::Random& random) {
+        if (random.below(2) == 0)
+            replica.update(&Library::labels, add(key(random)));
+        else
+            replica.update(&Library::labels, netsync::remove(key(random)));
         return {};
     }
 

@@ -1,6 +1,6 @@
 // Seeds of the simulator until the time is over: see tests/soak.
 //
-//     soak [seeds [minutes [first seed [messages|machines|both|all]]]]
+//     soak [seeds [minutes [first seed [messages|machines|both|all [labels]]]]]
 #include "../library.hpp"
 
 #include <chrono>
@@ -19,9 +19,10 @@ testing::Faults faults_of(const std::string& name) {
     return testing::faults::join(testing::faults::messages(), testing::faults::machines());
 }
 
-void report(const testing::SimulationOptions& options) {
-    const auto shrunk = testing::shrink(options, [](const testing::SimulationOptions& smaller) {
+void report(const testing::SimulationOptions& options, bool labels) {
+    const auto shrunk = testing::shrink(options, [labels](const testing::SimulationOptions& smaller) {
         simulated::Librarian workload;
+        workload.removes_labels = labels;
         return testing::simulate<simulated::Library>(smaller, workload);
     });
     if (shrunk)
@@ -40,11 +41,13 @@ int main(int argc, char** argv) {
     const auto start = std::chrono::steady_clock::now();
     const auto end = start + std::chrono::minutes{number(2, 60)};
     const testing::Faults faults = faults_of(argc > 4 ? argv[4] : "both");
+    const bool labels = argc > 5;
     std::uint64_t run = 0, failures = 0, events = 0, changes = 0;
     double hours = 0;
     for (; run < seeds && std::chrono::steady_clock::now() < end; ++run) {
         const testing::SimulationOptions options = simulated::options_of(first + run, faults);
         simulated::Librarian workload;
+        workload.removes_labels = labels;
         testing::Simulation<simulated::Library> world{options};
         world.run(workload, options.time);
         world.heal(options.healing);
@@ -55,7 +58,7 @@ int main(int argc, char** argv) {
                  std::chrono::duration<double, std::ratio<3600>>(world.now()).count();
         if (!failed) continue;
         ++failures;
-        if (failures <= 10) report(options);
+        if (failures <= 10) report(options, labels);
     }
     const double minutes =
         std::chrono::duration<double, std::ratio<60>>(std::chrono::steady_clock::now() - start).count();
