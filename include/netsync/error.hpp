@@ -30,6 +30,7 @@ enum class errc {
     same_replica,
     retired,
     no_such_member,
+    outdated,
 };
 
 /// Whose fault an error is: what a program decides on, where `errc` is what a person reads.
@@ -66,6 +67,7 @@ class ErrorCategory final : public std::error_category {
         case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
         case errc::same_replica: return "same replica: the peer has this replica's own id";
         case errc::retired: return "retired: the pool has given up this incarnation; its owner takes a new one";
+        case errc::outdated: return "outdated: made without what all had seen and forgotten; its owner issues it again";
         case errc::no_such_member: return "no such member: expected the id of another replica of this pool";
         }
         return "unknown netsync error";
@@ -107,6 +109,7 @@ constexpr condition condition_of(errc code) noexcept {
     case errc::wrong_pool:
     case errc::same_replica: return condition::incompatible;
     case errc::clock_drift:
+    case errc::outdated:
     case errc::retired:
     case errc::not_contiguous:
     case errc::timed_out: return condition::retry_later;

@@ -106,6 +106,7 @@ class Replica {
         if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
         const Token token = copy_.frontier();
         release(lock);
+        if (!error) error = copy_.store_error();
         if (error) return error;
         return token;
     }

@@ -139,6 +139,7 @@ enum class errc {
     same_replica,
     retired,
     no_such_member,
+    outdated,
 };
 
 /// Whose fault an error is: what a program decides on, where `errc` is what a person reads.
@@ -175,6 +176,7 @@ class ErrorCategory final : public std::error_category {
         case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
         case errc::same_replica: return "same replica: the peer has this replica's own id";
         case errc::retired: return "retired: the pool has given up this incarnation; its owner takes a new one";
+        case errc::outdated: return "outdated: made without what all had seen and forgotten; its owner issues it again";
         case errc::no_such_member: return "no such member: expected the id of another replica of this pool";
         }
         return "unknown netsync error";
@@ -216,6 +218,7 @@ constexpr condition condition_of(errc code) noexcept {
     case errc::wrong_pool:
     case errc::same_replica: return condition::incompatible;
     case errc::clock_drift:
+    case errc::outdated:
     case errc::retired:
     case errc::not_contiguous:
     case errc::timed_out: return condition::retry_later;
@@ -2203,12 +2206,21 @@ class LastWriter {
     }
     friend bool operator==(const LastWriter&, const LastWriter&) = default;
 
-    /// For a tombstone: forgets it with all that lost to it, once every member has seen them all. Not the losers alone: who
-    /// had forgotten them would later remove less than another replica still holds.
-    bool drop_if_stable(const VersionVector& stable) {
-        bool seen = true;
-        writes_.for_each([&](const Entry& entry) { seen = seen && stable.contains(entry.dot); });
-        return seen && writes_.retain([](const Entry&) { return false; });
+    /// Forgets what every member has seen and that has lost to what every member has seen. Where that is `dead(entry)`, a
+    /// tombstone, it goes too, with all that is earlier: whoever has not seen those yet still has the tombstone. Not for
+    /// use below a parent that removes (OrMap): who has forgotten would remove less than another replica still holds.
+    /// Elsewhere a winner only ever gives way to a later write.
+    template <class Dead>
+    bool drop_stable(const VersionVector& stable, Dead&& dead) {
+        std::optional<Entry> best;
+        writes_.for_each([&](const Entry& entry) {
+            if (stable.contains(entry.dot) && (!best || is_later(entry, *best))) best = entry;
+        });
+        if (!best) return false;
+        if (dead(*best)) return writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        return writes_.size() > 1 && writes_.retain([&](const Entry& entry) {
+            return entry.dot == best->dot || !stable.contains(entry.dot);
+        });
     }
 
    private:
@@ -2254,6 +2266,9 @@ class LwwRegister {
         writes_.for_each_dot(visit);
     }
     bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    bool drop_stable(const VersionVector& stable) {
+        return writes_.drop_stable(stable, [](const auto&) { return false; });
+    }
     template <class Archive>
     void save(Archive& out) const {
         writes_.save(out);
@@ -2333,7 +2348,9 @@ class LwwMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool drop_stable(const VersionVector& stable) {
-        return entries_.drop_entries([&](auto& writes) { return !value_of(writes) && writes.drop_if_stable(stable); });
+        return entries_.drop_entries([&](auto& writes) {
+            return writes.drop_stable(stable, [](const auto& entry) { return !entry.value.value.has_value(); });
+        });
     }
     template <class Archive>
     void save(Archive& out) const {
@@ -5977,12 +5994,13 @@ struct StateChunk {
     std::uint64_t hash = 0;  ///< of these bytes: frames are checked by their rolling hash, a state has none
 };
 
-/// "Your frame lies too far in the future; offer it again later."
+/// "Your frame lies too far in the future; offer it again later", or errc::outdated: issue it again.
 struct FrameRefused {
     static constexpr MessageKind kind = MessageKind::frame_refused;
     ReplicaId origin{};
     std::uint64_t first = 0;
     std::int64_t skew = 0;  ///< nanoseconds ahead of the receiver's clock
+    errc reason = errc::clock_drift;
 };
 
 /// A frame for the receiver and, through it, for the members whose ids follow its own, up to `until`.
@@ -6169,6 +6187,8 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
             result.drifted = true;
             out.send(member.link,
                      FrameRefused{header.origin, header.first, difference(header.time, copy.now()).count()});
+        } else if (received.refused == errc::outdated && member.replica == header.origin) {
+            out.send(member.link, FrameRefused{header.origin, header.first, 0, errc::outdated});
         } else if (received.refused) {
             if (received.refused == errc::forked) result.forked = header;
             out.events.push_back({header.origin, member.state, member.state, received.refused});
@@ -6754,10 +6774,14 @@ class Gossip {
         return {};
     }
 
-    /// Our frame was too far ahead of the member's clock. It is in our log: gossip offers it again.
-    std::error_code on_message(Member& member, const FrameRefused& message, const Moment&, Outbox& out) {
-        out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
-        static_cast<void>(message);
+    /// Our frame was too far ahead of the member's clock: it is in our log, and gossip offers it again. Or it was made
+    /// without what others have forgotten since: then it is issued again.
+    std::error_code on_message(Member& member, const FrameRefused& message, const Moment& now, Outbox& out) {
+        if (message.reason == errc::outdated) {
+            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(true, now, out);
+        } else {
+            out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
+        }
         return {};
     }
 
@@ -7632,6 +7656,8 @@ class LocalCopy {
         self_ = intern(open_identity(store_, options_, random));
         successor_ = open_value<ReplicaId>(store_, "successor");
         settled_ = open_value<bool>(store_, "settled");
+        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(store_, "forgotten"))
+            forgotten_.advance(intern(known.replica), known.counter);
         retirements_.merge(open_value<std::vector<Retirement>>(store_, "retired"), options_.limits.replicas);
         if (const SharedBytes bytes = store_.snapshot())
             if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) static_cast<void>(join(*held));
@@ -7693,8 +7719,7 @@ class LocalCopy {
         case Arrival::refused: result.refused = errc::too_large; return result;
         case Arrival::ready: count(apply(frame, true), result); break;
         }
-        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
-        drop_damaged();
+        drain(result);
         return result;
     }
 
@@ -7704,8 +7729,8 @@ class LocalCopy {
         if (!theirs) return theirs.error();
         const bool changed = join(*theirs);
         if (const std::error_code error = keep_snapshot()) return error;
-        while (const std::optional<Frame> next = buffer_.take(history_.vector()))
-            if (apply(*next, true)) break;
+        Received waited;
+        drain(waited);
         if (changed) observe(state_, {ReplicaId{}, theirs->time, false, true});
         return {};
     }
@@ -7725,7 +7750,13 @@ class LocalCopy {
 
     /// Forgets what only those need that have not seen it: `stable` is what every member has seen that is not retired.
     void forget(const VersionVector& stable) {
-        if (drop_stable(state_, stable)) settle();
+        if (!drop_stable(state_, stable)) return;
+        forgotten_.merge(stable);
+        std::vector<ReplicaCounter> counters;
+        for (const VersionVector::Entry& entry : forgotten_.sorted())
+            counters.push_back({id_of(entry.replica), entry.counter});
+        keep("forgotten", counters);
+        settle();
     }
     /// Whether anything was forgotten, here or where a state came from: a change made without having seen it, whose stamp
     /// may be older, is then issued again.
@@ -7847,6 +7878,8 @@ class LocalCopy {
         store_.replay([&](const SharedBytes& logged) { return log.push_back(logged), true; });
         state_ = CrdtType{};
         history_ = History{};
+        forgotten_ = {};
+        keep("forgotten", std::vector<ReplicaCounter>{});
         buffer_.clear();
         last_vector_ = {};
         static_cast<void>(join(*theirs));
@@ -7909,6 +7942,12 @@ class LocalCopy {
         });
     }
 
+    /// What waited and is ready now.
+    void drain(Received& result) {
+        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
+        drop_damaged();
+    }
+
     static void count(std::error_code refused, Received& result) {
         if (refused)
             result.refused = refused;
@@ -7929,6 +7968,19 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         const ReplicaIndex origin = find_index(header.origin);
         return header.last() == history_.counter(origin) && header.hash != history_.hash(origin);
+    }
+
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since: only one of a
+    /// replica that nobody knew then can be, and its first frame tells. Where it would meet a tombstone, others would
+    /// come to another result.
+    bool is_outdated(const FrameHeader& header) const {
+        if (header.first != 1 || forgotten_.empty() || forgotten_.counter(find_index(header.origin)) > 0) return false;
+        return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
+            const ReplicaId& needed = id_of(entry.replica);
+            return std::none_of(header.dependencies.begin(), header.dependencies.end(), [&](const ReplicaCounter& had) {
+                return had.replica == needed && had.counter >= entry.counter;
+            });
+        });
     }
 
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
@@ -8004,6 +8056,7 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
+        if (is_new && is_outdated(header)) return errc::outdated;
         if (history_.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) return errc::too_large;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
@@ -8110,6 +8163,7 @@ class LocalCopy {
     bool uncommitted_ = false;
     std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again
     bool settled_ = false;
+    VersionVector forgotten_;  // what all had seen when something was last forgotten
     bool revoked_ = false;
     std::error_code store_error_;
     ReplicaId successor_;
@@ -8218,6 +8272,7 @@ class Replica {
         if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
         const Token token = copy_.frontier();
         release(lock);
+        if (!error) error = copy_.store_error();
         if (error) return error;
         return token;
     }

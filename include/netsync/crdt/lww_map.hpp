@@ -63,7 +63,9 @@ class LwwMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool drop_stable(const VersionVector& stable) {
-        return entries_.drop_entries([&](auto& writes) { return !value_of(writes) && writes.drop_if_stable(stable); });
+        return entries_.drop_entries([&](auto& writes) {
+            return writes.drop_stable(stable, [](const auto& entry) { return !entry.value.value.has_value(); });
+        });
     }
     template <class Archive>
     void save(Archive& out) const {

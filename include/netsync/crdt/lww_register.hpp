@@ -3,6 +3,7 @@
 
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/dot_store.hpp>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -67,12 +68,21 @@ class LastWriter {
     }
     friend bool operator==(const LastWriter&, const LastWriter&) = default;
 
-    /// For a tombstone: forgets it with all that lost to it, once every member has seen them all. Not the losers alone: who
-    /// had forgotten them would later remove less than another replica still holds.
-    bool drop_if_stable(const VersionVector& stable) {
-        bool seen = true;
-        writes_.for_each([&](const Entry& entry) { seen = seen && stable.contains(entry.dot); });
-        return seen && writes_.retain([](const Entry&) { return false; });
+    /// Forgets what every member has seen and that has lost to what every member has seen. Where that is `dead(entry)`, a
+    /// tombstone, it goes too, with all that is earlier: whoever has not seen those yet still has the tombstone. Not for
+    /// use below a parent that removes (OrMap): who has forgotten would remove less than another replica still holds.
+    /// Elsewhere a winner only ever gives way to a later write.
+    template <class Dead>
+    bool drop_stable(const VersionVector& stable, Dead&& dead) {
+        std::optional<Entry> best;
+        writes_.for_each([&](const Entry& entry) {
+            if (stable.contains(entry.dot) && (!best || is_later(entry, *best))) best = entry;
+        });
+        if (!best) return false;
+        if (dead(*best)) return writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        return writes_.size() > 1 && writes_.retain([&](const Entry& entry) {
+            return entry.dot == best->dot || !stable.contains(entry.dot);
+        });
     }
 
    private:
@@ -118,6 +128,9 @@ class LwwRegister {
         writes_.for_each_dot(visit);
     }
     bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    bool drop_stable(const VersionVector& stable) {
+        return writes_.drop_stable(stable, [](const auto&) { return false; });
+    }
     template <class Archive>
     void save(Archive& out) const {
         writes_.save(out);

@@ -40,6 +40,8 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
             result.drifted = true;
             out.send(member.link,
                      FrameRefused{header.origin, header.first, difference(header.time, copy.now()).count()});
+        } else if (received.refused == errc::outdated && member.replica == header.origin) {
+            out.send(member.link, FrameRefused{header.origin, header.first, 0, errc::outdated});
         } else if (received.refused) {
             if (received.refused == errc::forked) result.forked = header;
             out.events.push_back({header.origin, member.state, member.state, received.refused});

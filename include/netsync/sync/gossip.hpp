@@ -93,10 +93,14 @@ class Gossip {
         return {};
     }
 
-    /// Our frame was too far ahead of the member's clock. It is in our log: gossip offers it again.
-    std::error_code on_message(Member& member, const FrameRefused& message, const Moment&, Outbox& out) {
-        out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
-        static_cast<void>(message);
+    /// Our frame was too far ahead of the member's clock: it is in our log, and gossip offers it again. Or it was made
+    /// without what others have forgotten since: then it is issued again.
+    std::error_code on_message(Member& member, const FrameRefused& message, const Moment& now, Outbox& out) {
+        if (message.reason == errc::outdated) {
+            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(true, now, out);
+        } else {
+            out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
+        }
         return {};
     }
 

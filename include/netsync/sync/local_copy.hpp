@@ -49,6 +49,8 @@ class LocalCopy {
         self_ = intern(open_identity(store_, options_, random));
         successor_ = open_value<ReplicaId>(store_, "successor");
         settled_ = open_value<bool>(store_, "settled");
+        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(store_, "forgotten"))
+            forgotten_.advance(intern(known.replica), known.counter);
         retirements_.merge(open_value<std::vector<Retirement>>(store_, "retired"), options_.limits.replicas);
         if (const SharedBytes bytes = store_.snapshot())
             if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) static_cast<void>(join(*held));
@@ -110,8 +112,7 @@ class LocalCopy {
         case Arrival::refused: result.refused = errc::too_large; return result;
         case Arrival::ready: count(apply(frame, true), result); break;
         }
-        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
-        drop_damaged();
+        drain(result);
         return result;
     }
 
@@ -121,8 +122,8 @@ class LocalCopy {
         if (!theirs) return theirs.error();
         const bool changed = join(*theirs);
         if (const std::error_code error = keep_snapshot()) return error;
-        while (const std::optional<Frame> next = buffer_.take(history_.vector()))
-            if (apply(*next, true)) break;
+        Received waited;
+        drain(waited);
         if (changed) observe(state_, {ReplicaId{}, theirs->time, false, true});
         return {};
     }
@@ -142,7 +143,13 @@ class LocalCopy {
 
     /// Forgets what only those need that have not seen it: `stable` is what every member has seen that is not retired.
     void forget(const VersionVector& stable) {
-        if (drop_stable(state_, stable)) settle();
+        if (!drop_stable(state_, stable)) return;
+        forgotten_.merge(stable);
+        std::vector<ReplicaCounter> counters;
+        for (const VersionVector::Entry& entry : forgotten_.sorted())
+            counters.push_back({id_of(entry.replica), entry.counter});
+        keep("forgotten", counters);
+        settle();
     }
     /// Whether anything was forgotten, here or where a state came from: a change made without having seen it, whose stamp
     /// may be older, is then issued again.
@@ -264,6 +271,8 @@ class LocalCopy {
         store_.replay([&](const SharedBytes& logged) { return log.push_back(logged), true; });
         state_ = CrdtType{};
         history_ = History{};
+        forgotten_ = {};
+        keep("forgotten", std::vector<ReplicaCounter>{});
         buffer_.clear();
         last_vector_ = {};
         static_cast<void>(join(*theirs));
@@ -326,6 +335,12 @@ class LocalCopy {
         });
     }
 
+    /// What waited and is ready now.
+    void drain(Received& result) {
+        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
+        drop_damaged();
+    }
+
     static void count(std::error_code refused, Received& result) {
         if (refused)
             result.refused = refused;
@@ -346,6 +361,19 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         const ReplicaIndex origin = find_index(header.origin);
         return header.last() == history_.counter(origin) && header.hash != history_.hash(origin);
+    }
+
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since: only one of a
+    /// replica that nobody knew then can be, and its first frame tells. Where it would meet a tombstone, others would
+    /// come to another result.
+    bool is_outdated(const FrameHeader& header) const {
+        if (header.first != 1 || forgotten_.empty() || forgotten_.counter(find_index(header.origin)) > 0) return false;
+        return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
+            const ReplicaId& needed = id_of(entry.replica);
+            return std::none_of(header.dependencies.begin(), header.dependencies.end(), [&](const ReplicaCounter& had) {
+                return had.replica == needed && had.counter >= entry.counter;
+            });
+        });
     }
 
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
@@ -421,6 +449,7 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
+        if (is_new && is_outdated(header)) return errc::outdated;
         if (history_.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) return errc::too_large;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
@@ -527,6 +556,7 @@ class LocalCopy {
     bool uncommitted_ = false;
     std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again
     bool settled_ = false;
+    VersionVector forgotten_;  // what all had seen when something was last forgotten
     bool revoked_ = false;
     std::error_code store_error_;
     ReplicaId successor_;

@@ -73,12 +73,13 @@ struct StateChunk {
     std::uint64_t hash = 0;  ///< of these bytes: frames are checked by their rolling hash, a state has none
 };
 
-/// "Your frame lies too far in the future; offer it again later."
+/// "Your frame lies too far in the future; offer it again later", or errc::outdated: issue it again.
 struct FrameRefused {
     static constexpr MessageKind kind = MessageKind::frame_refused;
     ReplicaId origin{};
     std::uint64_t first = 0;
     std::int64_t skew = 0;  ///< nanoseconds ahead of the receiver's clock
+    errc reason = errc::clock_drift;
 };
 
 /// A frame for the receiver and, through it, for the members whose ids follow its own, up to `until`.
