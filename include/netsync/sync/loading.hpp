@@ -97,19 +97,37 @@ class Loading {
         for (const auto& [replica, member] : pool_.members())
             if (may_help(member, now)) candidates.push_back(replica);
         const auto winner = highest_roller(pool_.self(), pool_.session(), candidates);
-        if (!winner) return nobody_helps();
+        if (!winner) return nobody_helps(now);
         const Member& source = *pool_.find(*winner);
         if (source.link != Link{}) ask(source, now, out);  // or it will introduce itself, or be passed over
         return false;
     }
 
-    bool nobody_helps() {
+    bool nobody_helps(const Moment& now) {
         passed_over_.clear();
         const bool anybody = pool_.members().any(
             [](const ReplicaId&, const Member& member) { return member.state == MemberState::live; });
-        if (!anybody || is_succeeding()) return false;  // without the pool's state there is nothing to go on from
+        if (!anybody) return false;
+        if (is_succeeding()) {  // without the pool's state there is nothing to go on from
+            if (now.time < *first_greeting_ + options_.answer_timeout * patience || !is_pool_lost()) return false;
+            copy_.go_on();
+            afresh_ = false;
+        }
         present(true);
         return true;
+    }
+
+    /// Whether all that there is of the pool waits as this replica does, and it is the one that goes first.
+    bool is_pool_lost() const {
+        const auto is_here = [&](OwnerId owner) {
+            return owner == pool_.self().owner() || pool_.members().any([&](const ReplicaId& id, const Member& member) {
+                return id.owner() == owner && member.state == MemberState::live;
+            });
+        };
+        return !pool_.members().any([&](const ReplicaId& id, const Member& member) {
+            if (member.state != MemberState::live) return !is_here(id.owner());  // it may be the pool
+            return member.ready || id < pool_.self();
+        });
     }
 
     /// Linked members that hold something new; others for as long as they may be about to introduce themselves.
@@ -153,7 +171,10 @@ class Loading {
     }
 
     /// A newcomer's own changes may be older than what the pool has forgotten.
-    bool is_too_old(const Member& member) const { return member.settled && copy_.frontier().counter > 0; }
+    bool is_too_old(const Member& member) const {
+        return member.settled && copy_.frontier().counter > 0 &&
+               !pool_.members().any([&](const ReplicaId&, const Member& other) { return other.holds(copy_.id()) > 0; });
+    }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
     std::error_code take_over(const Member& member, ByteView state, std::optional<std::uint64_t> parted,
@@ -191,6 +212,7 @@ class Loading {
     }
 
     static constexpr std::size_t max_heads = 4096;
+    static constexpr int patience = 5;
 
     const Options& options_;
     Copy& copy_;

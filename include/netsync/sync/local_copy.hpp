@@ -299,6 +299,20 @@ class LocalCopy {
         return succession;
     }
 
+    /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more. All of it
+    /// counts then, whatever was said of those who made it.
+    void go_on() {
+        self_ = intern(successor_);
+        successor_ = {};
+        keep("replica", id());
+        keep("successor", successor_);
+        std::vector<Retirement> more;
+        for (const Retirement& record : retirements_.records())
+            if (const std::uint64_t* last = retirements_.last(record.replica); last && counter(record.replica) > *last)
+                more.push_back({record.replica, counter(record.replica), clock_.now(), id()});
+        retire(more);
+    }
+
     /// Where a change is now that this token stood for.
     ReplicaCounter resolve(ReplicaCounter token) const {
         for (const Succession& succession : successions_) token = succession(token);
