@@ -41,7 +41,7 @@ struct Options {
     Duration keepalive_timeout = std::chrono::seconds{5};  ///< of silence, until a member is offline
     Duration answer_timeout = std::chrono::seconds{2};     ///< of silence, until another member is asked
     Duration stale_after = std::chrono::hours{24 * 7};     ///< of absence, until nothing is kept for a member
-    Interval redial{std::chrono::milliseconds{500}, std::chrono::seconds{30}};  ///< back-off, doubling in between
+    Interval redial{std::chrono::milliseconds{500}, std::chrono::seconds{30}};  ///< between dials of one who is away
 
     std::uint64_t seed = 0;  ///< of all random choices; 0: drawn from the transport
     Limits limits{};

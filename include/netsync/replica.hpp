@@ -50,10 +50,12 @@ class Replica {
     Replica& operator=(const Replica&) = delete;
     ~Replica() { stop(), transport_.stop(); }  // again: a stop from within a callback could not wait for that callback
 
-    /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
+    /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network; with
+    /// errc::too_large for a pool name that no datagram holds.
     std::error_code start() {
         std::unique_lock lock{mutex_};  // also while the transport starts: events wait until we know who we are
         if (started_) return {};
+        if (!can_be_announced(options_)) return errc::too_large;
         const auto error = transport_.start(options_, [this](const TransportEvent& event) { on_event(event); });
         if (error) return error;
         started_ = true;

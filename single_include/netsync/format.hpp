@@ -29,6 +29,14 @@ struct TextFormatter : fmt::formatter<std::string_view> {
     }
 };
 
+/// What a peer says its name is, without what would move the cursor.
+inline std::string printable(std::string_view name) {
+    std::string text(name);
+    for (char& c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    return text;
+}
+
 inline double milliseconds(Duration time) noexcept { return static_cast<double>(time.count()) / 1e6; }
 
 }  // namespace detail
@@ -69,8 +77,8 @@ struct fmt::formatter<netsync::Member> {
     template <class Context>
     auto format(const netsync::Member& member, Context& context) const {
         return fmt::format_to(context.out(), "{} {:<12} {:<8} {:<21} round trip {:.2f} ms, skew {:+.1f} ms",
-                              netsync::short_name(member.replica), member.name, member.state, member.endpoint,
-                              netsync::detail::milliseconds(member.round_trip),
+                              netsync::short_name(member.replica), netsync::detail::printable(member.name),
+                              member.state, member.endpoint, netsync::detail::milliseconds(member.round_trip),
                               netsync::detail::milliseconds(member.skew));
     }
 };
@@ -93,6 +101,8 @@ struct fmt::formatter<netsync::Report> {
         out = fmt::format_to(out, "out {} messages, {} bytes, {} frames; {} frames wait for others",
                              traffic.messages_out, traffic.bytes_out, traffic.frames_out, report.buffered_frames);
         if (report.store_error) out = fmt::format_to(out, "\nstore: {}", report.store_error.message());
+        for (const netsync::Retirement& record : report.retired)
+            out = fmt::format_to(out, "\nretired {} beyond {}", netsync::short_name(record.replica), record.last);
         for (const netsync::Head& head : report.heads)
             out = fmt::format_to(out, "\nholds {} up to {}", netsync::short_name(head.replica), head.counter);
         for (const netsync::Member& member : report.members) out = fmt::format_to(out, "\nmember {}", member);

@@ -4504,7 +4504,7 @@ struct Options {
     Duration keepalive_timeout = std::chrono::seconds{5};  ///< of silence, until a member is offline
     Duration answer_timeout = std::chrono::seconds{2};     ///< of silence, until another member is asked
     Duration stale_after = std::chrono::hours{24 * 7};     ///< of absence, until nothing is kept for a member
-    Interval redial{std::chrono::milliseconds{500}, std::chrono::seconds{30}};  ///< back-off, doubling in between
+    Interval redial{std::chrono::milliseconds{500}, std::chrono::seconds{30}};  ///< between dials of one who is away
 
     std::uint64_t seed = 0;  ///< of all random choices; 0: drawn from the transport
     Limits limits{};
@@ -4815,7 +4815,6 @@ struct Member {
     std::uint64_t session = 0;
     std::uint64_t session_before = 0;
     Duration redial_at{};
-    Duration redial_after{};
 
     /// The counter of `origin` that it was last known to hold. O(log origins).
     std::uint64_t holds(const ReplicaId& origin) const {
@@ -5194,6 +5193,12 @@ inline Bytes encode_announcement(const Announcement& announcement) {
     return out.take();
 }
 
+/// Whether the pool's name leaves room for the rest of an announcement.
+inline bool can_be_announced(const Options& options) {
+    const Announcement announcement{oldest_wire_version, wire_version, options.pool, {~0u, ~0u}, 0xffff};
+    return encode_announcement(announcement).size() <= options.limits.datagram;
+}
+
 /// errc::malformed for anything that is not an announcement. The version is for the caller to judge.
 inline Result<Announcement> decode_announcement(ByteView bytes, const Limits& limits = {}) {
     if (bytes.size() > limits.datagram) return errc::too_large;
@@ -5485,7 +5490,7 @@ class Pool {
         session_ = random_.next();
         announce(now, out);
         for (auto& [replica, member] : members_) {
-            member.redial_at = member.redial_after = {};
+            member.redial_at = {};
             redial(member, now, out);
         }
     }
@@ -5630,7 +5635,7 @@ class Pool {
         Member* member = members_.find(heard->replica);
         if (!member) return on_hint(endpoint, now, out);  // anybody can say so: it is a member once it is introduced
         if (member->link != Link{}) return;
-        if (member->endpoint != endpoint) member->redial_at = member->redial_after = {};  // it has started anew
+        if (member->endpoint != endpoint) member->redial_at = {};  // it has started anew
         member->endpoint = endpoint;
         redial(*member, now, out);
     }
@@ -5762,7 +5767,6 @@ class Pool {
         member.settled = theirs.settled;
         member.retired = copy_.retirements().records() == theirs.retired ? copy_.retirements().digest() : 0;
         member.skew = difference(theirs.wall, now.wall);
-        member.redial_after = {};
         if (peer.dialed) links_.found(*peer.dialed, member.replica);
         const bool fresh = member.link != link;
         if (fresh && member.link != Link{}) {
@@ -5829,8 +5833,9 @@ class Pool {
     void redial(Member& member, const Moment& now, Outbox& out) {
         if (member.link != Link{} || member.endpoint.port == 0 || now.time < member.redial_at) return;
         if (links_.reaches(member.replica, member.endpoint)) return;
-        member.redial_after = std::clamp(member.redial_after * 2, options_.redial.least, options_.redial.most);
-        member.redial_at = now.time + member.redial_after;
+        // The longer it has been away, the less often: a split of a minute is mended within a second or two.
+        const Duration away = now.time - member.last_heard;
+        member.redial_at = now.time + std::clamp(away / 60, options_.redial.least, options_.redial.most);
         out.dials.push_back(member.endpoint);
     }
 
@@ -8252,10 +8257,12 @@ class Replica {
     Replica& operator=(const Replica&) = delete;
     ~Replica() { stop(), transport_.stop(); }  // again: a stop from within a callback could not wait for that callback
 
-    /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network.
+    /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network; with
+    /// errc::too_large for a pool name that no datagram holds.
     std::error_code start() {
         std::unique_lock lock{mutex_};  // also while the transport starts: events wait until we know who we are
         if (started_) return {};
+        if (!can_be_announced(options_)) return errc::too_large;
         const auto error = transport_.start(options_, [this](const TransportEvent& event) { on_event(event); });
         if (error) return error;
         started_ = true;

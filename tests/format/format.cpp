@@ -27,3 +27,12 @@ TEST_CASE("a report prints") {
     CHECK(text.find("state adopted") != std::string::npos);
     CHECK(text.back() != '\n');
 }
+
+TEST_CASE("what a peer calls itself cannot move the cursor") {
+    MemoryHub network;
+    MemoryReplica<OrSet<int>> a{network, {.name = "a\x1b[2J\nb"}}, b{network, {.name = "desktop"}};
+    network.run();
+    const std::string text = fmt::format("{}", b.report());
+    CHECK(text.find('\x1b') == std::string::npos);
+    CHECK(text.find("a?[2J?b") != std::string::npos);
+}

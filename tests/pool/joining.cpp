@@ -137,6 +137,17 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("a pool name that no datagram holds is an error of start(), and nothing is opened") {
+    Network<Cart> net;
+    Options options;
+    options.pool = std::string(1190, 'p');
+    options.manual_start = true;
+    const auto a = net.join("a", options);
+    CHECK(a->start() == errc::too_large);
+    net.run_for(2s);
+    CHECK(net.wire->log.empty());
+}
+
 TEST_CASE("S1-05 an announcement with one's own id is ignored") {
     Network<Cart> net;
     const auto a = net.join("a");

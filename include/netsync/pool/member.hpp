@@ -61,7 +61,6 @@ struct Member {
     std::uint64_t session = 0;
     std::uint64_t session_before = 0;
     Duration redial_at{};
-    Duration redial_after{};
 
     /// The counter of `origin` that it was last known to hold. O(log origins).
     std::uint64_t holds(const ReplicaId& origin) const {

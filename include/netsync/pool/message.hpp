@@ -114,6 +114,12 @@ inline Bytes encode_announcement(const Announcement& announcement) {
     return out.take();
 }
 
+/// Whether the pool's name leaves room for the rest of an announcement.
+inline bool can_be_announced(const Options& options) {
+    const Announcement announcement{oldest_wire_version, wire_version, options.pool, {~0u, ~0u}, 0xffff};
+    return encode_announcement(announcement).size() <= options.limits.datagram;
+}
+
 /// errc::malformed for anything that is not an announcement. The version is for the caller to judge.
 inline Result<Announcement> decode_announcement(ByteView bytes, const Limits& limits = {}) {
     if (bytes.size() > limits.datagram) return errc::too_large;

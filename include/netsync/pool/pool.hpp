@@ -114,7 +114,7 @@ class Pool {
         session_ = random_.next();
         announce(now, out);
         for (auto& [replica, member] : members_) {
-            member.redial_at = member.redial_after = {};
+            member.redial_at = {};
             redial(member, now, out);
         }
     }
@@ -259,7 +259,7 @@ class Pool {
         Member* member = members_.find(heard->replica);
         if (!member) return on_hint(endpoint, now, out);  // anybody can say so: it is a member once it is introduced
         if (member->link != Link{}) return;
-        if (member->endpoint != endpoint) member->redial_at = member->redial_after = {};  // it has started anew
+        if (member->endpoint != endpoint) member->redial_at = {};  // it has started anew
         member->endpoint = endpoint;
         redial(*member, now, out);
     }
@@ -391,7 +391,6 @@ class Pool {
         member.settled = theirs.settled;
         member.retired = copy_.retirements().records() == theirs.retired ? copy_.retirements().digest() : 0;
         member.skew = difference(theirs.wall, now.wall);
-        member.redial_after = {};
         if (peer.dialed) links_.found(*peer.dialed, member.replica);
         const bool fresh = member.link != link;
         if (fresh && member.link != Link{}) {
@@ -458,8 +457,9 @@ class Pool {
     void redial(Member& member, const Moment& now, Outbox& out) {
         if (member.link != Link{} || member.endpoint.port == 0 || now.time < member.redial_at) return;
         if (links_.reaches(member.replica, member.endpoint)) return;
-        member.redial_after = std::clamp(member.redial_after * 2, options_.redial.least, options_.redial.most);
-        member.redial_at = now.time + member.redial_after;
+        // The longer it has been away, the less often: a split of a minute is mended within a second or two.
+        const Duration away = now.time - member.last_heard;
+        member.redial_at = now.time + std::clamp(away / 60, options_.redial.least, options_.redial.most);
         out.dials.push_back(member.endpoint);
     }
 

@@ -33,8 +33,12 @@ struct Verdict {
     std::array<char, 32> oracle{};
 };
 
-netsync::testing::Faults all_faults() {
-    return netsync::testing::faults::join(netsync::testing::faults::messages(), netsync::testing::faults::machines());
+/// Every other seed makes tombstones, under message faults alone.
+bool makes_tombstones(std::uint64_t seed) { return seed % 2 == 0; }
+
+netsync::testing::Faults faults_of(std::uint64_t seed) {
+    namespace faults = netsync::testing::faults;
+    return makes_tombstones(seed) ? faults::messages() : faults::join(faults::messages(), faults::machines());
 }
 
 void try_seeds(int bug, std::uint64_t most, int to) {
@@ -45,9 +49,10 @@ void try_seeds(int bug, std::uint64_t most, int to) {
         std::strncpy(verdict.oracle.data(), "end of the process", verdict.oracle.size() - 1);
         if (write(to, &verdict, sizeof verdict) != sizeof verdict) return;  // what to believe if this seed ends us
         simulated::Librarian workload;
+        workload.removes_labels = makes_tombstones(verdict.seeds);
         alarm(20);
         const auto failed = netsync::testing::simulate<simulated::Library>(
-            simulated::options_of(verdict.seeds, all_faults()), workload);
+            simulated::options_of(verdict.seeds, faults_of(verdict.seeds)), workload);
         if (!failed) continue;
         verdict.caught = true;
         verdict.oracle = {};
