@@ -7724,8 +7724,8 @@ class LocalCopy {
         error = batch.error();
         if (!batch.changed()) return std::nullopt;
         std::error_code unsendable;
-        const Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
-                                  to_counter_ranges(batch.removed()), batch.encode(unsendable));
+        Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
+                            to_counter_ranges(batch.removed()), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
         if (const std::error_code failed = log(frame, self_)) error = failed;

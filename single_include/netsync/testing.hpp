@@ -793,9 +793,11 @@ class Trace {
 
     static std::string text_of(const Entry& entry) {
         std::array<char, 128> line{};
-        std::snprintf(line.data(), line.size(), "%12.6f  machine %-3u  %-12s  %llu %llx",
-                      static_cast<double>(entry.time.count()) / 1e9, entry.machine, to_string(entry.what).data(),
-                      static_cast<unsigned long long>(entry.first), static_cast<unsigned long long>(entry.second));
+        const std::string_view what = to_string(entry.what);
+        std::snprintf(line.data(), line.size(), "%12.6f  machine %-3u  %-12.*s  %llu %llx",
+                      static_cast<double>(entry.time.count()) / 1e9, entry.machine, static_cast<int>(what.size()),
+                      what.data(), static_cast<unsigned long long>(entry.first),
+                      static_cast<unsigned long long>(entry.second));
         return line.data();
     }
 
@@ -1006,7 +1008,7 @@ class Network {
         if (begins_round(*message)) ++machines_[machine].rounds;
         trace_.add(now_, Happened::sent, machine, at, message->size());
         if (lossy_)
-            send_lossily(at, other(mine), arrival, std::move(message));
+            send_lossily(at, other(mine), arrival, message);
         else
             send_in_order(at, other(mine), arrival, std::move(message));
         return true;
@@ -1121,7 +1123,7 @@ class Network {
         push(there.last_arrival, {.kind = Kind::message, .end = end, .link = at, .bytes = std::move(message)});
     }
 
-    void send_lossily(std::size_t at, std::uint8_t end, Duration arrival, SharedBytes message) {
+    void send_lossily(std::size_t at, std::uint8_t end, Duration arrival, const SharedBytes& message) {
         End& there = links_[at].ends[end];
         const bool twice = random_.below(1000) < faults_.duplication;
         for (int copy = 0; copy < (twice ? 2 : 1); ++copy) {
@@ -1985,7 +1987,8 @@ class Simulation {
         trace_.add(network_.now(), Happened::changed, at, ++changes_);
         try {
             if (Wrong wrong = change_(*replicas_[at], random_)) oracles_.fail("workload", at, *std::move(wrong));
-        } catch (const std::system_error&) {  // of a disk that fails: the change did not happen
+        } catch (const std::system_error&) {
+            return look_at(at);  // of a disk that fails: the change may be on it later
         }
         look_at(at);
     }
@@ -2043,6 +2046,7 @@ class Simulation {
 
     std::vector<std::uint64_t> rounds() const {
         std::vector<std::uint64_t> begun;
+        begun.reserve(replicas_.size());
         for (std::size_t at = 0; at < replicas_.size(); ++at) begun.push_back(network_.rounds_of(at));
         return begun;
     }

@@ -214,7 +214,7 @@ class Network {
         if (begins_round(*message)) ++machines_[machine].rounds;
         trace_.add(now_, Happened::sent, machine, at, message->size());
         if (lossy_)
-            send_lossily(at, other(mine), arrival, std::move(message));
+            send_lossily(at, other(mine), arrival, message);
         else
             send_in_order(at, other(mine), arrival, std::move(message));
         return true;
@@ -329,7 +329,7 @@ class Network {
         push(there.last_arrival, {.kind = Kind::message, .end = end, .link = at, .bytes = std::move(message)});
     }
 
-    void send_lossily(std::size_t at, std::uint8_t end, Duration arrival, SharedBytes message) {
+    void send_lossily(std::size_t at, std::uint8_t end, Duration arrival, const SharedBytes& message) {
         End& there = links_[at].ends[end];
         const bool twice = random_.below(1000) < faults_.duplication;
         for (int copy = 0; copy < (twice ? 2 : 1); ++copy) {

@@ -280,7 +280,8 @@ class Simulation {
         trace_.add(network_.now(), Happened::changed, at, ++changes_);
         try {
             if (Wrong wrong = change_(*replicas_[at], random_)) oracles_.fail("workload", at, *std::move(wrong));
-        } catch (const std::system_error&) {  // of a disk that fails: the change did not happen
+        } catch (const std::system_error&) {
+            return look_at(at);  // of a disk that fails: the change may be on it later
         }
         look_at(at);
     }
@@ -338,6 +339,7 @@ class Simulation {
 
     std::vector<std::uint64_t> rounds() const {
         std::vector<std::uint64_t> begun;
+        begun.reserve(replicas_.size());
         for (std::size_t at = 0; at < replicas_.size(); ++at) begun.push_back(network_.rounds_of(at));
         return begun;
     }

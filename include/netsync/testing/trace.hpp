@@ -84,9 +84,11 @@ class Trace {
 
     static std::string text_of(const Entry& entry) {
         std::array<char, 128> line{};
-        std::snprintf(line.data(), line.size(), "%12.6f  machine %-3u  %-12s  %llu %llx",
-                      static_cast<double>(entry.time.count()) / 1e9, entry.machine, to_string(entry.what).data(),
-                      static_cast<unsigned long long>(entry.first), static_cast<unsigned long long>(entry.second));
+        const std::string_view what = to_string(entry.what);
+        std::snprintf(line.data(), line.size(), "%12.6f  machine %-3u  %-12.*s  %llu %llx",
+                      static_cast<double>(entry.time.count()) / 1e9, entry.machine, static_cast<int>(what.size()),
+                      what.data(), static_cast<unsigned long long>(entry.first),
+                      static_cast<unsigned long long>(entry.second));
         return line.data();
     }
 
