@@ -22,12 +22,26 @@ using namespace netsync;
 using namespace std::chrono_literals;
 using Set = OrSet<std::uint64_t>;
 
-/// What one machine does to its messages, and what went out.
+/// One process: what it is told while it stands still waits for it.
 struct Machine {
     bool paused = false;
     bool dead = false;
-    bool overslept = false;
-    std::function<void()> wake{};
+    std::shared_ptr<TransportEvents> events{};
+    std::vector<std::pair<TransportEvent, Bytes>> waiting{};
+
+    void on_event(const TransportEvent& event) {
+        if (dead) return;
+        if (!paused) return (*events)(event);
+        const auto* message = std::get_if<MessageReceived>(&event);
+        waiting.emplace_back(event, message ? Bytes(message->bytes.begin(), message->bytes.end()) : Bytes{});
+    }
+    void resume() {
+        paused = false;
+        for (auto& [event, bytes] : std::exchange(waiting, {})) {
+            if (auto* message = std::get_if<MessageReceived>(&event)) message->bytes = bytes;
+            (*events)(event);
+        }
+    }
 };
 struct Weather {
     unsigned loss = 0;  // in 1/1000
@@ -39,20 +53,15 @@ struct Weather {
     std::set<std::uint64_t> kinds{};
 };
 
-/// MemoryTransport in bad weather: messages are lost; a paused process does nothing and hears nothing.
+/// MemoryTransport in bad weather: messages are lost, processes stand still.
 class ShakyTransport {
    public:
     ShakyTransport(MemoryHub& hub, Weather& weather, Machine& machine, std::size_t number)
         : inner_(hub), weather_(&weather), machine_(&machine), number_(number) {}
 
     std::error_code start(const Options& options, TransportEvents events) {
-        auto shared = std::make_shared<TransportEvents>(std::move(events));
-        machine_->wake = [shared] { (*shared)(Woken{}); };
-        return inner_.start(options, [machine = machine_, shared](const TransportEvent& event) {
-            if (machine->dead) return;
-            if (!machine->paused) return (*shared)(event);
-            machine->overslept |= std::holds_alternative<Woken>(event);
-        });
+        machine_->events = std::make_shared<TransportEvents>(std::move(events));
+        return inner_.start(options, [machine = machine_](const TransportEvent& event) { machine->on_event(event); });
     }
     void stop() { inner_.stop(); }
     Duration now() const { return inner_.now(); }
@@ -131,10 +140,7 @@ void failure_detector(double hours) {
     for (std::uint64_t round = 0; round < rounds; ++round) {
         for (std::size_t i = 0; i < 3; ++i) world.machines[(round + i * 3) % size].paused = true;
         world.run_for(2s);
-        for (Machine& machine : world.machines) {
-            machine.paused = false;
-            if (std::exchange(machine.overslept, false)) machine.wake();
-        }
+        for (Machine& machine : world.machines) machine.resume();
         world.run_for(18s);
     }
     std::printf(

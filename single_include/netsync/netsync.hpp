@@ -4016,6 +4016,10 @@ concept message = requires {
 };
 
 namespace detail {
+/// Not of what is said before both sides know that they speak the same version: that must stay readable for ever.
+constexpr bool has_checksum(MessageKind kind) noexcept {
+    return kind != MessageKind::response && kind != MessageKind::refusal;
+}
 inline std::uint32_t checksum(ByteView bytes) noexcept {
     return static_cast<std::uint32_t>(hash_bytes(bytes.data(), bytes.size(), 0x636865636bu));
 }
@@ -4026,7 +4030,7 @@ SharedBytes encode_message(const M& content) {
     Output out;
     out.fixed(static_cast<std::uint8_t>(M::kind));
     out(content);
-    out.fixed(detail::checksum(out.view()));
+    if (detail::has_checksum(M::kind)) out.fixed(detail::checksum(out.view()));
     return std::make_shared<const Bytes>(out.take());
 }
 
@@ -4039,10 +4043,11 @@ inline std::optional<MessageKind> kind_of(ByteView bytes) {
 /// errc::malformed, too_large, too_deep. Costs at most Limits::frame_budget(bytes.size()) of memory.
 template <message M>
 Result<M> decode_message(ByteView bytes) {
-    constexpr std::size_t trailer = sizeof(std::uint32_t);
+    constexpr std::size_t trailer = detail::has_checksum(M::kind) ? sizeof(std::uint32_t) : 0;
     if (kind_of(bytes) != M::kind || bytes.size() <= trailer) return errc::malformed;
     const ByteView said = bytes.first(bytes.size() - trailer);
-    if (Input{bytes.last(trailer), trailer}.fixed<std::uint32_t>() != detail::checksum(said)) return errc::malformed;
+    if (trailer > 0 && Input{bytes.last(trailer), trailer}.fixed<std::uint32_t>() != detail::checksum(said))
+        return errc::malformed;
     Input in{said.subspan(1), Limits::frame_budget(bytes.size())};
     M content{};
     in(content);
