@@ -220,3 +220,43 @@ TEST_CASE("a large pool is reached through few sends of each") {
     for (const auto& [name, count] : sent) CHECK(count <= 6 + 4);
     for (const auto& replica : replicas) CHECK(holds(*replica, "k", "v"));
 }
+
+TEST_CASE("a split of half an hour, 10,000 changes on each side: equal within ten gossip rounds") {
+    Network<Notes> net;
+    const auto a = net.join("a"), b = net.join("b"), c = net.join("c"), d = net.join("d");
+    const std::vector<Desk*> all{a.get(), b.get(), c.get(), d.get()};
+    net.run_for(5s);
+    const std::set<std::string> left{"a", "b"};
+    bool split = true;
+    net.wire->cut = [&](const std::string& from, const std::string& to) {
+        return split && left.contains(from) != left.contains(to);
+    };
+    constexpr int changes = 10'000;
+    const auto pass = [&](Duration time) {
+        net.hub.run_for(time);
+        net.wall.advance(time);
+        net.wire->log.clear();
+    };
+    for (int made = 0; made < changes;) {
+        for (int i = 0; i < 6 && made < changes; ++i, ++made) {
+            a->update(assign("left " + std::to_string(made % 500), std::to_string(made)));
+            c->update(assign("right " + std::to_string(made % 500), std::to_string(made)));
+        }
+        pass(1s);
+    }
+    while (net.hub.now() < 1800s) pass(1s);
+    split = false;
+    const auto linked = [&] {
+        for (const Desk* replica : all)
+            for (const Member& member : replica->report().members)
+                if (member.state != MemberState::live) return false;
+        return true;
+    };
+    for (int second = 0; second < 60 && !linked(); ++second) pass(1s);
+    REQUIRE(linked());
+    const Duration from = net.hub.now();
+    while (!equal_all<Notes>({all.begin(), all.end()}) && net.hub.now() - from < 60s) pass(100ms);
+    CHECK(net.hub.now() - from < 10 * 1s);  // a round a second
+    CHECK(holds(*b, "right 499", "9999"));
+    CHECK(holds(*d, "left 499", "9999"));
+}
