@@ -5104,6 +5104,7 @@ struct Announcement {
     std::string pool{};
     ReplicaId replica{};
     std::uint16_t port = 0;
+    std::uint64_t session = 0;  ///< tells one's own from that of a copy of this replica
 };
 
 /// The dialer's first word on a link: who it is and what it speaks.
@@ -5200,7 +5201,8 @@ inline Bytes encode_announcement(const Announcement& announcement) {
 
 /// Whether the pool's name leaves room for the rest of an announcement.
 inline bool can_be_announced(const Options& options) {
-    const Announcement announcement{oldest_wire_version, wire_version, options.pool, {~0u, ~0u}, 0xffff};
+    const Announcement announcement{oldest_wire_version, wire_version, options.pool,
+                                    {~0u, ~0u},          0xffff,       ~std::uint64_t{0}};
     return encode_announcement(announcement).size() <= options.limits.datagram;
 }
 
@@ -5625,7 +5627,8 @@ class Pool {
     }
 
     void announce(const Moment& now, Outbox& out) {
-        out.announcement = encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_});
+        out.announcement =
+            encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_, session_});
         announce_at_ = now.time + options_.announce.pick(random_);
     }
 
@@ -5635,7 +5638,8 @@ class Pool {
             ++announcements_ignored_;
             return;
         }
-        if (heard->replica == self_ || heard->port == 0) return;
+        const bool ours = heard->session == 0 || heard->session == session_;  // not that of a copy of this replica
+        if (heard->port == 0 || (heard->replica == self_ && ours)) return;
         const Endpoint endpoint{event.host, heard->port};
         Member* member = members_.find(heard->replica);
         if (!member) return on_hint(endpoint, now, out);  // anybody can say so: it is a member once it is introduced

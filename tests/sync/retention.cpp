@@ -150,6 +150,29 @@ TEST_CASE("a copied disk: both go on, as two replicas, and nothing that either w
     }
 }
 
+TEST_CASE("two copies of one disk, alone with each other, part and become equal") {
+    Network<Notes> net;
+    MemoryStore disk;
+    {
+        const auto once = net.join("a", {}, disk);
+        once->update(assign("shared", "1"));
+    }
+    Options options;
+    options.seed = 78;
+    const auto copy = net.join("a", options, disk.copy());
+    const auto a = net.join("a", {}, disk);
+    a->update(assign("first", "x"));
+    copy->update(assign("second", "y"));
+    net.run_for(60s);
+    CHECK(a->id() != copy->id());
+    for (const Desk* replica : {a.get(), copy.get()}) {
+        CHECK(holds(*replica, "shared", "1"));
+        CHECK(holds(*replica, "first", "x"));
+        CHECK(holds(*replica, "second", "y"));
+    }
+    CHECK(a->digest() == copy->digest());
+}
+
 TEST_CASE("the log is cut where all have it, and what was cut travels as a state") {
     Network<Notes> net;
     Options options = patient();

@@ -20,6 +20,7 @@ struct Announcement {
     std::string pool{};
     ReplicaId replica{};
     std::uint16_t port = 0;
+    std::uint64_t session = 0;  ///< tells one's own from that of a copy of this replica
 };
 
 /// The dialer's first word on a link: who it is and what it speaks.
@@ -116,7 +117,8 @@ inline Bytes encode_announcement(const Announcement& announcement) {
 
 /// Whether the pool's name leaves room for the rest of an announcement.
 inline bool can_be_announced(const Options& options) {
-    const Announcement announcement{oldest_wire_version, wire_version, options.pool, {~0u, ~0u}, 0xffff};
+    const Announcement announcement{oldest_wire_version, wire_version, options.pool,
+                                    {~0u, ~0u},          0xffff,       ~std::uint64_t{0}};
     return encode_announcement(announcement).size() <= options.limits.datagram;
 }
 

@@ -244,7 +244,8 @@ class Pool {
     }
 
     void announce(const Moment& now, Outbox& out) {
-        out.announcement = encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_});
+        out.announcement =
+            encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_, session_});
         announce_at_ = now.time + options_.announce.pick(random_);
     }
 
@@ -254,7 +255,8 @@ class Pool {
             ++announcements_ignored_;
             return;
         }
-        if (heard->replica == self_ || heard->port == 0) return;
+        const bool ours = heard->session == 0 || heard->session == session_;  // not that of a copy of this replica
+        if (heard->port == 0 || (heard->replica == self_ && ours)) return;
         const Endpoint endpoint{event.host, heard->port};
         Member* member = members_.find(heard->replica);
         if (!member) return on_hint(endpoint, now, out);  // anybody can say so: it is a member once it is introduced
