@@ -5611,6 +5611,9 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
+    /// Whether another replica under this id was met since the last time this was asked; this one is to give way.
+    bool take_twin_seen() { return std::exchange(twin_seen_, false); }
+
    private:
     template <class Greeter>  // anything with the versions it speaks
     static bool common_version(const Greeter& peer) noexcept {
@@ -5918,11 +5921,6 @@ class Pool {
         if (member_on(link) && member) keepalive_.on_heard(*member, *heard, now.time);
     }
 
-   public:
-    /// Whether another replica under this id was met since the last time this was asked; this one is to give way.
-    bool take_twin_seen() { return std::exchange(twin_seen_, false); }
-
-   private:
     const Options& options_;
     Copy& copy_;
     detail::Random random_;
@@ -6575,7 +6573,7 @@ class Loading {
         return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
-    const std::vector<SyncReport>& reports() const noexcept { return reports_; }
+    /// The transfers that ended since the last time this was asked.
     std::vector<SyncReport> take_reports() { return std::exchange(reports_, {}); }
 
    private:

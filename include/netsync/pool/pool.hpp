@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/detail/ordered_map.hpp>
-#include <netsync/detail/overloaded.hpp>
 #include <netsync/detail/random.hpp>
 #include <netsync/options.hpp>
 #include <netsync/pool/keepalive.hpp>
@@ -227,6 +226,9 @@ class Pool {
     }
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
+
+    /// Whether another replica under this id was met since the last time this was asked; this one is to give way.
+    bool take_twin_seen() { return std::exchange(twin_seen_, false); }
 
    private:
     template <class Greeter>  // anything with the versions it speaks
@@ -535,11 +537,6 @@ class Pool {
         if (member_on(link) && member) keepalive_.on_heard(*member, *heard, now.time);
     }
 
-   public:
-    /// Whether another replica under this id was met since the last time this was asked; this one is to give way.
-    bool take_twin_seen() { return std::exchange(twin_seen_, false); }
-
-   private:
     const Options& options_;
     Copy& copy_;
     detail::Random random_;

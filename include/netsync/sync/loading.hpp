@@ -76,7 +76,7 @@ class Loading {
         return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
-    const std::vector<SyncReport>& reports() const noexcept { return reports_; }
+    /// The transfers that ended since the last time this was asked.
     std::vector<SyncReport> take_reports() { return std::exchange(reports_, {}); }
 
    private:
