@@ -16,7 +16,9 @@ namespace {
 using netsync::Bytes;
 using netsync::Link;
 
-constexpr std::chrono::seconds patience{10};
+/// Far beyond what anything takes. A kernel that gives a loopback connection a window of little more than one segment
+/// moves half a megabyte a second, for want of acknowledgements.
+constexpr std::chrono::seconds patience{60};
 constexpr auto gone = std::errc::connection_reset;
 
 inline netsync::SharedBytes bytes(std::size_t size, unsigned seed = 0) {
