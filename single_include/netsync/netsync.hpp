@@ -4284,6 +4284,13 @@ struct Head {
     friend constexpr auto operator<=>(const Head&, const Head&) = default;
 };
 
+/// Whether they are by replica id, each replica once: as every version vector travels.
+inline bool are_sorted(const std::vector<Head>& heads) {
+    for (std::size_t at = 1; at < heads.size(); ++at)
+        if (!(heads[at - 1].replica < heads[at].replica)) return false;
+    return true;
+}
+
 /// What comes out of snapshot bytes.
 template <crdt T>
 struct Snapshot {
@@ -4331,11 +4338,9 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     header.time = Ntp64{in.fixed<std::uint64_t>()};
     if (!in.ok()) return in.error();
     if (header.heads.size() > limits.replicas) return errc::too_large;
-    for (std::size_t at = 0; at < header.heads.size(); ++at) {
-        const Head& head = header.heads[at];
+    for (const Head& head : header.heads)
         if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
-        if (at > 0 && !(header.heads[at - 1].replica < head.replica)) return errc::malformed;
-    }
+    if (!are_sorted(header.heads)) return errc::malformed;
     header.size = bytes.size() - in.remaining();
     return header;
 }
@@ -5758,12 +5763,6 @@ class Pool {
         return add(peer, link, theirs, now, out);
     }
 
-    static bool are_sorted(const std::vector<Head>& heads) {
-        for (std::size_t at = 1; at < heads.size(); ++at)
-            if (!(heads[at - 1].replica < heads[at].replica)) return false;
-        return true;
-    }
-
     /// The peer is introduced. True unless this link gives way to another one to the same member.
     bool add(Peer& peer, Link link, const Introduction& theirs, const Moment& now, Outbox& out) {
         if (!admit(theirs.replica)) return refuse(link, errc::too_large, out), false;
@@ -6794,8 +6793,7 @@ class Gossip {
 
     std::error_code on_message(Member& member, const HeadsMessage& message, const Moment& now, Outbox& out) {
         if (message.heads.size() > options_.limits.replicas) return errc::too_large;
-        for (std::size_t at = 1; at < message.heads.size(); ++at)
-            if (!(message.heads[at - 1].replica < message.heads[at].replica)) return errc::malformed;
+        if (!are_sorted(message.heads)) return errc::malformed;
         member.heads = message.heads;
         member.ready = true;
         copy_.retire(message.retired);

@@ -374,12 +374,6 @@ class Pool {
         return add(peer, link, theirs, now, out);
     }
 
-    static bool are_sorted(const std::vector<Head>& heads) {
-        for (std::size_t at = 1; at < heads.size(); ++at)
-            if (!(heads[at - 1].replica < heads[at].replica)) return false;
-        return true;
-    }
-
     /// The peer is introduced. True unless this link gives way to another one to the same member.
     bool add(Peer& peer, Link link, const Introduction& theirs, const Moment& now, Outbox& out) {
         if (!admit(theirs.replica)) return refuse(link, errc::too_large, out), false;

@@ -79,8 +79,7 @@ class Gossip {
 
     std::error_code on_message(Member& member, const HeadsMessage& message, const Moment& now, Outbox& out) {
         if (message.heads.size() > options_.limits.replicas) return errc::too_large;
-        for (std::size_t at = 1; at < message.heads.size(); ++at)
-            if (!(message.heads[at - 1].replica < message.heads[at].replica)) return errc::malformed;
+        if (!are_sorted(message.heads)) return errc::malformed;
         member.heads = message.heads;
         member.ready = true;
         copy_.retire(message.retired);

@@ -17,6 +17,13 @@ struct Head {
     friend constexpr auto operator<=>(const Head&, const Head&) = default;
 };
 
+/// Whether they are by replica id, each replica once: as every version vector travels.
+inline bool are_sorted(const std::vector<Head>& heads) {
+    for (std::size_t at = 1; at < heads.size(); ++at)
+        if (!(heads[at - 1].replica < heads[at].replica)) return false;
+    return true;
+}
+
 /// What comes out of snapshot bytes.
 template <crdt T>
 struct Snapshot {
@@ -64,11 +71,9 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     header.time = Ntp64{in.fixed<std::uint64_t>()};
     if (!in.ok()) return in.error();
     if (header.heads.size() > limits.replicas) return errc::too_large;
-    for (std::size_t at = 0; at < header.heads.size(); ++at) {
-        const Head& head = header.heads[at];
+    for (const Head& head : header.heads)
         if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
-        if (at > 0 && !(header.heads[at - 1].replica < head.replica)) return errc::malformed;
-    }
+    if (!are_sorted(header.heads)) return errc::malformed;
     header.size = bytes.size() - in.remaining();
     return header;
 }
