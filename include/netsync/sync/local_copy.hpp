@@ -183,25 +183,14 @@ class LocalCopy {
     /// A member that holds more of a retired incarnation than its records let count says so, unless it is gone itself or
     /// the owner has spoken.
     std::vector<Retirement> vouch() const {
-        std::vector<Retirement> result;
-        if (retirements_.contains(id())) return result;
-        for (const Retirement& record : retirements_.records()) {
-            const std::uint64_t held = counter(record.replica);
-            const std::uint64_t* last = retirements_.last(record.replica);
-            if (last && held > *last && !spoken_by_owner(record.replica))
-                result.push_back({record.replica, held, clock_.now(), id()});
-        }
-        return result;
+        std::vector<Retirement> more = held_beyond();
+        std::erase_if(more, [&](const Retirement& record) { return spoken_by_owner(record.replica); });
+        if (retirements_.contains(id())) more.clear();
+        return more;
     }
 
     /// Whether the state holds what the pool has given up, so that it cannot stay as it is.
-    bool holds_retired() const {
-        if (retirements_.contains(id())) return true;
-        for (const Retirement& record : retirements_.records())
-            if (const std::uint64_t* last = retirements_.last(record.replica))
-                if (counter(record.replica) > *last) return true;
-        return false;
-    }
+    bool holds_retired() const { return retirements_.contains(id()) || !held_beyond().empty(); }
 
     /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
     /// from an older state, or that was not lost when this one was restored.
@@ -306,11 +295,7 @@ class LocalCopy {
         successor_ = {};
         keep("replica", id());
         keep("successor", successor_);
-        std::vector<Retirement> more;
-        for (const Retirement& record : retirements_.records())
-            if (const std::uint64_t* last = retirements_.last(record.replica); last && counter(record.replica) > *last)
-                more.push_back({record.replica, counter(record.replica), clock_.now(), id()});
-        retire(more);
+        retire(held_beyond());
     }
 
     /// Where a change is now that this token stood for.
@@ -340,6 +325,17 @@ class LocalCopy {
         if (retirements_.empty()) return false;
         const std::uint64_t* last = retirements_.last(frame.header().origin);
         return last && frame.header().last() > *last;
+    }
+
+    /// What is held of retired incarnations beyond what counts, as records that would let it count.
+    std::vector<Retirement> held_beyond() const {
+        std::vector<Retirement> more;
+        for (const Retirement& record : retirements_.records()) {
+            const std::uint64_t held = counter(record.replica);
+            const std::uint64_t* last = retirements_.last(record.replica);
+            if (last && held > *last) more.push_back({record.replica, held, clock_.now(), id()});
+        }
+        return more;
     }
 
     bool spoken_by_owner(const ReplicaId& replica) const {
