@@ -42,6 +42,7 @@ class Replica {
         : options_(std::move(options)), transport_(std::move(transport)),
           random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
           copy_(options_, std::move(store), std::move(clock), random_), protocol_(options_, copy_, random_) {
+        copy_.aside = Aside{mutex_};
         if (options_.manual_start) return;
         if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
     }
@@ -113,7 +114,7 @@ class Replica {
         return token;
     }
 
-    /// A copy of the whole state: O(state). `read` and `get` cost less.
+    /// A copy of the whole state: to be read for long while updates go on. Sets and maps are copied in O(1).
     CrdtType state() const {
         return read([](const CrdtType& now) { return now; });
     }
@@ -181,8 +182,10 @@ class Replica {
 
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
     std::uint64_t digest() const {
-        const std::lock_guard lock{mutex_};
-        return copy_.digest();
+        std::unique_lock lock{mutex_};
+        const Content<CrdtType> held = copy_.held();
+        lock.unlock();
+        return held.digest(options_.limits);
     }
 
     /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).

@@ -16,10 +16,12 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
 #include <span>
@@ -406,208 +408,9 @@ static_assert(clock<ManualClock>);
 
 }  // namespace netsync
 
-// ---- netsync/detail/reflect.hpp ----
-
-// netsync: aggregate reflection. A plain struct comes in, its fields go out, in order of declaration: what composition
-// (crdt/) and the archives (wire/) are made of. C++20 structured bindings; no macro, no registration.
-
-namespace netsync::detail {
-
-inline constexpr std::size_t max_fields = 32;
-
-/// Converts to the type of any field of `Struct`, never to `Struct` itself (that would be its copy constructor).
-template <class Struct>
-struct AnyField {
-    template <class Field>
-        requires(!std::is_same_v<std::remove_cvref_t<Field>, Struct>)
-    operator Field() const {
-        std::abort();  // never called: only asked whether it would convert
-    }
-};
-
-template <class Struct, std::size_t... Index>
-constexpr bool takes_fields(std::index_sequence<Index...>) {
-    return requires { Struct{(static_cast<void>(Index), AnyField<Struct>{})...}; };
-}
-
-template <class Struct, std::size_t Count = 0>
-constexpr std::size_t count_fields() {
-    if constexpr (Count > max_fields || !takes_fields<Struct>(std::make_index_sequence<Count + 1>{}))
-        return Count;
-    else
-        return count_fields<Struct, Count + 1>();
-}
-
-template <class T>
-inline constexpr bool is_std_array = false;
-template <class T, std::size_t Size>
-inline constexpr bool is_std_array<std::array<T, Size>> = true;
-
-/// A plain struct: an aggregate class that is neither a union nor a std::array.
-template <class T>
-concept plain_struct = std::is_aggregate_v<T> && std::is_class_v<T> && !is_std_array<T>;
-
-template <plain_struct T>
-inline constexpr std::size_t field_count = count_fields<T>();
-
-/// Calls `f(field...)` with all fields of `value` at once, and returns its result.
-template <class T, class F>
-constexpr decltype(auto) with_fields(T& value, F&& f) {
-    constexpr std::size_t count = field_count<std::remove_cv_t<T>>;
-    static_assert(count <= max_fields, "netsync: a struct has at most 32 fields; nest structs for more");
-    if constexpr (count == 0) {
-        return f();
-    } else if constexpr (count == 1) {
-        auto& [f1] = value;
-        return f(f1);
-    } else if constexpr (count == 2) {
-        auto& [f1, f2] = value;
-        return f(f1, f2);
-    } else if constexpr (count == 3) {
-        auto& [f1, f2, f3] = value;
-        return f(f1, f2, f3);
-    } else if constexpr (count == 4) {
-        auto& [f1, f2, f3, f4] = value;
-        return f(f1, f2, f3, f4);
-    } else if constexpr (count == 5) {
-        auto& [f1, f2, f3, f4, f5] = value;
-        return f(f1, f2, f3, f4, f5);
-    } else if constexpr (count == 6) {
-        auto& [f1, f2, f3, f4, f5, f6] = value;
-        return f(f1, f2, f3, f4, f5, f6);
-    } else if constexpr (count == 7) {
-        auto& [f1, f2, f3, f4, f5, f6, f7] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7);
-    } else if constexpr (count == 8) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8);
-    } else if constexpr (count == 9) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9);
-    } else if constexpr (count == 10) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
-    } else if constexpr (count == 11) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
-    } else if constexpr (count == 12) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
-    } else if constexpr (count == 13) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
-    } else if constexpr (count == 14) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
-    } else if constexpr (count == 15) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
-    } else if constexpr (count == 16) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
-    } else if constexpr (count == 17) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
-    } else if constexpr (count == 18) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
-    } else if constexpr (count == 19) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
-    } else if constexpr (count == 20) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
-    } else if constexpr (count == 21) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21);
-    } else if constexpr (count == 22) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] =
-            value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22);
-    } else if constexpr (count == 23) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-               f23] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23);
-    } else if constexpr (count == 24) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24);
-    } else if constexpr (count == 25) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24, f25] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24, f25);
-    } else if constexpr (count == 26) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24, f25, f26] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24, f25, f26);
-    } else if constexpr (count == 27) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24, f25, f26, f27] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24, f25, f26, f27);
-    } else if constexpr (count == 28) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24, f25, f26, f27, f28] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24, f25, f26, f27, f28);
-    } else if constexpr (count == 29) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24, f25, f26, f27, f28, f29] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24, f25, f26, f27, f28, f29);
-    } else if constexpr (count == 30) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24, f25, f26, f27, f28, f29, f30] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24, f25, f26, f27, f28, f29, f30);
-    } else if constexpr (count == 31) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24, f25, f26, f27, f28, f29, f30, f31] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24, f25, f26, f27, f28, f29, f30, f31);
-    } else if constexpr (count == 32) {
-        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
-               f24, f25, f26, f27, f28, f29, f30, f31, f32] = value;
-        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
-                 f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
-    }
-}
-
-/// Calls `f(field)` for each field.
-template <class F, class T>
-constexpr void for_each_field(F&& f, T& value) {
-    with_fields(value, [&](auto&... field) { (static_cast<void>(f(field)), ...); });
-}
-
-/// Calls `f(field, other)` for each field of two structs of one type, side by side.
-template <class F, class T, class U>
-constexpr void for_each_field(F&& f, T& value, U& other) {
-    with_fields(value, [&](auto&... field) {
-        with_fields(other, [&](auto&... beside) { (static_cast<void>(f(field, beside)), ...); });
-    });
-}
-
-/// The types of the fields of T.
-template <class...>
-struct Types {};
-struct ToTypes {
-    template <class... Field>
-    Types<Field...> operator()(Field&...) const {
-        return {};
-    }
-};
-template <class T>
-using field_types = decltype(with_fields(std::declval<T&>(), ToTypes{}));
-
-}  // namespace netsync::detail
-
 // ---- netsync/detail/hash.hpp ----
 
-// netsync: one 64-bit hash for tables, digests and rolling hashes. Values and bytes come in, 64 well-mixed bits go out.
+// netsync: one 64-bit hash for digests and rolling hashes. Values and bytes come in, 64 well-mixed bits go out.
 // Multiply-and-fold over 8-byte little-endian words, in the manner of wyhash (Wang Yi, 2019); not cryptographic.
 
 namespace netsync::detail {
@@ -652,37 +455,6 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_
     return mix(hash, 0x589965cc75374cc3u);
 }
 
-/// Differs from process to process (address randomisation), so that a peer cannot prepare colliding keys. Nothing
-/// observable depends on it: tables iterate in an order of their own, and what is sent is sorted.
-inline std::uint64_t table_seed() noexcept {
-    static const int anchor = 0;
-    static const std::uint64_t seed = mix(reinterpret_cast<std::uintptr_t>(&anchor), 0x2545f4914f6cdd1du);
-    return seed;
-}
-
-template <class Key>
-std::uint64_t hash_key(const Key& key) noexcept {
-    if constexpr (std::integral<Key> || std::is_enum_v<Key>) {
-        return mix(static_cast<std::uint64_t>(key), table_seed());
-    } else if constexpr (std::convertible_to<const Key&, std::string_view>) {
-        const std::string_view text = key;
-        return hash_bytes(text.data(), text.size(), table_seed());
-    } else if constexpr (requires {
-                             { std::hash<Key>{}(key) } -> std::convertible_to<std::size_t>;
-                         }) {
-        return mix(std::hash<Key>{}(key), table_seed());
-    } else if constexpr (requires { std::tuple_size<Key>::value; }) {
-        std::uint64_t hash = 0;
-        std::apply([&](const auto&... part) { ((hash = mix(hash, hash_key(part))), ...); }, key);
-        return hash;
-    } else {
-        static_assert(plain_struct<Key>, "netsync: a key is a number, a string, a struct of keys, or has a std::hash");
-        std::uint64_t hash = 0;
-        for_each_field([&](const auto& part) { hash = mix(hash, hash_key(part)); }, key);
-        return hash;
-    }
-}
-
 }  // namespace netsync::detail
 
 // ---- netsync/causal/replica_id.hpp ----
@@ -702,6 +474,7 @@ struct ReplicaId {
     std::uint64_t incarnation = 0;
 
     constexpr OwnerId owner() const noexcept { return OwnerId{owner_bits}; }
+    constexpr std::uint64_t prefix() const noexcept { return owner_bits; }  // see detail/key_prefix.hpp
     constexpr bool is_nil() const noexcept { return owner_bits == 0 && incarnation == 0; }
     friend constexpr auto operator<=>(const ReplicaId&, const ReplicaId&) = default;
 };
@@ -866,167 +639,627 @@ inline Result<Timestamp> parse_timestamp(std::string_view text) {
 
 }  // namespace netsync
 
-// ---- netsync/detail/dense_map.hpp ----
+// ---- netsync/detail/key_prefix.hpp ----
 
-// netsync: a hash table whose entries lie densely in one vector, beside an index of 8-byte slots. What the dot stores
-// (crdt/dot_store.hpp) keep their elements in: small deltas cost one allocation, big states are walked at memory speed.
+// netsync: the beginning of a key as a number, so that most comparisons need not look at the key.
 
 namespace netsync::detail {
 
-/// Keys to values. Iteration is in order of insertion until something is erased (the last entry then takes its place).
-/// Up to `linear_size` entries there is no index: they are compared one by one. Beyond: linear probing, at most 3/4
-/// full, erased by shifting back, so no tombstones. `Value` may be incomplete where only the type of the map is named.
-/// find, insert, erase: O(1) expected. References are invalidated by insertion and erasure.
+template <class Key>
+concept text_key = std::convertible_to<const Key&, std::string_view>;
+template <class Key>
+concept number_key = std::integral<Key> || std::is_enum_v<Key>;
+
+/// Whether the prefix says all: keys are equal where their prefixes are.
+template <class Key>
+inline constexpr bool is_exact_prefix = number_key<Key>;
+
+/// The first eight bytes, the first of them highest: ordered as the texts are.
+inline std::uint64_t text_prefix(std::string_view text) noexcept {
+    std::uint64_t prefix = 0;
+    if (text.size() >= 8 && std::endian::native == std::endian::little) {
+        std::memcpy(&prefix, text.data(), 8);
+        prefix = ((prefix & 0x00ff00ff00ff00ffu) << 8) | ((prefix >> 8) & 0x00ff00ff00ff00ffu);
+        prefix = ((prefix & 0x0000ffff0000ffffu) << 16) | ((prefix >> 16) & 0x0000ffff0000ffffu);
+        return (prefix << 32) | (prefix >> 32);
+    }
+    for (std::size_t at = 0; at < 8; ++at)
+        prefix = (prefix << 8) | (at < text.size() ? static_cast<unsigned char>(text[at]) : 0u);
+    return prefix;
+}
+
+template <number_key Key>
+constexpr std::uint64_t number_prefix(Key key) noexcept {
+    if constexpr (std::is_enum_v<Key>) {
+        return number_prefix(static_cast<std::underlying_type_t<Key>>(key));
+    } else {
+        const auto bits = static_cast<std::uint64_t>(key);
+        return std::is_signed_v<Key> ? bits ^ (std::uint64_t{1} << 63) : bits;
+    }
+}
+
+/// Never falls where keys rise: a < b has prefix_of(a) ≤ prefix_of(b). Texts and numbers have one; a class may offer
+/// `std::uint64_t prefix() const`, ordered as itself. `query` is a key, or what is compared with one.
+template <class Key, class Query>
+std::uint64_t prefix_of(const Query& query) noexcept {
+    if constexpr (number_key<Key>)
+        return number_prefix(static_cast<Key>(query));
+    else if constexpr (text_key<Key> && text_key<Query>)
+        return text_prefix(query);
+    else if constexpr (requires {
+                           { query.prefix() } -> std::same_as<std::uint64_t>;
+                       })
+        return query.prefix();
+    else
+        return 0;
+}
+
+/// The key that has this prefix.
+template <number_key Key>
+constexpr Key key_of(std::uint64_t prefix) noexcept {
+    if constexpr (std::is_enum_v<Key>)
+        return static_cast<Key>(key_of<std::underlying_type_t<Key>>(prefix));
+    else
+        return static_cast<Key>(std::is_signed_v<Key> ? prefix ^ (std::uint64_t{1} << 63) : prefix);
+}
+
+}  // namespace netsync::detail
+
+// ---- netsync/detail/sorted_map.hpp ----
+
+// netsync: a sorted map that is copied in O(1). What the dot stores (crdt/dot_store.hpp) keep their elements in: a state
+// is read, encoded or joined elsewhere while its owner goes on writing, and what is sent is walked in order.
+
+namespace netsync::detail {
+
+/// Keys to values in ascending order: a B+ tree whose nodes are shared by copies and copied when written to
+/// (copy-on-write). A leaf keeps the prefixes of its keys sorted and beside each other, and says in one byte a key where
+/// its entry lies; so a search reads few cache lines, and an insertion moves bytes, not entries. A small map is one leaf,
+/// as large as it has to be. `Value` may be incomplete where only the type of the map is named.
+/// find, insert, erase: O(log size); copy: O(1), each node is copied once when it is next written to. References are
+/// invalidated by insertion and erasure. One thread a map; copies may be used by different threads.
 template <class Key, class Value>
-class DenseMap {
+class SortedMap {
+    static constexpr bool exact = is_exact_prefix<Key>;  // then the prefix is the key, and no other copy is kept
+    struct Node;
+    struct Inner;
+    struct Slot;
+
    public:
     struct Entry {
-        Key key;
-        Value value;
+        std::conditional_t<exact, Key, const Key&> key;
+        const Value& value;
     };
+    class Iterator;
 
-    bool empty() const noexcept { return entries_.empty(); }
-    std::size_t size() const noexcept { return entries_.size(); }
-    auto begin() const noexcept { return entries_.begin(); }
-    auto end() const noexcept { return entries_.end(); }
-
-    void clear() noexcept {
-        entries_.clear();
-        slots_.clear();
+    SortedMap() = default;
+    SortedMap(const SortedMap& other) noexcept : root_(share(other.root_)), size_(other.size_) {}
+    SortedMap(SortedMap&& other) noexcept
+        : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    SortedMap& operator=(SortedMap other) noexcept {
+        std::swap(root_, other.root_);
+        std::swap(size_, other.size_);
+        return *this;
     }
+    ~SortedMap() { release(root_); }
 
-    void reserve(std::size_t count) {
-        entries_.reserve(count);
-        if (count > linear_size) rebuild_index(slots_for(count));
-    }
+    bool empty() const noexcept { return size_ == 0; }
+    std::size_t size() const noexcept { return size_; }
+    Iterator begin() const { return Iterator{root_}; }
+    Iterator end() const { return Iterator{nullptr}; }
+
+    /// What one entry takes in a full leaf.
+    static constexpr std::size_t entry_size() { return sizeof(Slot) + sizeof(std::uint64_t) + 1; }
 
     template <class Query>
     const Value* find(const Query& key) const {
-        const std::size_t at = position(key);
-        return at == none ? nullptr : &entries_[at].value;
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        const Node* node = root_;
+        if (!node) return nullptr;
+        while (node->level > 0) {
+            node = inner(node)->children[child_for(inner(node), prefix, key)];
+            prefetch(node);
+        }
+        const Place place = place_of(node, prefix, key);
+        return place.found ? &entry(node, place.at)->value : nullptr;
     }
+
+    /// For writing: nothing of it is shared any more.
     template <class Query>
     Value* find(const Query& key) {
-        const std::size_t at = position(key);
-        return at == none ? nullptr : &entries_[at].value;
+        if (!std::as_const(*this).find(key)) return nullptr;
+        Path path;
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        Node* leaf = descend(path, prefix, key);
+        return &entry(leaf, place_of(leaf, prefix, key).at)->value;
     }
 
     /// The value under `key`, made by default where there was none; `second` says whether it was made.
     std::pair<Value*, bool> try_emplace(const Key& key) {
-        if (slots_.empty()) {
-            if (const std::size_t at = scan(key); at != none) return {&entries_[at].value, false};
-            entries_.push_back({key, Value{}});
-            if (entries_.size() > linear_size) rebuild_index(slots_for(entries_.size()));
-            return {&entries_.back().value, true};
-        }
-        const std::uint64_t hash = hash_key(key);
-        const std::uint32_t tag = tag_of(hash);
-        std::size_t slot = hash & mask();
-        for (; slots_[slot].entry != 0; slot = (slot + 1) & mask())
-            if (slots_[slot].tag == tag && entries_[slots_[slot].entry - 1].key == key)
-                return {&entries_[slots_[slot].entry - 1].value, false};
-        assert(entries_.size() < 0xfffffffeu && "netsync: one map holds at most 2^32 - 2 entries");
-        entries_.push_back({key, Value{}});
-        slots_[slot] = {tag, static_cast<std::uint32_t>(entries_.size())};
-        if (entries_.size() * 4 > slots_.size() * 3) rebuild_index(slots_.size() * 2);
-        return {&entries_.back().value, true};
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        if (!root_) root_ = make_leaf(1);
+        Path path;
+        Node* leaf = descend(path, prefix, key);
+        const Place place = place_of(leaf, prefix, key);
+        if (place.found) return {&entry(leaf, place.at)->value, false};
+        ++size_;
+        return {insert(path, leaf, place.at, prefix, key), true};
     }
 
     template <class Query>
     bool erase(const Query& key) {
-        const std::size_t at = position(key);
-        if (at == none) return false;
-        erase_at(at);
+        if (!std::as_const(*this).find(key)) return false;
+        Path path;
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        Node* leaf = descend(path, prefix, key);
+        erase_at(leaf, place_of(leaf, prefix, key).at);
+        --size_;
+        balance(path, leaf);
         return true;
     }
 
-    /// The entry at position `at` (0 … size() − 1), for walks that erase: go backwards, the last entry fills the hole.
-    Entry& entry(std::size_t at) noexcept { return entries_[at]; }
+    void clear() noexcept { *this = SortedMap{}; }
 
-    void erase_at(std::size_t at) {
-        const std::size_t last = entries_.size() - 1;
-        if (!slots_.empty()) {
-            unlink(slot_of(at));
-            if (at != last) slots_[slot_of(last)].entry = static_cast<std::uint32_t>(at + 1);
-        }
-        if (at != last) entries_[at] = std::move(entries_[last]);
-        entries_.pop_back();
-    }
-
-    /// Equal as maps: the order of the entries does not matter. O(size).
+    /// Same keys, and `same(value, value)` for each. O(size), O(1) for copies that nobody has written to since.
     template <class Equal>
-    bool equal(const DenseMap& other, Equal&& same) const {
-        if (size() != other.size()) return false;
-        for (const Entry& entry : entries_) {
-            const Value* theirs = other.find(entry.key);
-            if (!theirs || !same(entry.value, *theirs)) return false;
+    bool equal(const SortedMap& other, Equal&& same) const {
+        if (size_ != other.size_) return false;
+        if (root_ == other.root_) return true;
+        Iterator theirs = other.begin();
+        for (const Entry mine : *this) {
+            const Entry entry = *theirs;
+            if (mine.key < entry.key || entry.key < mine.key || !same(mine.value, entry.value)) return false;
+            ++theirs;
         }
         return true;
     }
 
-   private:
-    struct Slot {
-        std::uint32_t tag = 0;
-        std::uint32_t entry = 0;  // position + 1; 0 is free
+    /// Goes through the entries in order. Good until the map changes.
+    class Iterator {
+       public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Entry;
+        using difference_type = std::ptrdiff_t;
+        using reference = Entry;
+        using pointer = void;
+
+        explicit Iterator(const Node* root) {
+            if (root && root->count > 0) go_down(root);
+        }
+        Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
+        Iterator& operator++() {
+            if (++at_ < leaf_->count) return *this;
+            leaf_ = nullptr;
+            at_ = 0;
+            while (depth_ > 0) {
+                auto& [node, child] = above_[depth_ - 1];
+                if (++child < node->count) {
+                    go_down(node->children[child]);
+                    break;
+                }
+                --depth_;
+            }
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
+            return a.leaf_ == b.leaf_ && a.at_ == b.at_;
+        }
+
+       private:
+        void go_down(const Node* node) {
+            for (; node->level > 0; node = inner(node)->children[0]) above_[depth_++] = {inner(node), 0};
+            leaf_ = node;
+            at_ = 0;
+        }
+
+        struct Level {
+            const Inner* node;
+            std::size_t child;
+        };
+        std::array<Level, 16> above_;  // as deep as depth_
+        std::size_t depth_ = 0;
+        const Node* leaf_ = nullptr;
+        std::size_t at_ = 0;
     };
 
-    static constexpr std::size_t linear_size = 8;
-    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+   private:
+    static constexpr std::size_t fan_out = 64;
 
-    std::size_t mask() const noexcept { return slots_.size() - 1; }
-    static std::uint32_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32); }
+    /// A leaf is followed in memory by `capacity` prefixes, as many bytes that order its entries, and the entries, of
+    /// which the first `count` exist.
+    struct Node {
+        std::atomic<std::uint32_t> owners{1};
+        std::uint8_t level = 0;  // 0: a leaf
+        std::uint8_t count = 0;
+        std::uint8_t capacity = 0;
+    };
+    struct NoKeys {};
+    struct Inner : Node {
+        std::array<std::uint64_t, fan_out> prefixes;  // of the least key below each child, or of one before it
+        std::array<Node*, fan_out> children;
+        [[no_unique_address]] std::conditional_t<exact, NoKeys, std::array<Key, fan_out>> keys{};
+    };
+    struct KeyInSlot {
+        Key key;
+    };
+    struct Slot : std::conditional_t<exact, NoKeys, KeyInSlot> {
+        Value value{};
+    };
 
-    static std::size_t slots_for(std::size_t entries) {
-        std::size_t slots = 32;
-        while (entries * 4 > slots * 3) slots *= 2;
-        return slots;
+    struct Place {
+        std::size_t at;
+        bool found;
+    };
+    struct Step {
+        Inner* node;
+        std::size_t child;
+    };
+    struct Path {
+        std::array<Step, 16> steps;  // 2^32 entries lie at most 8 deep
+        std::size_t depth = 0;
+    };
+
+    // The parts of a leaf.
+
+    static constexpr std::size_t align_up(std::size_t size, std::size_t alignment) {
+        return (size + alignment - 1) / alignment * alignment;
+    }
+    static constexpr std::size_t slots_at(std::size_t capacity) {
+        return align_up(sizeof(Node) + capacity * (sizeof(std::uint64_t) + 1), alignof(Slot));
+    }
+    static const std::byte* bytes(const Node* leaf) { return reinterpret_cast<const std::byte*>(leaf); }
+    static std::byte* bytes(Node* leaf) { return reinterpret_cast<std::byte*>(leaf); }
+    static const std::uint64_t* prefixes(const Node* leaf) {
+        return reinterpret_cast<const std::uint64_t*>(bytes(leaf) + sizeof(Node));
+    }
+    static std::uint64_t* prefixes(Node* leaf) { return reinterpret_cast<std::uint64_t*>(bytes(leaf) + sizeof(Node)); }
+    static const std::uint8_t* order(const Node* leaf) {
+        return reinterpret_cast<const std::uint8_t*>(prefixes(leaf) + leaf->capacity);
+    }
+    static std::uint8_t* order(Node* leaf) { return reinterpret_cast<std::uint8_t*>(prefixes(leaf) + leaf->capacity); }
+    static const Slot* slots(const Node* leaf) {
+        return reinterpret_cast<const Slot*>(bytes(leaf) + slots_at(leaf->capacity));
+    }
+    static Slot* slots(Node* leaf) { return reinterpret_cast<Slot*>(bytes(leaf) + slots_at(leaf->capacity)); }
+    static const Slot* entry(const Node* leaf, std::size_t at) { return slots(leaf) + order(leaf)[at]; }
+    static Slot* entry(Node* leaf, std::size_t at) { return slots(leaf) + order(leaf)[at]; }
+    static decltype(auto) key_at(const Node* leaf, std::size_t at) {
+        if constexpr (exact)
+            return key_of<Key>(prefixes(leaf)[at]);
+        else
+            return static_cast<const Key&>(entry(leaf, at)->key);
+    }
+    static const Inner* inner(const Node* node) { return static_cast<const Inner*>(node); }
+    static Inner* inner(Node* node) { return static_cast<Inner*>(node); }
+
+    // Search.
+
+    /// A search asks for one line after the other; asked for together they arrive together.
+    static void prefetch(const Node* node) noexcept {
+#if defined(__GNUC__)
+        for (std::size_t offset = 0; offset < sizeof(Node) + fan_out * (sizeof(std::uint64_t) + 1); offset += 64)
+            __builtin_prefetch(bytes(node) + offset);
+#else
+        static_cast<void>(node);
+#endif
+    }
+
+    static std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
+        const std::uint64_t* from = prefixes;
+        while (count > 1) {
+            const std::size_t half = count / 2;
+            from += from[half - 1] < prefix ? half : 0;
+            count -= half;
+        }
+        return static_cast<std::size_t>(from - prefixes) + (count == 1 && *from < prefix ? 1 : 0);
+    }
+
+    /// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
+    template <class Query, class KeyAt>
+    static Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
+                        const KeyAt& at_position) {
+        std::size_t at = first_not_less(prefixes, count, prefix);
+        if (at == count || prefixes[at] != prefix) return {at, false};
+        if constexpr (exact) {
+            return {at, true};
+        } else {
+            std::size_t end = at + 1;
+            while (end < count && prefixes[end] == prefix) ++end;
+            while (at < end) {
+                const std::size_t middle = at + (end - at) / 2;
+                if (at_position(middle) < key)
+                    at = middle + 1;
+                else
+                    end = middle;
+            }
+            return {at, at < count && prefixes[at] == prefix && !(key < at_position(at))};
+        }
     }
 
     template <class Query>
-    std::size_t scan(const Query& key) const {
-        for (std::size_t at = 0; at < entries_.size(); ++at)
-            if (entries_[at].key == key) return at;
-        return none;
+    static Place place_of(const Node* leaf, std::uint64_t prefix, const Query& key) {
+        return search(prefixes(leaf), leaf->count, prefix, key,
+                      [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
     }
 
     template <class Query>
-    std::size_t position(const Query& key) const {
-        if (slots_.empty()) return scan(key);
-        const std::uint64_t hash = hash_key(key);
-        const std::uint32_t tag = tag_of(hash);
-        for (std::size_t slot = hash & mask(); slots_[slot].entry != 0; slot = (slot + 1) & mask())
-            if (slots_[slot].tag == tag && entries_[slots_[slot].entry - 1].key == key) return slots_[slot].entry - 1;
-        return none;
+    static std::size_t child_for(const Inner* node, std::uint64_t prefix, const Query& key) {
+        const Place place =
+            search(node->prefixes.data(), node->count, prefix, key, [&](std::size_t at) -> decltype(auto) {
+                if constexpr (exact)
+                    return key_of<Key>(node->prefixes[at]);
+                else
+                    return (node->keys[at]);
+            });
+        return place.found || place.at == 0 ? place.at : place.at - 1;
     }
 
-    std::size_t slot_of(std::size_t at) const {
-        std::size_t slot = hash_key(entries_[at].key) & mask();
-        while (slots_[slot].entry != at + 1) slot = (slot + 1) & mask();
-        return slot;
+    // Nodes come and go.
+
+    static Node* make_leaf(std::size_t capacity) {
+        static_assert(std::is_nothrow_move_constructible_v<Slot>,
+                      "netsync: keys and values of a map must be movable without exceptions");
+        const std::size_t size = slots_at(capacity) + capacity * sizeof(Slot);
+        void* memory = alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__
+                           ? ::operator new(size, std::align_val_t{alignof(Slot)})
+                           : ::operator new(size);
+        Node* leaf = new (memory) Node;
+        leaf->capacity = static_cast<std::uint8_t>(capacity);
+        return leaf;
+    }
+    static void free_leaf(Node* leaf) noexcept {
+        leaf->~Node();
+        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+            ::operator delete(leaf, std::align_val_t{alignof(Slot)});
+        else
+            ::operator delete(leaf);
     }
 
-    void unlink(std::size_t hole) {
-        for (std::size_t next = (hole + 1) & mask(); slots_[next].entry != 0; next = (next + 1) & mask()) {
-            const std::size_t home = hash_key(entries_[slots_[next].entry - 1].key) & mask();
-            if (((next - home) & mask()) < ((next - hole) & mask())) continue;  // already as near to home as it can be
-            slots_[hole] = slots_[next];
-            hole = next;
+    static Node* share(Node* node) noexcept {
+        if (node) node->owners.fetch_add(1, std::memory_order_relaxed);
+        return node;
+    }
+    static void release(Node* node) noexcept {
+        if (!node || node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        if (node->level > 0) {
+            for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at]);
+            delete inner(node);
+        } else {
+            std::destroy_n(slots(node), node->count);
+            free_leaf(node);
         }
-        slots_[hole] = {};
     }
+    static bool is_shared(const Node* node) noexcept { return node->owners.load(std::memory_order_acquire) != 1; }
 
-    void rebuild_index(std::size_t slots) {
-        slots_.assign(slots, Slot{});
-        for (std::size_t at = 0; at < entries_.size(); ++at) {
-            const std::uint64_t hash = hash_key(entries_[at].key);
-            std::size_t slot = hash & mask();
-            while (slots_[slot].entry != 0) slot = (slot + 1) & mask();
-            slots_[slot] = {tag_of(hash), static_cast<std::uint32_t>(at + 1)};
+    static Node* copy(const Node* node, std::size_t capacity) {
+        if (node->level > 0) {
+            Inner* made = new Inner;
+            made->level = node->level;
+            made->count = node->count;
+            made->prefixes = inner(node)->prefixes;
+            made->keys = inner(node)->keys;
+            for (std::size_t at = 0; at < node->count; ++at) made->children[at] = share(inner(node)->children[at]);
+            return made;
         }
+        Node* made = make_leaf(capacity);
+        for (std::size_t at = 0; at < node->count; ++at) append(made, prefixes(node)[at], Slot(*entry(node, at)));
+        return made;
     }
 
-    std::vector<Entry> entries_;
-    std::vector<Slot> slots_;
+    /// Makes the node writable, in its place.
+    static Node* own(Node*& place) {
+        if (is_shared(place)) {
+            Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
+            release(std::exchange(place, mine));
+        }
+        return place;
+    }
+
+    /// The leaf for a key, with the way to it; all of it writable.
+    template <class Query>
+    Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
+        Node* node = own(root_);
+        while (node->level > 0) {
+            const std::size_t child = child_for(inner(node), prefix, key);
+            path.steps[path.depth++] = {inner(node), child};
+            prefetch(inner(node)->children[child]);
+            node = own(inner(node)->children[child]);
+        }
+        return node;
+    }
+
+    Node*& place_in(const Path& path, std::size_t depth) {
+        return depth == 0 ? root_ : path.steps[depth - 1].node->children[path.steps[depth - 1].child];
+    }
+
+    // Entries of a leaf.
+
+    static void append(Node* leaf, std::uint64_t prefix, Slot&& slot) {
+        const std::size_t at = leaf->count++;
+        prefixes(leaf)[at] = prefix;
+        order(leaf)[at] = static_cast<std::uint8_t>(at);
+        new (slots(leaf) + at) Slot(std::move(slot));
+    }
+
+    static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, const Key& key) {
+        const std::size_t count = leaf->count;
+        Slot* slot = new (slots(leaf) + count) Slot{};
+        if constexpr (!exact) slot->key = key;
+        std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, (count - at) * sizeof(std::uint64_t));
+        std::memmove(order(leaf) + at + 1, order(leaf) + at, count - at);
+        prefixes(leaf)[at] = prefix;
+        order(leaf)[at] = static_cast<std::uint8_t>(count);
+        ++leaf->count;
+        return &slot->value;
+    }
+
+    static void erase_at(Node* leaf, std::size_t at) {
+        const std::size_t last = leaf->count - 1u;
+        const std::uint8_t hole = order(leaf)[at];
+        std::memmove(prefixes(leaf) + at, prefixes(leaf) + at + 1, (last - at) * sizeof(std::uint64_t));
+        std::memmove(order(leaf) + at, order(leaf) + at + 1, last - at);
+        if (hole != last) {
+            slots(leaf)[hole] = std::move(slots(leaf)[last]);
+            *std::find(order(leaf), order(leaf) + last, static_cast<std::uint8_t>(last)) = hole;
+        }
+        std::destroy_at(slots(leaf) + last);
+        leaf->count = static_cast<std::uint8_t>(last);
+    }
+
+    /// Appends the entries of `from`, which is let go of.
+    static void take_entries(Node* to, Node* from, std::size_t first, std::size_t last) {
+        for (std::size_t at = first; at < last; ++at) append(to, prefixes(from)[at], std::move(*entry(from, at)));
+    }
+
+    /// In the place of a leaf comes one of another capacity.
+    static Node* resize(Node*& place, std::size_t capacity) {
+        Node* made = make_leaf(capacity);
+        take_entries(made, place, 0, place->count);
+        release(std::exchange(place, made));
+        return made;
+    }
+
+    // Growing.
+
+    Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, const Key& key) {
+        if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, key);
+        if (leaf->capacity < fan_out)
+            return insert_at(resize(place_in(path, path.depth), leaf->capacity * 2u), at, prefix, key);
+        Node* right = make_leaf(fan_out);
+        if (at == leaf->count && is_last(path)) {  // keys that come in order fill their leaves
+            Value* value = insert_at(right, 0, prefix, key);
+            add_child(path, path.depth, right, prefix, key);
+            return value;
+        }
+        Node* left = make_leaf(fan_out);
+        const std::size_t half = fan_out / 2;
+        take_entries(left, leaf, 0, half);
+        take_entries(right, leaf, half, fan_out);
+        release(std::exchange(place_in(path, path.depth), left));
+        Value* value = at < half ? insert_at(left, at, prefix, key) : insert_at(right, at - half, prefix, key);
+        const Key first = key_at(right, 0);
+        add_child(path, path.depth, right, prefixes(right)[0], first);
+        return value;
+    }
+
+    static bool is_last(const Path& path) {
+        for (std::size_t depth = 0; depth < path.depth; ++depth)
+            if (path.steps[depth].child + 1u != path.steps[depth].node->count) return false;
+        return true;
+    }
+
+    /// A new node right of the one at `depth` of the path.
+    void add_child(const Path& path, std::size_t depth, Node* right, std::uint64_t prefix, const Key& key) {
+        if (depth == 0) {
+            Inner* root = new Inner;
+            root->level = static_cast<std::uint8_t>(root_->level + 1);
+            insert_child(root, 0, root_, 0, Key{});  // the first child's key is never looked at
+            insert_child(root, 1, right, prefix, key);
+            root_ = root;
+            return;
+        }
+        const auto [parent, child] = path.steps[depth - 1];
+        if (parent->count < fan_out) return insert_child(parent, child + 1, right, prefix, key);
+        Inner* next = new Inner;
+        next->level = parent->level;
+        const std::size_t half = child + 1 == fan_out ? fan_out : fan_out / 2;
+        for (std::size_t at = half; at < fan_out; ++at)
+            insert_child(next, at - half, parent->children[at], parent->prefixes[at], key_of_child(parent, at));
+        parent->count = static_cast<std::uint8_t>(half);
+        if (child + 1 > half || half == fan_out)
+            insert_child(next, child + 1 - half, right, prefix, key);
+        else
+            insert_child(parent, child + 1, right, prefix, key);
+        const Key first = key_of_child(next, 0);
+        add_child(path, depth - 1, next, next->prefixes[0], first);
+    }
+
+    static Key key_of_child(const Inner* node, std::size_t at) {
+        if constexpr (exact)
+            return key_of<Key>(node->prefixes[at]);
+        else
+            return node->keys[at];
+    }
+
+    static void insert_child(Inner* node, std::size_t at, Node* child, std::uint64_t prefix, const Key& key) {
+        const auto open = [&](auto& items) {
+            std::move_backward(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + node->count,
+                               items.begin() + node->count + 1);
+        };
+        open(node->prefixes), open(node->children);
+        node->prefixes[at] = prefix;
+        node->children[at] = child;
+        if constexpr (!exact) {
+            open(node->keys);
+            node->keys[at] = key;
+        }
+        ++node->count;
+    }
+
+    static void erase_child(Inner* node, std::size_t at) {
+        const auto close = [&](auto& items) {
+            std::move(items.begin() + static_cast<std::ptrdiff_t>(at) + 1, items.begin() + node->count,
+                      items.begin() + static_cast<std::ptrdiff_t>(at));
+        };
+        close(node->prefixes), close(node->children);
+        if constexpr (!exact) {
+            close(node->keys);
+            node->keys[node->count - 1u] = Key{};
+        }
+        --node->count;
+    }
+
+    // Shrinking.
+
+    /// After an erasure: no node is empty, small neighbours become one, and the root has more than one child.
+    void balance(const Path& path, Node* node) {
+        for (std::size_t depth = path.depth; depth > 0; --depth) {
+            const auto [parent, child] = path.steps[depth - 1];
+            if (node->count == 0) {
+                release(node);
+                erase_child(parent, child);
+            } else if (node->count < fan_out / 4) {
+                if (child + 1u < parent->count)
+                    unite(parent, child);
+                else if (child > 0)
+                    unite(parent, child - 1);
+            }
+            node = parent;
+        }
+        while (root_->level > 0 && root_->count == 1) {
+            Node* only = share(inner(root_)->children[0]);
+            release(std::exchange(root_, only));
+        }
+        if (root_->count == 0)
+            release(std::exchange(root_, nullptr));
+        else if (root_->level == 0 && root_->capacity > 4 && root_->count * 4u <= root_->capacity && !is_shared(root_))
+            resize(root_, root_->capacity / 2u);
+    }
+
+    /// The children `at` and `at + 1` become one, if that leaves it room.
+    static void unite(Inner* parent, std::size_t at) {
+        if (parent->children[at]->count + parent->children[at + 1]->count > fan_out * 3 / 4) return;
+        Node* right = own(parent->children[at + 1]);
+        Node* left = own(parent->children[at]);
+        if (left->level == 0) {
+            if (left->capacity < fan_out) left = resize(parent->children[at], fan_out);
+            take_entries(left, right, 0, right->count);
+        } else {
+            for (std::size_t from = 0; from < right->count; ++from) {
+                const bool first = from == 0;  // its own key may be that of none
+                insert_child(inner(left), left->count, inner(right)->children[from],
+                             first ? parent->prefixes[at + 1] : inner(right)->prefixes[from],
+                             first ? key_of_child(parent, at + 1) : key_of_child(inner(right), from));
+            }
+            right->count = 0;
+        }
+        release(right);
+        erase_child(parent, at + 1);
+    }
+
+    Node* root_ = nullptr;
+    std::size_t size_ = 0;
 };
 
 }  // namespace netsync::detail
@@ -1087,7 +1320,7 @@ class ReplicaTable {
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
 
     mutable std::mutex mutex_;
-    DenseMap<ReplicaId, ReplicaIndex> indices_;
+    SortedMap<ReplicaId, ReplicaIndex> indices_;
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
     std::uint32_t next_ = 0;
@@ -1321,6 +1554,205 @@ class CausalContext {
 };
 
 }  // namespace netsync
+
+// ---- netsync/detail/reflect.hpp ----
+
+// netsync: aggregate reflection. A plain struct comes in, its fields go out, in order of declaration: what composition
+// (crdt/) and the archives (wire/) are made of. C++20 structured bindings; no macro, no registration.
+
+namespace netsync::detail {
+
+inline constexpr std::size_t max_fields = 32;
+
+/// Converts to the type of any field of `Struct`, never to `Struct` itself (that would be its copy constructor).
+template <class Struct>
+struct AnyField {
+    template <class Field>
+        requires(!std::is_same_v<std::remove_cvref_t<Field>, Struct>)
+    operator Field() const {
+        std::abort();  // never called: only asked whether it would convert
+    }
+};
+
+template <class Struct, std::size_t... Index>
+constexpr bool takes_fields(std::index_sequence<Index...>) {
+    return requires { Struct{(static_cast<void>(Index), AnyField<Struct>{})...}; };
+}
+
+template <class Struct, std::size_t Count = 0>
+constexpr std::size_t count_fields() {
+    if constexpr (Count > max_fields || !takes_fields<Struct>(std::make_index_sequence<Count + 1>{}))
+        return Count;
+    else
+        return count_fields<Struct, Count + 1>();
+}
+
+template <class T>
+inline constexpr bool is_std_array = false;
+template <class T, std::size_t Size>
+inline constexpr bool is_std_array<std::array<T, Size>> = true;
+
+/// A plain struct: an aggregate class that is neither a union nor a std::array.
+template <class T>
+concept plain_struct = std::is_aggregate_v<T> && std::is_class_v<T> && !is_std_array<T>;
+
+template <plain_struct T>
+inline constexpr std::size_t field_count = count_fields<T>();
+
+/// Calls `f(field...)` with all fields of `value` at once, and returns its result.
+template <class T, class F>
+constexpr decltype(auto) with_fields(T& value, F&& f) {
+    constexpr std::size_t count = field_count<std::remove_cv_t<T>>;
+    static_assert(count <= max_fields, "netsync: a struct has at most 32 fields; nest structs for more");
+    if constexpr (count == 0) {
+        return f();
+    } else if constexpr (count == 1) {
+        auto& [f1] = value;
+        return f(f1);
+    } else if constexpr (count == 2) {
+        auto& [f1, f2] = value;
+        return f(f1, f2);
+    } else if constexpr (count == 3) {
+        auto& [f1, f2, f3] = value;
+        return f(f1, f2, f3);
+    } else if constexpr (count == 4) {
+        auto& [f1, f2, f3, f4] = value;
+        return f(f1, f2, f3, f4);
+    } else if constexpr (count == 5) {
+        auto& [f1, f2, f3, f4, f5] = value;
+        return f(f1, f2, f3, f4, f5);
+    } else if constexpr (count == 6) {
+        auto& [f1, f2, f3, f4, f5, f6] = value;
+        return f(f1, f2, f3, f4, f5, f6);
+    } else if constexpr (count == 7) {
+        auto& [f1, f2, f3, f4, f5, f6, f7] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7);
+    } else if constexpr (count == 8) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8);
+    } else if constexpr (count == 9) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9);
+    } else if constexpr (count == 10) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10);
+    } else if constexpr (count == 11) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11);
+    } else if constexpr (count == 12) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12);
+    } else if constexpr (count == 13) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13);
+    } else if constexpr (count == 14) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14);
+    } else if constexpr (count == 15) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15);
+    } else if constexpr (count == 16) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16);
+    } else if constexpr (count == 17) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17);
+    } else if constexpr (count == 18) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18);
+    } else if constexpr (count == 19) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19);
+    } else if constexpr (count == 20) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20);
+    } else if constexpr (count == 21) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21);
+    } else if constexpr (count == 22) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22] =
+            value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22);
+    } else if constexpr (count == 23) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+               f23] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23);
+    } else if constexpr (count == 24) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24);
+    } else if constexpr (count == 25) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25);
+    } else if constexpr (count == 26) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26);
+    } else if constexpr (count == 27) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27);
+    } else if constexpr (count == 28) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28);
+    } else if constexpr (count == 29) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28, f29);
+    } else if constexpr (count == 30) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28, f29, f30);
+    } else if constexpr (count == 31) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30, f31] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28, f29, f30, f31);
+    } else if constexpr (count == 32) {
+        auto& [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23,
+               f24, f25, f26, f27, f28, f29, f30, f31, f32] = value;
+        return f(f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22,
+                 f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
+    }
+}
+
+/// Calls `f(field)` for each field.
+template <class F, class T>
+constexpr void for_each_field(F&& f, T& value) {
+    with_fields(value, [&](auto&... field) { (static_cast<void>(f(field)), ...); });
+}
+
+/// Calls `f(field, other)` for each field of two structs of one type, side by side.
+template <class F, class T, class U>
+constexpr void for_each_field(F&& f, T& value, U& other) {
+    with_fields(value, [&](auto&... field) {
+        with_fields(other, [&](auto&... beside) { (static_cast<void>(f(field, beside)), ...); });
+    });
+}
+
+/// The types of the fields of T.
+template <class...>
+struct Types {};
+struct ToTypes {
+    template <class... Field>
+    Types<Field...> operator()(Field&...) const {
+        return {};
+    }
+};
+template <class T>
+using field_types = decltype(with_fields(std::declval<T&>(), ToTypes{}));
+
+}  // namespace netsync::detail
 
 // ---- netsync/crdt/concept.hpp ----
 
@@ -1864,13 +2296,13 @@ class DotFun {
     detail::OneOrMore<Entry> entries_;
 };
 
-/// Keys to dot stores, nested at will. A key is there while anything is alive under it. As a delta it mentions the keys
+/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under it. As a delta it mentions the keys
 /// of its entries, and those it emptied: of these, all that the remover had seen goes, but what the entry still holds.
 /// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
 template <class Key, class Content>
 class DotMap {
    public:
-    using Entry = typename detail::DenseMap<Key, Content>::Entry;
+    using Entry = typename detail::SortedMap<Key, Content>::Entry;
 
     bool empty() const noexcept { return entries_.empty(); }
     std::size_t size() const noexcept { return entries_.size(); }
@@ -1897,7 +2329,7 @@ class DotMap {
     /// For deltas: visits each key that was touched, once.
     template <class F>
     void for_each_mentioned(F&& visit) const {
-        for (const Entry& entry : entries_) visit(entry.key);
+        for (const Entry entry : entries_) visit(entry.key);
         for_each_emptied([&](const Key& key) {
             if (!entries_.find(key)) visit(key);
         });
@@ -1907,7 +2339,7 @@ class DotMap {
 
     bool merge(const DotMap& theirs, const Join& join) {
         bool changed = false;
-        for (const Entry& entry : theirs.entries_)
+        for (const Entry entry : theirs.entries_)
             changed |= merge_key(entry.key, &entry.value, theirs.is_emptied(entry.key) ? join.whole() : join);
         theirs.for_each_emptied([&](const Key& key) {
             if (!theirs.entries_.find(key)) changed |= merge_key(key, nullptr, join.whole());
@@ -1919,20 +2351,25 @@ class DotMap {
 
     template <class F>
     void for_each_dot(F&& visit) const {
-        for (const Entry& entry : entries_) netsync::for_each_dot(entry.value, visit);
+        for (const Entry entry : entries_) netsync::for_each_dot(entry.value, visit);
     }
 
     bool permits(OwnerId owner) const {
         return std::all_of(begin(), end(), [&](const Entry& entry) { return netsync::permits(entry.value, owner); });
     }
 
-    /// Applies `drop(content)`, which says whether it forgot anything, to every entry; entries left empty go.
-    template <class Drop>
-    bool drop_entries(Drop&& drop) {
+    /// Applies `drop(content)`, which says whether it forgot anything, to the entries that `may_drop(content)` names;
+    /// those left empty go. Nothing else is written to, so that what copies share stays shared.
+    template <class MayDrop, class Drop>
+    bool drop_entries(MayDrop&& may_drop, Drop&& drop) {
+        std::vector<Key> keys;
+        for (const Entry entry : entries_)
+            if (may_drop(entry.value)) keys.push_back(entry.key);
         bool dropped = false;
-        for (std::size_t at = entries_.size(); at-- > 0;) {
-            dropped |= drop(entries_.entry(at).value);
-            if (netsync::is_bottom(entries_.entry(at).value)) entries_.erase_at(at);
+        for (const Key& key : keys) {
+            Content& content = *entries_.find(key);
+            dropped |= drop(content);
+            if (netsync::is_bottom(content)) entries_.erase(key);
         }
         return dropped;
     }
@@ -1940,29 +2377,17 @@ class DotMap {
     template <class Archive>
     void save(Archive& out) const {
         out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
-        out.charge(entries_.size() * sizeof(Entry));
-        if (entries_.size() == 1) {
-            out(begin()->key, begin()->value);
-        } else {
-            std::vector<const Entry*> sorted;
-            sorted.reserve(entries_.size());
-            for (const Entry& entry : entries_) sorted.push_back(&entry);
-            std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) { return a->key < b->key; });
-            for (const Entry* entry : sorted) out(entry->key, entry->value);
-        }
+        out.charge(entries_.size() * entry_size());
+        for (const Entry entry : entries_) out(entry.key, entry.value);
         if (!emptied_) return;
-        std::vector<Key> keys;
-        keys.reserve(emptied_->size());
-        for_each_emptied([&](const Key& key) { keys.push_back(key); });
-        std::sort(keys.begin(), keys.end());
-        out.count(keys.size(), sizeof(typename Keys::Entry));
-        for (const Key& key : keys) out(key);
+        out.count(emptied_->size(), Keys::entry_size());
+        for_each_emptied([&](const Key& key) { out(key); });
     }
 
     template <class Archive>
     void load(Archive& in) {
         const std::size_t head = in.count(0, 2);
-        in.charge(head / 2 * sizeof(Entry));
+        in.charge(head / 2 * entry_size());
         Key previous{};
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
@@ -1975,7 +2400,7 @@ class DotMap {
             previous = std::move(key);
         }
         if (head % 2 == 0) return;
-        const std::size_t count = in.count(sizeof(typename Keys::Entry));
+        const std::size_t count = in.count(Keys::entry_size());
         if (count == 0) return in.fail(errc::malformed);
         for (std::size_t at = 0; at < count && in.ok(); ++at) {
             Key key{};
@@ -1992,7 +2417,9 @@ class DotMap {
 
    private:
     struct Nothing {};
-    using Keys = detail::DenseMap<Key, Nothing>;
+    using Keys = detail::SortedMap<Key, Nothing>;
+
+    static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
 
     template <class Query>
     bool is_emptied(const Query& key) const {
@@ -2019,19 +2446,23 @@ class DotMap {
         return changed;
     }
 
+    /// What only this side has: theirs may have seen it and removed it. Both go through their keys in order.
     bool merge_unmentioned(const DotMap& theirs, const Join& join) {
-        bool changed = false;
-        const Content nothing{};
-        for (std::size_t at = entries_.size(); at-- > 0;) {
-            auto& [key, held] = entries_.entry(at);
-            if (theirs.entries_.find(key)) continue;
-            changed |= netsync::merge(held, nothing, join);
-            if (netsync::is_bottom(held)) entries_.erase_at(at);
+        std::vector<Key> keys;
+        auto other = theirs.entries_.begin();
+        for (const Entry entry : entries_) {
+            while (other != theirs.entries_.end() && (*other).key < entry.key) ++other;
+            if (other != theirs.entries_.end() && !(entry.key < (*other).key)) continue;
+            bool seen = false;
+            netsync::for_each_dot(entry.value, [&](Dot dot) { seen = seen || join.theirs.contains(dot); });
+            if (seen) keys.push_back(entry.key);
         }
+        bool changed = false;
+        for (const Key& key : keys) changed |= merge_key(key, nullptr, join);
         return changed;
     }
 
-    detail::DenseMap<Key, Content> entries_;
+    detail::SortedMap<Key, Content> entries_;
     detail::Lazy<Keys> emptied_;  // in deltas only
 };
 
@@ -2044,7 +2475,7 @@ class DotMap {
 namespace netsync {
 
 /// The grow-only set: adds commute and there is no remove. Each element lies under a dot, so that a parent that is
-/// removed takes along exactly the elements that its remover had seen. add, contains: O(1) expected.
+/// removed takes along exactly the elements that its remover had seen. add, contains: O(log size).
 template <class Element>
 class GSet {
    public:
@@ -2062,7 +2493,7 @@ class GSet {
     bool empty() const noexcept { return elements_.empty(); }
     std::size_t size() const noexcept { return elements_.size(); }
 
-    /// Calls `f(element)` for each; the order is unspecified.
+    /// Calls `f(element)` for each, in ascending order.
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [element, dots] : elements_) f(element);
@@ -2223,6 +2654,12 @@ class LastWriter {
         });
     }
 
+    /// Whether drop_stable may find anything.
+    template <class Dead>
+    bool may_drop(Dead&& dead) const {
+        return writes_.size() > 1 || writes_.find_if(dead);
+    }
+
    private:
     static bool is_later(const Entry& a, const Entry& b) {
         if (a.value.time != b.value.time) return a.value.time > b.value.time;
@@ -2294,7 +2731,7 @@ namespace netsync {
 
 /// Keys to values, each key a last-writer-wins register whose value may be "removed": the later of an assign and a
 /// remove wins, whoever saw whom. A removed key stays as a tombstone until every member has seen it (causal stability).
-/// assign, remove, find: O(1) expected. Iterates in no particular order.
+/// assign, remove, find: O(log size). Iterates by ascending key.
 template <class Key, class Value>
 class LwwMap {
    public:
@@ -2348,9 +2785,9 @@ class LwwMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool drop_stable(const VersionVector& stable) {
-        return entries_.drop_entries([&](auto& writes) {
-            return writes.drop_stable(stable, [](const auto& entry) { return !entry.value.value.has_value(); });
-        });
+        const auto is_dead = [](const auto& entry) { return !entry.value.value.has_value(); };
+        return entries_.drop_entries([&](const Writes& writes) { return writes.may_drop(is_dead); },
+                                     [&](Writes& writes) { return writes.drop_stable(stable, is_dead); });
     }
     template <class Archive>
     void save(Archive& out) const {
@@ -2418,7 +2855,7 @@ class LwwSet {
     std::size_t size() const { return elements_.size(); }
     bool empty() const { return elements_.empty(); }
 
-    /// Calls `f(element)` for each; the order is unspecified.
+    /// Calls `f(element)` for each, in ascending order.
     template <class F>
     void for_each(F&& f) const {
         elements_.for_each([&](const Element& element, const Present&) { f(element); });
@@ -2470,7 +2907,7 @@ namespace netsync {
 /// The observed-remove map (Almeida, Shoker, Baquero 2018). A key is there while anything is alive in its value.
 /// Removing a key takes away exactly what the remover had seen under it (reset-remove): what is written there
 /// concurrently stays, alone. `Value` is causal (wrap a monotone type as Joined<T>) and may be incomplete here, so that
-/// types can be recursive. update, remove, find: O(1) expected beside the value's own cost.
+/// types can be recursive. update, remove, find: O(log size) beside the value's own cost.
 template <class Key, class Value>
 class OrMap {
    public:
@@ -2510,7 +2947,7 @@ class OrMap {
     bool empty() const noexcept { return entries_.empty(); }
     std::size_t size() const noexcept { return entries_.size(); }
 
-    /// Calls `f(key, value)` for each; the order is unspecified.
+    /// Calls `f(key, value)` for each, by ascending key.
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [key, value] : entries_) f(key, value);
@@ -2574,8 +3011,8 @@ namespace netsync {
 
 /// The optimised observed-remove set (Bieniusa et al. 2012): a remove takes away exactly the adds that it has seen, so
 /// a concurrent add stays. An element costs its key and one dot; a removed one costs nothing.
-/// `Element` is ordered, hashable (numbers, strings, structs of these, or a std::hash) and encodable.
-/// add, remove, contains: O(1) expected. Iterates in no particular order; equality includes the dots.
+/// `Element` is ordered (`<`) and encodable.
+/// add, remove, contains: O(log size). Iterates in ascending order; equality includes the dots.
 template <class Element>
 class OrSet {
    public:
@@ -2678,7 +3115,7 @@ class Owned {
     bool empty() const noexcept { return parts_.empty(); }
     std::size_t size() const noexcept { return parts_.size(); }
 
-    /// Calls `f(owner, part)` for each owner; the order is unspecified.
+    /// Calls `f(owner, part)` for each owner, by ascending id.
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [owner, part] : parts_) f(owner, part);
@@ -2691,13 +3128,13 @@ class Owned {
             if (join.origin && *join.origin != owner) continue;
             changed |= netsync::merge(*parts_.try_emplace(owner).first, part, join);
         }
-        for (std::size_t at = parts_.size(); at-- > 0;) {
-            auto& [owner, part] = parts_.entry(at);
-            const bool theirs_to_remove = !join.origin || *join.origin == owner;
-            if (join.scope == Scope::whole && theirs_to_remove && !theirs.parts_.find(owner))
-                changed |= netsync::merge(part, bottom(), join);
-            if (netsync::is_bottom(part)) parts_.erase_at(at);
-        }
+        if (join.scope == Scope::whole)
+            changed |= change_parts([&](OwnerId owner, Part& part) {
+                const bool theirs_to_remove = !join.origin || *join.origin == owner;
+                return theirs_to_remove && !theirs.parts_.find(owner) && netsync::merge(part, bottom(), join);
+            });
+        else
+            drop_empty(theirs);
         return changed;
     }
 
@@ -2710,22 +3147,13 @@ class Owned {
         return std::all_of(parts_.begin(), parts_.end(), [&](const auto& entry) { return entry.key == owner; });
     }
     bool drop_stable(const VersionVector& stable) {
-        bool dropped = false;
-        for (std::size_t at = parts_.size(); at-- > 0;) {
-            auto& [owner, part] = parts_.entry(at);
-            dropped |= netsync::drop_stable(part, stable);
-            if (netsync::is_bottom(part)) parts_.erase_at(at);
-        }
-        return dropped;
+        return change_parts([&](OwnerId, Part& part) { return netsync::drop_stable(part, stable); });
     }
 
     template <class Archive>
     void save(Archive& out) const {
-        std::vector<OwnerId> owners;
-        for (const auto& [owner, part] : parts_) owners.push_back(owner);
-        std::sort(owners.begin(), owners.end());
-        out.count(owners.size(), sizeof(OwnerId) + sizeof(Part));
-        for (const OwnerId owner : owners) out(owner, *parts_.find(owner));
+        out.count(parts_.size(), sizeof(OwnerId) + sizeof(Part));
+        for (const auto& [owner, part] : parts_) out(owner, part);
     }
     template <class Archive>
     void load(Archive& in) {
@@ -2754,7 +3182,27 @@ class Owned {
         return part;
     }
 
-    detail::DenseMap<OwnerId, Part> parts_;
+    /// Applies `f(owner, part)`, which says whether it changed anything, to each; parts left empty go.
+    template <class F>
+    bool change_parts(F&& f) {
+        std::vector<OwnerId> owners;
+        for (const auto& [owner, part] : parts_) owners.push_back(owner);
+        bool changed = false;
+        for (const OwnerId owner : owners) {
+            Part& part = *parts_.find(owner);
+            changed |= f(owner, part);
+            if (netsync::is_bottom(part)) parts_.erase(owner);
+        }
+        return changed;
+    }
+
+    void drop_empty(const Owned& mentioned) {
+        for (const auto& [owner, mention] : mentioned.parts_)
+            if (const Part* part = std::as_const(parts_).find(owner); part && netsync::is_bottom(*part))
+                parts_.erase(owner);
+    }
+
+    detail::SortedMap<OwnerId, Part> parts_;
 };
 
 /// As causal as its parts: one with monotone parts cannot go into an OrMap.
@@ -6411,6 +6859,93 @@ struct SyncReport {
 
 }  // namespace netsync
 
+// ---- netsync/sync/content.hpp ----
+
+// netsync: what a copy holds: the state, and how far the history of each origin goes in it. A value, so that it can be
+// encoded, hashed and joined while the replica goes on with another.
+
+namespace netsync {
+
+/// A whole state as it travels and is kept.
+struct EncodedState {
+    SharedBytes bytes{};
+    std::uint64_t digest = 0;   ///< of the bytes
+    std::vector<Head> heads{};  ///< up to where it holds each origin
+};
+
+/// Sets and maps are copied in O(1); see detail/sorted_map.hpp.
+template <crdt CrdtType>
+struct Content {
+    CrdtType state{};
+    History history{};
+
+    /// The highest counter held of a replica's changes. O(log replicas).
+    std::uint64_t counter(const ReplicaId& origin) const {
+        const ReplicaIndex index = find_index(origin);
+        return index == ReplicaIndex{} ? 0 : history.counter(index);
+    }
+
+    /// A change whose dependencies are in: `delta` is what the frame holds. True if the state changed.
+    bool merge(const Frame& frame, ReplicaIndex origin, const CrdtType& delta) {
+        const CausalContext context = frame.context();
+        const bool changed = netsync::merge(
+            state, delta, Join{.mine = history.context(), .theirs = context, .origin = frame.header().origin.owner()});
+        advance(frame, origin);
+        return changed;
+    }
+
+    /// The same for a change that the state has already.
+    void advance(const Frame& frame, ReplicaIndex origin) {
+        const FrameHeader& header = frame.header();
+        history.advance(origin, header.last(), header.hash, header.time);
+    }
+
+    /// A whole state under its own context. True if anything changed.
+    bool join(Snapshot<CrdtType> theirs) {
+        bool changed = !theirs.heads.empty();
+        if (is_empty()) {
+            state = std::move(theirs.state);  // bottom ⊔ theirs
+        } else {
+            CausalContext context;
+            for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
+            changed = netsync::merge(state, theirs.state,
+                                     Join{.mine = history.context(), .theirs = context, .scope = Scope::whole});
+        }
+        for (const Head& head : theirs.heads)
+            if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
+                history.advance(origin, head.counter, head.hash, theirs.time);
+        return changed;
+    }
+
+    bool is_empty() const { return history.vector().empty() && is_bottom(state); }
+
+    /// The same as encode() of what these bytes were decoded to.
+    static EncodedState as_encoded(Bytes bytes, std::vector<Head> heads) {
+        EncodedState encoded{.heads = std::move(heads)};
+        encoded.digest = detail::hash_bytes(bytes.data(), bytes.size());
+        encoded.bytes = std::make_shared<const Bytes>(std::move(bytes));
+        return encoded;
+    }
+
+    Result<EncodedState> encode(const Limits& limits) const {
+        std::vector<Head> heads = history.heads();
+        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits);
+        if (!bytes) return bytes.error();
+        return as_encoded(*std::move(bytes), std::move(heads));
+    }
+
+    /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
+    /// already, because all had seen it. O(state).
+    std::uint64_t digest(const Limits& limits) const {
+        CrdtType plain = state;
+        drop_stable(plain, history.vector());
+        const Result<Bytes> bytes = encode_snapshot(history.heads(), history.time(), plain, limits);
+        return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+    }
+};
+
+}  // namespace netsync
+
 // ---- netsync/sync/state_transfer.hpp ----
 
 // netsync: a whole state, in pieces, over links that may break. A transfer that one member began can be ended by any other
@@ -6421,17 +6956,17 @@ namespace netsync {
 /// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
 class StateSource {
    public:
-    /// Answers with up to `window` chunks. `version` changes with the state held; `encode()` gives its bytes. A request for
+    /// Answers with up to `window` chunks. `version` changes with the state held; `encode()` gives it. A request for
     /// another state than is held or kept is answered with the present one, from its start.
     template <class Encode>
     std::error_code answer(Link link, const StateRequest& request, std::uint64_t version, const Limits& limits,
                            Duration now, Encode&& encode, Outbox& out) {
         if (!snapshot_ || (request.digest != digest_ && version_ != version)) {
-            Result<Bytes> bytes = encode();
-            if (!bytes) return bytes.error();
-            snapshot_ = std::make_shared<const Bytes>(*std::move(bytes));
+            const Result<EncodedState> state = encode();
+            if (!state) return state.error();
+            snapshot_ = state->bytes;
+            digest_ = state->digest;
             version_ = version;
-            digest_ = detail::hash_bytes(snapshot_->data(), snapshot_->size());
         }
         expires_ = now + std::chrono::seconds{10};
         std::uint64_t offset = request.digest == digest_ ? request.offset : 0;
@@ -6653,7 +7188,7 @@ class Loading {
     /// The state is whole, or cannot be had from this member.
     bool on_state(Member& member, Bytes state, std::error_code error, const Moment& now, Outbox& out) {
         if (!error && !is_succeeding() && !is_too_old(member))
-            error = copy_.adopt(state);
+            error = copy_.adopt(std::move(state));
         else if (!error) {
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
             if (header && copy_.is_disputed(header->heads)) {
@@ -6873,8 +7408,8 @@ class Gossip {
         session->report.bytes += chunk.bytes.size();
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
         if (complete && !*complete) return;
-        const Bytes state = sink_.finish();
-        const std::error_code error = complete ? copy_.adopt(state) : complete.error();
+        Bytes state = sink_.finish();
+        const std::error_code error = complete ? copy_.adopt(std::move(state)) : complete.error();
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
@@ -7565,6 +8100,41 @@ class Derivations {
 
 }  // namespace netsync
 
+// ---- netsync/sync/aside.hpp ----
+
+// netsync: long work without the replica's mutex. A copy of what is held goes in; meanwhile others read and write.
+
+namespace netsync {
+
+/// Does work that would keep others waiting: `aside(f)` calls `f` with the mutex free and takes it again. `f` may touch
+/// copies only; what is held may have changed when it returns. For the thread that brings the transport's events, which
+/// holds the mutex once and has no other event to handle meanwhile. Without a mutex, `f` is just called.
+class Aside {
+   public:
+    Aside() = default;
+    explicit Aside(std::mutex& mutex) : mutex_(&mutex) {}
+
+    template <class F>
+    void operator()(F&& f) const {
+        if (!mutex_) return std::forward<F>(f)();
+        const Free free{*mutex_};
+        std::forward<F>(f)();
+    }
+
+   private:
+    struct Free {
+        explicit Free(std::mutex& held) : mutex(held) { mutex.unlock(); }
+        ~Free() { mutex.lock(); }
+        Free(const Free&) = delete;
+        Free& operator=(const Free&) = delete;
+        std::mutex& mutex;
+    };
+
+    std::mutex* mutex_ = nullptr;
+};
+
+}  // namespace netsync
+
 // ---- netsync/sync/batch.hpp ----
 
 // netsync: several changes as one delta. Steps come in, each seeing those before it; their delta-group goes out.
@@ -7692,17 +8262,19 @@ class LocalCopy {
             forgotten_.advance(intern(known.replica), known.counter);
         retirements_.merge(open_value<std::vector<Retirement>>(store_, "retired"), options_.limits.replicas);
         if (const SharedBytes bytes = store_.snapshot())
-            if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) static_cast<void>(join(*held));
+            if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
+                static_cast<void>(held_.join(*std::move(held)));
         store_.replay([&](const SharedBytes& bytes) {
             replay(bytes);
             return true;
         });
-        clock_.restore(history_.time());
+        clock_.restore(held_.history.time());
     }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
-    const CrdtType& state() const noexcept { return state_; }
-    const History& history() const noexcept { return history_; }
+    const CrdtType& state() const noexcept { return held_.state; }
+    const History& history() const noexcept { return held_.history; }
+    const Content<CrdtType>& held() const noexcept { return held_; }
     const CausalBuffer<Frame>& buffer() const noexcept { return buffer_; }
     const Retirements& retirements() const noexcept { return retirements_; }
     Store& store() noexcept { return store_; }
@@ -7711,19 +8283,16 @@ class LocalCopy {
     const Options& options() const noexcept { return options_; }
 
     /// How much of a replica's changes is held. O(log replicas).
-    std::uint64_t counter(const ReplicaId& origin) const {
-        const ReplicaIndex index = find_index(origin);
-        return index == ReplicaIndex{} ? 0 : history_.counter(index);
-    }
+    std::uint64_t counter(const ReplicaId& origin) const { return held_.counter(origin); }
 
     /// What this replica has made so far.
-    ReplicaCounter frontier() const { return {id(), history_.counter(self_)}; }
+    ReplicaCounter frontier() const { return {id(), held_.history.counter(self_)}; }
 
     /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
     /// nothing changed. `error` says why steps were left out, or that the log failed.
     template <class F>
     std::optional<Frame> change(F&& steps, std::error_code& error) {
-        Batch<CrdtType> batch{state_,        history_.context(), self_, history_.counter(self_) + 1,
+        Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
                               clock_.tick(), options_.limits};
         steps(batch);
         error = batch.error();
@@ -7733,7 +8302,8 @@ class LocalCopy {
                             to_counter_ranges(batch.removed()), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
-        if (const std::error_code failed = log(frame, self_)) error = failed;
+        held_.advance(frame, self_);
+        if (const std::error_code failed = log(frame)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
         return frame;
     }
@@ -7742,7 +8312,7 @@ class LocalCopy {
     Received receive(const Frame& frame) {
         Received result;
         if (is_retired(frame)) return result.refused = errc::retired, result;
-        switch (buffer_.offer(frame, history_.vector())) {
+        switch (buffer_.offer(frame, held_.history.vector())) {
         case Arrival::duplicate:
             result.duplicate = true;
             if (is_forked(frame)) result.refused = errc::forked;
@@ -7756,33 +8326,49 @@ class LocalCopy {
     }
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
-    std::error_code adopt(ByteView bytes) {
-        const Result<Snapshot<CrdtType>> theirs = read(bytes);
-        if (!theirs) return theirs.error();
-        const bool changed = join(*theirs);
-        if (const std::error_code error = keep_snapshot()) return error;
+    std::error_code adopt(Bytes bytes) {
+        if (const std::error_code error = check(bytes)) return error;
+        bool changed = false;
+        Ntp64 time;
+        Result<EncodedState> joined = EncodedState{};
+        auto before = change_aside([&](Content<CrdtType>& held) {
+            Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
+            if (!theirs) return joined = theirs.error(), false;
+            time = theirs->time;
+            const bool as_received = held.is_empty();
+            changed = held.join(*std::move(theirs));
+            joined =
+                as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
+            return static_cast<bool>(joined);
+        });
+        if (!before) return joined.error();
+        vector_rose_ = true;
+        if (const std::error_code error = keep_snapshot(*joined)) return error;
+        aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
-        if (changed) observe(state_, {ReplicaId{}, theirs->time, false, true});
+        if (changed) observe(held_.state, {ReplicaId{}, time, false, true});
         return {};
     }
 
-    Result<Bytes> encode() const { return encode_snapshot(history_.heads(), history_.time(), state_, options_.limits); }
-
-    /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
-    /// already, because all had seen it. O(state).
-    std::uint64_t digest() const {
-        CrdtType plain = state_;
-        drop_stable(plain, history_.vector());
-        const auto bytes = encode_snapshot(history_.heads(), history_.time(), plain, options_.limits);
-        return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+    /// What is held now, for those who take the whole of it.
+    Result<EncodedState> encode() {
+        Result<EncodedState> encoded = EncodedState{};
+        Content<CrdtType> held = held_;
+        aside([&] {
+            encoded = held.encode(options_.limits);
+            held = {};
+        });
+        return encoded;
     }
 
     // What all have seen.
 
     /// Forgets what only those need that have not seen it: `stable` is what every member has seen that is not retired.
     void forget(const VersionVector& stable) {
-        if (!drop_stable(state_, stable)) return;
+        auto before = change_aside([&](Content<CrdtType>& held) { return drop_stable(held.state, stable); });
+        if (!before) return;
+        aside([&] { before.reset(); });
         forgotten_.merge(stable);
         std::vector<ReplicaCounter> counters;
         for (const VersionVector::Entry& entry : forgotten_.sorted())
@@ -7803,7 +8389,11 @@ class LocalCopy {
 
     /// Takes a snapshot and lets go of the frames up to `seen`, which every member has that is to be waited for.
     std::error_code compact(const std::vector<ReplicaCounter>& seen) {
-        if (const std::error_code error = keep_snapshot()) return error;
+        const std::size_t covered = log_bytes_;
+        const Result<EncodedState> encoded = encode();
+        if (!encoded) return encoded.error();
+        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        log_bytes_ -= covered;
         return stage([seen](Store& store) { return store.cut(seen); });
     }
 
@@ -7837,9 +8427,9 @@ class LocalCopy {
         const auto head =
             std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id(); });
         if (head == theirs.end()) return false;
-        const std::uint64_t counter = history_.counter(self_);
+        const std::uint64_t counter = held_.history.counter(self_);
         if (head->counter > counter) return true;
-        if (head->counter == counter) return head->hash != history_.hash(self_);
+        if (head->counter == counter) return head->hash != held_.history.hash(self_);
         const std::optional<std::uint64_t> hash = hash_at({id(), head->counter});
         return hash && *hash != head->hash;
     }
@@ -7848,8 +8438,8 @@ class LocalCopy {
     bool gives_way(const std::vector<Head>& theirs) const {
         return std::any_of(theirs.begin(), theirs.end(), [&](const Head& head) {
             const ReplicaIndex origin = find_index(head.replica);
-            return origin != ReplicaIndex{} && head.replica != id() && head.counter == history_.counter(origin) &&
-                   history_.hash(origin) < head.hash;
+            return origin != ReplicaIndex{} && head.replica != id() && head.counter == held_.history.counter(origin) &&
+                   held_.history.hash(origin) < head.hash;
         });
     }
 
@@ -7892,18 +8482,19 @@ class LocalCopy {
     /// more, under its new incarnation, with new dots and a fresh timestamp (an old one could meet a tombstone that some
     /// have forgotten). The old incarnation is over; what counts of it is what counter() says of it then.
     Result<Succession> succeed(ByteView bytes, std::uint64_t limit) {
-        const Result<Snapshot<CrdtType>> theirs = read(bytes);
+        if (const std::error_code error = check(bytes)) return error;
+        Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
         if (!theirs) return theirs.error();
         const ReplicaId before = id();
         std::vector<SharedBytes> log;
         store_.replay([&](const SharedBytes& logged) { return log.push_back(logged), true; });
-        state_ = CrdtType{};
-        history_ = History{};
+        held_ = {};
         forgotten_ = {};
         keep("forgotten", std::vector<ReplicaCounter>{});
         buffer_.clear();
         last_vector_ = {};
-        static_cast<void>(join(*theirs));
+        static_cast<void>(held_.join(*std::move(theirs)));
+        vector_rose_ = true;
         std::vector<Frame> again;
         for (const SharedBytes& logged : log) {
             Result<Frame> frame = Frame::parse(logged, options_.limits);
@@ -7919,11 +8510,14 @@ class LocalCopy {
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         stage([](Store& store) { return store.clear(); });
-        if (const std::error_code error = keep_snapshot()) return error;
+        const Result<EncodedState> encoded = held_.encode(options_.limits);
+        if (!encoded) return encoded.error();
+        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        log_bytes_ = 0;
         keep("replica", id());
         keep("successor", successor_);
         for (const Frame& frame : again) reissue(frame, succession);
-        observe(state_, {ReplicaId{}, history_.time(), false, true});
+        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
         return succession;
     }
 
@@ -7955,6 +8549,7 @@ class LocalCopy {
         stage([key, value](Store& store) { return keep_value(store, key, value); });
     }
 
+    Aside aside;  ///< how work on a whole state is done
     Observers<Merged<CrdtType>> changes;
     Derivations<CrdtType> derivations;
     Notifications notifications;
@@ -7986,7 +8581,8 @@ class LocalCopy {
 
     /// What waited and is ready now.
     void drain(Received& result) {
-        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
+        while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
+            count(apply(*next, true), result);
         drop_damaged();
     }
 
@@ -8000,16 +8596,16 @@ class LocalCopy {
     /// A frame's hash is checked as soon as its predecessor is in, even if it still waits for others.
     void drop_damaged() {
         if (buffer_.size() == 0) return;
-        buffer_.drop_next_if(history_.vector(), [&](const Frame& frame) {
+        buffer_.drop_next_if(held_.history.vector(), [&](const Frame& frame) {
             const ReplicaIndex origin = find_index(frame.header().origin);
-            return !frame.continues(origin == ReplicaIndex{} ? 0 : history_.hash(origin));
+            return !frame.continues(origin == ReplicaIndex{} ? 0 : held_.history.hash(origin));
         });
     }
 
     bool is_forked(const Frame& frame) const {
         const FrameHeader& header = frame.header();
         const ReplicaIndex origin = find_index(header.origin);
-        return header.last() == history_.counter(origin) && header.hash != history_.hash(origin);
+        return header.last() == held_.history.counter(origin) && header.hash != held_.history.hash(origin);
     }
 
     /// Whether a change, whose time may lie in the past, was made without what was forgotten here since: only one of a
@@ -8027,7 +8623,7 @@ class LocalCopy {
 
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         std::optional<std::uint64_t> hash;
-        if (at.counter == counter(at.replica)) return history_.hash(find_index(at.replica));
+        if (at.counter == counter(at.replica)) return held_.history.hash(find_index(at.replica));
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             const Result<Frame> frame = Frame::parse(bytes, options_.limits);
             if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
@@ -8038,7 +8634,7 @@ class LocalCopy {
 
     /// Where this replica's own log begins. O(log counters).
     std::uint64_t first_logged() const {
-        std::uint64_t from = 1, to = history_.counter(self_);
+        std::uint64_t from = 1, to = held_.history.counter(self_);
         while (from < to) {
             const std::uint64_t middle = from + (to - from) / 2;
             if (store_.frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
@@ -8053,7 +8649,7 @@ class LocalCopy {
     std::vector<ReplicaCounter> take_dependencies() {
         std::vector<ReplicaCounter> risen;
         if (!std::exchange(vector_rose_, false)) return risen;
-        for (const VersionVector::Entry& entry : history_.vector().sorted())
+        for (const VersionVector::Entry& entry : held_.history.vector().sorted())
             if (entry.replica != self_ && last_vector_.advance(entry.replica, entry.counter))
                 risen.push_back({id_of(entry.replica), entry.counter});
         return risen;
@@ -8061,14 +8657,14 @@ class LocalCopy {
 
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta) {
-        FrameHeader header{.origin = id(), .first = history_.counter(self_) + 1, .count = count, .time = time};
+        FrameHeader header{.origin = id(), .first = held_.history.counter(self_) + 1, .count = count, .time = time};
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
-        return Frame::make(std::move(header), delta, history_.hash(self_));
+        return Frame::make(std::move(header), delta, held_.history.hash(self_));
     }
 
     void reissue(const Frame& old, const Succession& succession) {
-        const std::uint64_t first = history_.counter(self_) + 1;
+        const std::uint64_t first = held_.history.counter(self_) + 1;
         const DotRange minted{self_, first, first + old.header().count - 1};
         const Ntp64 time = clock_.tick();
         const auto delta = old.template delta_within<CrdtType>(DotSpace{minted, time}, options_.limits);
@@ -8076,9 +8672,8 @@ class LocalCopy {
         const Result<Bytes> bytes = encode_delta(*delta, minted, time, options_.limits);
         if (!bytes) return;
         const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes);
-        const CausalContext context = frame.context();
-        merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = id().owner()});
-        static_cast<void>(log(frame, self_));
+        held_.merge(frame, self_, *delta);
+        static_cast<void>(log(frame));
     }
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours.
@@ -8099,32 +8694,27 @@ class LocalCopy {
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
         if (is_new && is_outdated(header)) return errc::outdated;
-        if (history_.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) return errc::too_large;
+        if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0)
+            return errc::too_large;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
-        if (!frame.continues(history_.hash(origin))) return errc::forked;
+        if (!frame.continues(held_.history.hash(origin))) return errc::forked;
         const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
         if (is_new)
             if (const std::error_code error = clock_.observe(header.time)) return error;
-        const CausalContext context = frame.context();
-        const bool changed =
-            merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = header.origin.owner()});
+        const bool changed = held_.merge(frame, origin, *delta);
         vector_rose_ = true;
-        if (!is_new) {
-            history_.advance(origin, header.last(), header.hash, header.time);
-            return {};
-        }
-        if (const std::error_code error = log(frame, origin)) return error;
+        if (!is_new) return {};
+        if (const std::error_code error = log(frame)) return error;
         if (changed) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }
 
     /// 4: the log and the version vector derived from it move together.
-    std::error_code log(const Frame& frame, ReplicaIndex origin) {
-        const FrameHeader& header = frame.header();
-        history_.advance(origin, header.last(), header.hash, header.time);
+    std::error_code log(const Frame& frame) {
+        if (meanwhile_) meanwhile_->push_back(frame);
         log_bytes_ += frame.size_bytes();
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
@@ -8151,53 +8741,67 @@ class LocalCopy {
         return store_error_;
     }
 
-    std::error_code keep_snapshot() {
-        Result<Bytes> bytes = encode();
-        if (!bytes) return bytes.error();
-        snapshot_bytes_ = bytes->size();
-        log_bytes_ = 0;
-        return stage([snapshot = std::make_shared<const Bytes>(*std::move(bytes)),
-                      heads = history_.heads()](Store& store) { return store.adopt(snapshot, heads); });
+    /// Changes what is held by `work(held)`, on a copy and aside; what is changed here meanwhile comes in after that.
+    /// Gives what was held before; nothing changes where `work` says no.
+    template <class F>
+    std::optional<Content<CrdtType>> change_aside(F&& work) {
+        Content<CrdtType> changed = held_;
+        bool done = false;
+        meanwhile_.emplace();
+        aside([&] {
+            done = work(changed);
+            if (!done) changed = {};
+        });
+        for (int rounds = 0; done && meanwhile_->size() > few_frames && rounds < catch_up_rounds; ++rounds) {
+            const std::vector<Frame> frames = std::exchange(*meanwhile_, {});
+            aside([&] { merge_own(frames, changed); });
+        }
+        const std::vector<Frame> frames = *std::exchange(meanwhile_, std::nullopt);
+        if (!done) return std::nullopt;
+        merge_own(frames, changed);
+        return std::exchange(held_, std::move(changed));
     }
 
-    /// A state that may be joined: readable, not from the future, without what the pool has given up.
-    Result<Snapshot<CrdtType>> read(ByteView bytes) {
+    /// Frames that were made here.
+    void merge_own(const std::vector<Frame>& frames, Content<CrdtType>& into) const {
+        for (const Frame& frame : frames)
+            if (const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits))
+                into.merge(frame, intern(frame.header().origin), *delta);
+    }
+
+    std::error_code keep_snapshot(const EncodedState& encoded) {
+        snapshot_bytes_ = encoded.bytes->size();
+        return stage(
+            [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
+    }
+
+    /// Whether a state may be joined: not from the future, without what the pool has given up.
+    std::error_code check(ByteView bytes) {
         if (store_error_) return store_error_;
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
         if (!header) return header.error();
         for (const Head& head : header->heads)
             if (const std::uint64_t* last = retirements_.last(head.replica); last && head.counter > *last)
                 return errc::retired;
-        if (const std::error_code error = clock_.observe(header->time)) return error;
-        return decode_snapshot<CrdtType>(bytes, options_.limits);
-    }
-
-    bool join(const Snapshot<CrdtType>& theirs) {
-        CausalContext context;
-        for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
-        const bool changed =
-            merge(state_, theirs.state, Join{.mine = history_.context(), .theirs = context, .scope = Scope::whole});
-        for (const Head& head : theirs.heads)
-            if (const ReplicaIndex origin = intern(head.replica); head.counter > history_.counter(origin))
-                history_.advance(origin, head.counter, head.hash, theirs.time);
-        vector_rose_ = true;
-        return changed;
+        return clock_.observe(header->time);
     }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
-        derivations.update(state_, delta, info.whole);
+        derivations.update(held_.state, delta, info.whole);
         if (!changes.empty())
             changes.notify(std::make_shared<const Merged<CrdtType>>(Merged<CrdtType>{delta, info}), notifications);
     }
 
     static constexpr std::size_t max_successions = 16;
+    static constexpr std::size_t few_frames = 64;
+    static constexpr int catch_up_rounds = 8;
 
     const Options& options_;
     Store store_;
     Clock clock_;
     std::atomic<ReplicaIndex> self_{};
-    CrdtType state_{};
-    History history_;
+    Content<CrdtType> held_;
+    std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
     Retirements retirements_;
     CausalBuffer<Frame> buffer_;
     VersionVector last_vector_;  // that of this replica's last frame
@@ -8250,6 +8854,7 @@ class Replica {
         : options_(std::move(options)), transport_(std::move(transport)),
           random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
           copy_(options_, std::move(store), std::move(clock), random_), protocol_(options_, copy_, random_) {
+        copy_.aside = Aside{mutex_};
         if (options_.manual_start) return;
         if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
     }
@@ -8321,7 +8926,7 @@ class Replica {
         return token;
     }
 
-    /// A copy of the whole state: O(state). `read` and `get` cost less.
+    /// A copy of the whole state: to be read for long while updates go on. Sets and maps are copied in O(1).
     CrdtType state() const {
         return read([](const CrdtType& now) { return now; });
     }
@@ -8389,8 +8994,10 @@ class Replica {
 
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
     std::uint64_t digest() const {
-        const std::lock_guard lock{mutex_};
-        return copy_.digest();
+        std::unique_lock lock{mutex_};
+        const Content<CrdtType> held = copy_.held();
+        lock.unlock();
+        return held.digest(options_.limits);
     }
 
     /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).

@@ -21,6 +21,7 @@ struct ReplicaId {
     std::uint64_t incarnation = 0;
 
     constexpr OwnerId owner() const noexcept { return OwnerId{owner_bits}; }
+    constexpr std::uint64_t prefix() const noexcept { return owner_bits; }  // see detail/key_prefix.hpp
     constexpr bool is_nil() const noexcept { return owner_bits == 0 && incarnation == 0; }
     friend constexpr auto operator<=>(const ReplicaId&, const ReplicaId&) = default;
 };

@@ -7,7 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <netsync/causal/replica_id.hpp>
-#include <netsync/detail/dense_map.hpp>
+#include <netsync/detail/sorted_map.hpp>
 #include <vector>
 
 namespace netsync {
@@ -62,7 +62,7 @@ class ReplicaTable {
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
 
     mutable std::mutex mutex_;
-    DenseMap<ReplicaId, ReplicaIndex> indices_;
+    SortedMap<ReplicaId, ReplicaIndex> indices_;
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
     std::uint32_t next_ = 0;

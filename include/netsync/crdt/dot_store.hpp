@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/crdt/composition.hpp>
-#include <netsync/detail/dense_map.hpp>
 #include <netsync/detail/lazy.hpp>
 #include <netsync/detail/one_or_more.hpp>
+#include <netsync/detail/sorted_map.hpp>
 #include <utility>
 #include <vector>
 
@@ -167,13 +167,13 @@ class DotFun {
     detail::OneOrMore<Entry> entries_;
 };
 
-/// Keys to dot stores, nested at will. A key is there while anything is alive under it. As a delta it mentions the keys
+/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under it. As a delta it mentions the keys
 /// of its entries, and those it emptied: of these, all that the remover had seen goes, but what the entry still holds.
 /// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
 template <class Key, class Content>
 class DotMap {
    public:
-    using Entry = typename detail::DenseMap<Key, Content>::Entry;
+    using Entry = typename detail::SortedMap<Key, Content>::Entry;
 
     bool empty() const noexcept { return entries_.empty(); }
     std::size_t size() const noexcept { return entries_.size(); }
@@ -200,7 +200,7 @@ class DotMap {
     /// For deltas: visits each key that was touched, once.
     template <class F>
     void for_each_mentioned(F&& visit) const {
-        for (const Entry& entry : entries_) visit(entry.key);
+        for (const Entry entry : entries_) visit(entry.key);
         for_each_emptied([&](const Key& key) {
             if (!entries_.find(key)) visit(key);
         });
@@ -210,7 +210,7 @@ class DotMap {
 
     bool merge(const DotMap& theirs, const Join& join) {
         bool changed = false;
-        for (const Entry& entry : theirs.entries_)
+        for (const Entry entry : theirs.entries_)
             changed |= merge_key(entry.key, &entry.value, theirs.is_emptied(entry.key) ? join.whole() : join);
         theirs.for_each_emptied([&](const Key& key) {
             if (!theirs.entries_.find(key)) changed |= merge_key(key, nullptr, join.whole());
@@ -222,20 +222,25 @@ class DotMap {
 
     template <class F>
     void for_each_dot(F&& visit) const {
-        for (const Entry& entry : entries_) netsync::for_each_dot(entry.value, visit);
+        for (const Entry entry : entries_) netsync::for_each_dot(entry.value, visit);
     }
 
     bool permits(OwnerId owner) const {
         return std::all_of(begin(), end(), [&](const Entry& entry) { return netsync::permits(entry.value, owner); });
     }
 
-    /// Applies `drop(content)`, which says whether it forgot anything, to every entry; entries left empty go.
-    template <class Drop>
-    bool drop_entries(Drop&& drop) {
+    /// Applies `drop(content)`, which says whether it forgot anything, to the entries that `may_drop(content)` names;
+    /// those left empty go. Nothing else is written to, so that what copies share stays shared.
+    template <class MayDrop, class Drop>
+    bool drop_entries(MayDrop&& may_drop, Drop&& drop) {
+        std::vector<Key> keys;
+        for (const Entry entry : entries_)
+            if (may_drop(entry.value)) keys.push_back(entry.key);
         bool dropped = false;
-        for (std::size_t at = entries_.size(); at-- > 0;) {
-            dropped |= drop(entries_.entry(at).value);
-            if (netsync::is_bottom(entries_.entry(at).value)) entries_.erase_at(at);
+        for (const Key& key : keys) {
+            Content& content = *entries_.find(key);
+            dropped |= drop(content);
+            if (netsync::is_bottom(content)) entries_.erase(key);
         }
         return dropped;
     }
@@ -243,29 +248,17 @@ class DotMap {
     template <class Archive>
     void save(Archive& out) const {
         out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
-        out.charge(entries_.size() * sizeof(Entry));
-        if (entries_.size() == 1) {
-            out(begin()->key, begin()->value);
-        } else {
-            std::vector<const Entry*> sorted;
-            sorted.reserve(entries_.size());
-            for (const Entry& entry : entries_) sorted.push_back(&entry);
-            std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) { return a->key < b->key; });
-            for (const Entry* entry : sorted) out(entry->key, entry->value);
-        }
+        out.charge(entries_.size() * entry_size());
+        for (const Entry entry : entries_) out(entry.key, entry.value);
         if (!emptied_) return;
-        std::vector<Key> keys;
-        keys.reserve(emptied_->size());
-        for_each_emptied([&](const Key& key) { keys.push_back(key); });
-        std::sort(keys.begin(), keys.end());
-        out.count(keys.size(), sizeof(typename Keys::Entry));
-        for (const Key& key : keys) out(key);
+        out.count(emptied_->size(), Keys::entry_size());
+        for_each_emptied([&](const Key& key) { out(key); });
     }
 
     template <class Archive>
     void load(Archive& in) {
         const std::size_t head = in.count(0, 2);
-        in.charge(head / 2 * sizeof(Entry));
+        in.charge(head / 2 * entry_size());
         Key previous{};
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
@@ -278,7 +271,7 @@ class DotMap {
             previous = std::move(key);
         }
         if (head % 2 == 0) return;
-        const std::size_t count = in.count(sizeof(typename Keys::Entry));
+        const std::size_t count = in.count(Keys::entry_size());
         if (count == 0) return in.fail(errc::malformed);
         for (std::size_t at = 0; at < count && in.ok(); ++at) {
             Key key{};
@@ -295,7 +288,9 @@ class DotMap {
 
    private:
     struct Nothing {};
-    using Keys = detail::DenseMap<Key, Nothing>;
+    using Keys = detail::SortedMap<Key, Nothing>;
+
+    static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
 
     template <class Query>
     bool is_emptied(const Query& key) const {
@@ -322,19 +317,23 @@ class DotMap {
         return changed;
     }
 
+    /// What only this side has: theirs may have seen it and removed it. Both go through their keys in order.
     bool merge_unmentioned(const DotMap& theirs, const Join& join) {
-        bool changed = false;
-        const Content nothing{};
-        for (std::size_t at = entries_.size(); at-- > 0;) {
-            auto& [key, held] = entries_.entry(at);
-            if (theirs.entries_.find(key)) continue;
-            changed |= netsync::merge(held, nothing, join);
-            if (netsync::is_bottom(held)) entries_.erase_at(at);
+        std::vector<Key> keys;
+        auto other = theirs.entries_.begin();
+        for (const Entry entry : entries_) {
+            while (other != theirs.entries_.end() && (*other).key < entry.key) ++other;
+            if (other != theirs.entries_.end() && !(entry.key < (*other).key)) continue;
+            bool seen = false;
+            netsync::for_each_dot(entry.value, [&](Dot dot) { seen = seen || join.theirs.contains(dot); });
+            if (seen) keys.push_back(entry.key);
         }
+        bool changed = false;
+        for (const Key& key : keys) changed |= merge_key(key, nullptr, join);
         return changed;
     }
 
-    detail::DenseMap<Key, Content> entries_;
+    detail::SortedMap<Key, Content> entries_;
     detail::Lazy<Keys> emptied_;  // in deltas only
 };
 

@@ -7,7 +7,7 @@
 namespace netsync {
 
 /// The grow-only set: adds commute and there is no remove. Each element lies under a dot, so that a parent that is
-/// removed takes along exactly the elements that its remover had seen. add, contains: O(1) expected.
+/// removed takes along exactly the elements that its remover had seen. add, contains: O(log size).
 template <class Element>
 class GSet {
    public:
@@ -25,7 +25,7 @@ class GSet {
     bool empty() const noexcept { return elements_.empty(); }
     std::size_t size() const noexcept { return elements_.size(); }
 
-    /// Calls `f(element)` for each; the order is unspecified.
+    /// Calls `f(element)` for each, in ascending order.
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [element, dots] : elements_) f(element);

@@ -9,7 +9,7 @@ namespace netsync {
 
 /// Keys to values, each key a last-writer-wins register whose value may be "removed": the later of an assign and a
 /// remove wins, whoever saw whom. A removed key stays as a tombstone until every member has seen it (causal stability).
-/// assign, remove, find: O(1) expected. Iterates in no particular order.
+/// assign, remove, find: O(log size). Iterates by ascending key.
 template <class Key, class Value>
 class LwwMap {
    public:
@@ -63,9 +63,9 @@ class LwwMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool drop_stable(const VersionVector& stable) {
-        return entries_.drop_entries([&](auto& writes) {
-            return writes.drop_stable(stable, [](const auto& entry) { return !entry.value.value.has_value(); });
-        });
+        const auto is_dead = [](const auto& entry) { return !entry.value.value.has_value(); };
+        return entries_.drop_entries([&](const Writes& writes) { return writes.may_drop(is_dead); },
+                                     [&](Writes& writes) { return writes.drop_stable(stable, is_dead); });
     }
     template <class Archive>
     void save(Archive& out) const {

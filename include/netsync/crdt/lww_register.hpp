@@ -85,6 +85,12 @@ class LastWriter {
         });
     }
 
+    /// Whether drop_stable may find anything.
+    template <class Dead>
+    bool may_drop(Dead&& dead) const {
+        return writes_.size() > 1 || writes_.find_if(dead);
+    }
+
    private:
     static bool is_later(const Entry& a, const Entry& b) {
         if (a.value.time != b.value.time) return a.value.time > b.value.time;

@@ -34,7 +34,7 @@ class LwwSet {
     std::size_t size() const { return elements_.size(); }
     bool empty() const { return elements_.empty(); }
 
-    /// Calls `f(element)` for each; the order is unspecified.
+    /// Calls `f(element)` for each, in ascending order.
     template <class F>
     void for_each(F&& f) const {
         elements_.for_each([&](const Element& element, const Present&) { f(element); });

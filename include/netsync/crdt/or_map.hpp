@@ -10,7 +10,7 @@ namespace netsync {
 /// The observed-remove map (Almeida, Shoker, Baquero 2018). A key is there while anything is alive in its value.
 /// Removing a key takes away exactly what the remover had seen under it (reset-remove): what is written there
 /// concurrently stays, alone. `Value` is causal (wrap a monotone type as Joined<T>) and may be incomplete here, so that
-/// types can be recursive. update, remove, find: O(1) expected beside the value's own cost.
+/// types can be recursive. update, remove, find: O(log size) beside the value's own cost.
 template <class Key, class Value>
 class OrMap {
    public:
@@ -50,7 +50,7 @@ class OrMap {
     bool empty() const noexcept { return entries_.empty(); }
     std::size_t size() const noexcept { return entries_.size(); }
 
-    /// Calls `f(key, value)` for each; the order is unspecified.
+    /// Calls `f(key, value)` for each, by ascending key.
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [key, value] : entries_) f(key, value);

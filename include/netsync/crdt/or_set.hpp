@@ -9,8 +9,8 @@ namespace netsync {
 
 /// The optimised observed-remove set (Bieniusa et al. 2012): a remove takes away exactly the adds that it has seen, so
 /// a concurrent add stays. An element costs its key and one dot; a removed one costs nothing.
-/// `Element` is ordered, hashable (numbers, strings, structs of these, or a std::hash) and encodable.
-/// add, remove, contains: O(1) expected. Iterates in no particular order; equality includes the dots.
+/// `Element` is ordered (`<`) and encodable.
+/// add, remove, contains: O(log size). Iterates in ascending order; equality includes the dots.
 template <class Element>
 class OrSet {
    public:

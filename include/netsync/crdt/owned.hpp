@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <netsync/crdt/change.hpp>
-#include <netsync/detail/dense_map.hpp>
+#include <netsync/detail/sorted_map.hpp>
 #include <utility>
 #include <vector>
 
@@ -31,7 +31,7 @@ class Owned {
     bool empty() const noexcept { return parts_.empty(); }
     std::size_t size() const noexcept { return parts_.size(); }
 
-    /// Calls `f(owner, part)` for each owner; the order is unspecified.
+    /// Calls `f(owner, part)` for each owner, by ascending id.
     template <class F>
     void for_each(F&& f) const {
         for (const auto& [owner, part] : parts_) f(owner, part);
@@ -44,13 +44,13 @@ class Owned {
             if (join.origin && *join.origin != owner) continue;
             changed |= netsync::merge(*parts_.try_emplace(owner).first, part, join);
         }
-        for (std::size_t at = parts_.size(); at-- > 0;) {
-            auto& [owner, part] = parts_.entry(at);
-            const bool theirs_to_remove = !join.origin || *join.origin == owner;
-            if (join.scope == Scope::whole && theirs_to_remove && !theirs.parts_.find(owner))
-                changed |= netsync::merge(part, bottom(), join);
-            if (netsync::is_bottom(part)) parts_.erase_at(at);
-        }
+        if (join.scope == Scope::whole)
+            changed |= change_parts([&](OwnerId owner, Part& part) {
+                const bool theirs_to_remove = !join.origin || *join.origin == owner;
+                return theirs_to_remove && !theirs.parts_.find(owner) && netsync::merge(part, bottom(), join);
+            });
+        else
+            drop_empty(theirs);
         return changed;
     }
 
@@ -63,22 +63,13 @@ class Owned {
         return std::all_of(parts_.begin(), parts_.end(), [&](const auto& entry) { return entry.key == owner; });
     }
     bool drop_stable(const VersionVector& stable) {
-        bool dropped = false;
-        for (std::size_t at = parts_.size(); at-- > 0;) {
-            auto& [owner, part] = parts_.entry(at);
-            dropped |= netsync::drop_stable(part, stable);
-            if (netsync::is_bottom(part)) parts_.erase_at(at);
-        }
-        return dropped;
+        return change_parts([&](OwnerId, Part& part) { return netsync::drop_stable(part, stable); });
     }
 
     template <class Archive>
     void save(Archive& out) const {
-        std::vector<OwnerId> owners;
-        for (const auto& [owner, part] : parts_) owners.push_back(owner);
-        std::sort(owners.begin(), owners.end());
-        out.count(owners.size(), sizeof(OwnerId) + sizeof(Part));
-        for (const OwnerId owner : owners) out(owner, *parts_.find(owner));
+        out.count(parts_.size(), sizeof(OwnerId) + sizeof(Part));
+        for (const auto& [owner, part] : parts_) out(owner, part);
     }
     template <class Archive>
     void load(Archive& in) {
@@ -107,7 +98,27 @@ class Owned {
         return part;
     }
 
-    detail::DenseMap<OwnerId, Part> parts_;
+    /// Applies `f(owner, part)`, which says whether it changed anything, to each; parts left empty go.
+    template <class F>
+    bool change_parts(F&& f) {
+        std::vector<OwnerId> owners;
+        for (const auto& [owner, part] : parts_) owners.push_back(owner);
+        bool changed = false;
+        for (const OwnerId owner : owners) {
+            Part& part = *parts_.find(owner);
+            changed |= f(owner, part);
+            if (netsync::is_bottom(part)) parts_.erase(owner);
+        }
+        return changed;
+    }
+
+    void drop_empty(const Owned& mentioned) {
+        for (const auto& [owner, mention] : mentioned.parts_)
+            if (const Part* part = std::as_const(parts_).find(owner); part && netsync::is_bottom(*part))
+                parts_.erase(owner);
+    }
+
+    detail::SortedMap<OwnerId, Part> parts_;
 };
 
 /// As causal as its parts: one with monotone parts cannot go into an OrMap.

@@ -1,17 +1,11 @@
-// netsync: one 64-bit hash for tables, digests and rolling hashes. Values and bytes come in, 64 well-mixed bits go out.
+// netsync: one 64-bit hash for digests and rolling hashes. Values and bytes come in, 64 well-mixed bits go out.
 // Multiply-and-fold over 8-byte little-endian words, in the manner of wyhash (Wang Yi, 2019); not cryptographic.
 #pragma once
 
 #include <bit>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
-#include <netsync/detail/reflect.hpp>
-#include <string>
-#include <string_view>
-#include <type_traits>
 
 namespace netsync::detail {
 
@@ -53,37 +47,6 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_
     for (; left >= 8; left -= 8, at += 8) hash = mix(hash, read_word(at));
     if (left > 0) hash = mix(hash, read_word(at, left));
     return mix(hash, 0x589965cc75374cc3u);
-}
-
-/// Differs from process to process (address randomisation), so that a peer cannot prepare colliding keys. Nothing
-/// observable depends on it: tables iterate in an order of their own, and what is sent is sorted.
-inline std::uint64_t table_seed() noexcept {
-    static const int anchor = 0;
-    static const std::uint64_t seed = mix(reinterpret_cast<std::uintptr_t>(&anchor), 0x2545f4914f6cdd1du);
-    return seed;
-}
-
-template <class Key>
-std::uint64_t hash_key(const Key& key) noexcept {
-    if constexpr (std::integral<Key> || std::is_enum_v<Key>) {
-        return mix(static_cast<std::uint64_t>(key), table_seed());
-    } else if constexpr (std::convertible_to<const Key&, std::string_view>) {
-        const std::string_view text = key;
-        return hash_bytes(text.data(), text.size(), table_seed());
-    } else if constexpr (requires {
-                             { std::hash<Key>{}(key) } -> std::convertible_to<std::size_t>;
-                         }) {
-        return mix(std::hash<Key>{}(key), table_seed());
-    } else if constexpr (requires { std::tuple_size<Key>::value; }) {
-        std::uint64_t hash = 0;
-        std::apply([&](const auto&... part) { ((hash = mix(hash, hash_key(part))), ...); }, key);
-        return hash;
-    } else {
-        static_assert(plain_struct<Key>, "netsync: a key is a number, a string, a struct of keys, or has a std::hash");
-        std::uint64_t hash = 0;
-        for_each_field([&](const auto& part) { hash = mix(hash, hash_key(part)); }, key);
-        return hash;
-    }
 }
 
 }  // namespace netsync::detail

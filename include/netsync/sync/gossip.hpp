@@ -159,8 +159,8 @@ class Gossip {
         session->report.bytes += chunk.bytes.size();
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
         if (complete && !*complete) return;
-        const Bytes state = sink_.finish();
-        const std::error_code error = complete ? copy_.adopt(state) : complete.error();
+        Bytes state = sink_.finish();
+        const std::error_code error = complete ? copy_.adopt(std::move(state)) : complete.error();
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 

@@ -157,7 +157,7 @@ class Loading {
     /// The state is whole, or cannot be had from this member.
     bool on_state(Member& member, Bytes state, std::error_code error, const Moment& now, Outbox& out) {
         if (!error && !is_succeeding() && !is_too_old(member))
-            error = copy_.adopt(state);
+            error = copy_.adopt(std::move(state));
         else if (!error) {
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
             if (header && copy_.is_disputed(header->heads)) {

@@ -15,11 +15,10 @@
 #include <netsync/observe/subscription.hpp>
 #include <netsync/options.hpp>
 #include <netsync/store/concept.hpp>
+#include <netsync/sync/aside.hpp>
 #include <netsync/sync/batch.hpp>
+#include <netsync/sync/content.hpp>
 #include <netsync/sync/identity.hpp>
-#include <netsync/wire/frame.hpp>
-#include <netsync/wire/history.hpp>
-#include <netsync/wire/snapshot.hpp>
 #include <utility>
 
 namespace netsync {
@@ -53,17 +52,19 @@ class LocalCopy {
             forgotten_.advance(intern(known.replica), known.counter);
         retirements_.merge(open_value<std::vector<Retirement>>(store_, "retired"), options_.limits.replicas);
         if (const SharedBytes bytes = store_.snapshot())
-            if (const auto held = decode_snapshot<CrdtType>(*bytes, options_.limits)) static_cast<void>(join(*held));
+            if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
+                static_cast<void>(held_.join(*std::move(held)));
         store_.replay([&](const SharedBytes& bytes) {
             replay(bytes);
             return true;
         });
-        clock_.restore(history_.time());
+        clock_.restore(held_.history.time());
     }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
-    const CrdtType& state() const noexcept { return state_; }
-    const History& history() const noexcept { return history_; }
+    const CrdtType& state() const noexcept { return held_.state; }
+    const History& history() const noexcept { return held_.history; }
+    const Content<CrdtType>& held() const noexcept { return held_; }
     const CausalBuffer<Frame>& buffer() const noexcept { return buffer_; }
     const Retirements& retirements() const noexcept { return retirements_; }
     Store& store() noexcept { return store_; }
@@ -72,19 +73,16 @@ class LocalCopy {
     const Options& options() const noexcept { return options_; }
 
     /// How much of a replica's changes is held. O(log replicas).
-    std::uint64_t counter(const ReplicaId& origin) const {
-        const ReplicaIndex index = find_index(origin);
-        return index == ReplicaIndex{} ? 0 : history_.counter(index);
-    }
+    std::uint64_t counter(const ReplicaId& origin) const { return held_.counter(origin); }
 
     /// What this replica has made so far.
-    ReplicaCounter frontier() const { return {id(), history_.counter(self_)}; }
+    ReplicaCounter frontier() const { return {id(), held_.history.counter(self_)}; }
 
     /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
     /// nothing changed. `error` says why steps were left out, or that the log failed.
     template <class F>
     std::optional<Frame> change(F&& steps, std::error_code& error) {
-        Batch<CrdtType> batch{state_,        history_.context(), self_, history_.counter(self_) + 1,
+        Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
                               clock_.tick(), options_.limits};
         steps(batch);
         error = batch.error();
@@ -94,7 +92,8 @@ class LocalCopy {
                             to_counter_ranges(batch.removed()), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
-        if (const std::error_code failed = log(frame, self_)) error = failed;
+        held_.advance(frame, self_);
+        if (const std::error_code failed = log(frame)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
         return frame;
     }
@@ -103,7 +102,7 @@ class LocalCopy {
     Received receive(const Frame& frame) {
         Received result;
         if (is_retired(frame)) return result.refused = errc::retired, result;
-        switch (buffer_.offer(frame, history_.vector())) {
+        switch (buffer_.offer(frame, held_.history.vector())) {
         case Arrival::duplicate:
             result.duplicate = true;
             if (is_forked(frame)) result.refused = errc::forked;
@@ -117,33 +116,49 @@ class LocalCopy {
     }
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
-    std::error_code adopt(ByteView bytes) {
-        const Result<Snapshot<CrdtType>> theirs = read(bytes);
-        if (!theirs) return theirs.error();
-        const bool changed = join(*theirs);
-        if (const std::error_code error = keep_snapshot()) return error;
+    std::error_code adopt(Bytes bytes) {
+        if (const std::error_code error = check(bytes)) return error;
+        bool changed = false;
+        Ntp64 time;
+        Result<EncodedState> joined = EncodedState{};
+        auto before = change_aside([&](Content<CrdtType>& held) {
+            Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
+            if (!theirs) return joined = theirs.error(), false;
+            time = theirs->time;
+            const bool as_received = held.is_empty();
+            changed = held.join(*std::move(theirs));
+            joined =
+                as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
+            return static_cast<bool>(joined);
+        });
+        if (!before) return joined.error();
+        vector_rose_ = true;
+        if (const std::error_code error = keep_snapshot(*joined)) return error;
+        aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
-        if (changed) observe(state_, {ReplicaId{}, theirs->time, false, true});
+        if (changed) observe(held_.state, {ReplicaId{}, time, false, true});
         return {};
     }
 
-    Result<Bytes> encode() const { return encode_snapshot(history_.heads(), history_.time(), state_, options_.limits); }
-
-    /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
-    /// already, because all had seen it. O(state).
-    std::uint64_t digest() const {
-        CrdtType plain = state_;
-        drop_stable(plain, history_.vector());
-        const auto bytes = encode_snapshot(history_.heads(), history_.time(), plain, options_.limits);
-        return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+    /// What is held now, for those who take the whole of it.
+    Result<EncodedState> encode() {
+        Result<EncodedState> encoded = EncodedState{};
+        Content<CrdtType> held = held_;
+        aside([&] {
+            encoded = held.encode(options_.limits);
+            held = {};
+        });
+        return encoded;
     }
 
     // What all have seen.
 
     /// Forgets what only those need that have not seen it: `stable` is what every member has seen that is not retired.
     void forget(const VersionVector& stable) {
-        if (!drop_stable(state_, stable)) return;
+        auto before = change_aside([&](Content<CrdtType>& held) { return drop_stable(held.state, stable); });
+        if (!before) return;
+        aside([&] { before.reset(); });
         forgotten_.merge(stable);
         std::vector<ReplicaCounter> counters;
         for (const VersionVector::Entry& entry : forgotten_.sorted())
@@ -164,7 +179,11 @@ class LocalCopy {
 
     /// Takes a snapshot and lets go of the frames up to `seen`, which every member has that is to be waited for.
     std::error_code compact(const std::vector<ReplicaCounter>& seen) {
-        if (const std::error_code error = keep_snapshot()) return error;
+        const std::size_t covered = log_bytes_;
+        const Result<EncodedState> encoded = encode();
+        if (!encoded) return encoded.error();
+        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        log_bytes_ -= covered;
         return stage([seen](Store& store) { return store.cut(seen); });
     }
 
@@ -198,9 +217,9 @@ class LocalCopy {
         const auto head =
             std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id(); });
         if (head == theirs.end()) return false;
-        const std::uint64_t counter = history_.counter(self_);
+        const std::uint64_t counter = held_.history.counter(self_);
         if (head->counter > counter) return true;
-        if (head->counter == counter) return head->hash != history_.hash(self_);
+        if (head->counter == counter) return head->hash != held_.history.hash(self_);
         const std::optional<std::uint64_t> hash = hash_at({id(), head->counter});
         return hash && *hash != head->hash;
     }
@@ -209,8 +228,8 @@ class LocalCopy {
     bool gives_way(const std::vector<Head>& theirs) const {
         return std::any_of(theirs.begin(), theirs.end(), [&](const Head& head) {
             const ReplicaIndex origin = find_index(head.replica);
-            return origin != ReplicaIndex{} && head.replica != id() && head.counter == history_.counter(origin) &&
-                   history_.hash(origin) < head.hash;
+            return origin != ReplicaIndex{} && head.replica != id() && head.counter == held_.history.counter(origin) &&
+                   held_.history.hash(origin) < head.hash;
         });
     }
 
@@ -253,18 +272,19 @@ class LocalCopy {
     /// more, under its new incarnation, with new dots and a fresh timestamp (an old one could meet a tombstone that some
     /// have forgotten). The old incarnation is over; what counts of it is what counter() says of it then.
     Result<Succession> succeed(ByteView bytes, std::uint64_t limit) {
-        const Result<Snapshot<CrdtType>> theirs = read(bytes);
+        if (const std::error_code error = check(bytes)) return error;
+        Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
         if (!theirs) return theirs.error();
         const ReplicaId before = id();
         std::vector<SharedBytes> log;
         store_.replay([&](const SharedBytes& logged) { return log.push_back(logged), true; });
-        state_ = CrdtType{};
-        history_ = History{};
+        held_ = {};
         forgotten_ = {};
         keep("forgotten", std::vector<ReplicaCounter>{});
         buffer_.clear();
         last_vector_ = {};
-        static_cast<void>(join(*theirs));
+        static_cast<void>(held_.join(*std::move(theirs)));
+        vector_rose_ = true;
         std::vector<Frame> again;
         for (const SharedBytes& logged : log) {
             Result<Frame> frame = Frame::parse(logged, options_.limits);
@@ -280,11 +300,14 @@ class LocalCopy {
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         stage([](Store& store) { return store.clear(); });
-        if (const std::error_code error = keep_snapshot()) return error;
+        const Result<EncodedState> encoded = held_.encode(options_.limits);
+        if (!encoded) return encoded.error();
+        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        log_bytes_ = 0;
         keep("replica", id());
         keep("successor", successor_);
         for (const Frame& frame : again) reissue(frame, succession);
-        observe(state_, {ReplicaId{}, history_.time(), false, true});
+        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
         return succession;
     }
 
@@ -316,6 +339,7 @@ class LocalCopy {
         stage([key, value](Store& store) { return keep_value(store, key, value); });
     }
 
+    Aside aside;  ///< how work on a whole state is done
     Observers<Merged<CrdtType>> changes;
     Derivations<CrdtType> derivations;
     Notifications notifications;
@@ -347,7 +371,8 @@ class LocalCopy {
 
     /// What waited and is ready now.
     void drain(Received& result) {
-        while (const std::optional<Frame> next = buffer_.take(history_.vector())) count(apply(*next, true), result);
+        while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
+            count(apply(*next, true), result);
         drop_damaged();
     }
 
@@ -361,16 +386,16 @@ class LocalCopy {
     /// A frame's hash is checked as soon as its predecessor is in, even if it still waits for others.
     void drop_damaged() {
         if (buffer_.size() == 0) return;
-        buffer_.drop_next_if(history_.vector(), [&](const Frame& frame) {
+        buffer_.drop_next_if(held_.history.vector(), [&](const Frame& frame) {
             const ReplicaIndex origin = find_index(frame.header().origin);
-            return !frame.continues(origin == ReplicaIndex{} ? 0 : history_.hash(origin));
+            return !frame.continues(origin == ReplicaIndex{} ? 0 : held_.history.hash(origin));
         });
     }
 
     bool is_forked(const Frame& frame) const {
         const FrameHeader& header = frame.header();
         const ReplicaIndex origin = find_index(header.origin);
-        return header.last() == history_.counter(origin) && header.hash != history_.hash(origin);
+        return header.last() == held_.history.counter(origin) && header.hash != held_.history.hash(origin);
     }
 
     /// Whether a change, whose time may lie in the past, was made without what was forgotten here since: only one of a
@@ -388,7 +413,7 @@ class LocalCopy {
 
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         std::optional<std::uint64_t> hash;
-        if (at.counter == counter(at.replica)) return history_.hash(find_index(at.replica));
+        if (at.counter == counter(at.replica)) return held_.history.hash(find_index(at.replica));
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             const Result<Frame> frame = Frame::parse(bytes, options_.limits);
             if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
@@ -399,7 +424,7 @@ class LocalCopy {
 
     /// Where this replica's own log begins. O(log counters).
     std::uint64_t first_logged() const {
-        std::uint64_t from = 1, to = history_.counter(self_);
+        std::uint64_t from = 1, to = held_.history.counter(self_);
         while (from < to) {
             const std::uint64_t middle = from + (to - from) / 2;
             if (store_.frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
@@ -414,7 +439,7 @@ class LocalCopy {
     std::vector<ReplicaCounter> take_dependencies() {
         std::vector<ReplicaCounter> risen;
         if (!std::exchange(vector_rose_, false)) return risen;
-        for (const VersionVector::Entry& entry : history_.vector().sorted())
+        for (const VersionVector::Entry& entry : held_.history.vector().sorted())
             if (entry.replica != self_ && last_vector_.advance(entry.replica, entry.counter))
                 risen.push_back({id_of(entry.replica), entry.counter});
         return risen;
@@ -422,14 +447,14 @@ class LocalCopy {
 
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta) {
-        FrameHeader header{.origin = id(), .first = history_.counter(self_) + 1, .count = count, .time = time};
+        FrameHeader header{.origin = id(), .first = held_.history.counter(self_) + 1, .count = count, .time = time};
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
-        return Frame::make(std::move(header), delta, history_.hash(self_));
+        return Frame::make(std::move(header), delta, held_.history.hash(self_));
     }
 
     void reissue(const Frame& old, const Succession& succession) {
-        const std::uint64_t first = history_.counter(self_) + 1;
+        const std::uint64_t first = held_.history.counter(self_) + 1;
         const DotRange minted{self_, first, first + old.header().count - 1};
         const Ntp64 time = clock_.tick();
         const auto delta = old.template delta_within<CrdtType>(DotSpace{minted, time}, options_.limits);
@@ -437,9 +462,8 @@ class LocalCopy {
         const Result<Bytes> bytes = encode_delta(*delta, minted, time, options_.limits);
         if (!bytes) return;
         const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes);
-        const CausalContext context = frame.context();
-        merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = id().owner()});
-        static_cast<void>(log(frame, self_));
+        held_.merge(frame, self_, *delta);
+        static_cast<void>(log(frame));
     }
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours.
@@ -460,32 +484,27 @@ class LocalCopy {
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
         if (is_new && is_outdated(header)) return errc::outdated;
-        if (history_.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) return errc::too_large;
+        if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0)
+            return errc::too_large;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
-        if (!frame.continues(history_.hash(origin))) return errc::forked;
+        if (!frame.continues(held_.history.hash(origin))) return errc::forked;
         const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
         if (is_new)
             if (const std::error_code error = clock_.observe(header.time)) return error;
-        const CausalContext context = frame.context();
-        const bool changed =
-            merge(state_, *delta, Join{.mine = history_.context(), .theirs = context, .origin = header.origin.owner()});
+        const bool changed = held_.merge(frame, origin, *delta);
         vector_rose_ = true;
-        if (!is_new) {
-            history_.advance(origin, header.last(), header.hash, header.time);
-            return {};
-        }
-        if (const std::error_code error = log(frame, origin)) return error;
+        if (!is_new) return {};
+        if (const std::error_code error = log(frame)) return error;
         if (changed) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }
 
     /// 4: the log and the version vector derived from it move together.
-    std::error_code log(const Frame& frame, ReplicaIndex origin) {
-        const FrameHeader& header = frame.header();
-        history_.advance(origin, header.last(), header.hash, header.time);
+    std::error_code log(const Frame& frame) {
+        if (meanwhile_) meanwhile_->push_back(frame);
         log_bytes_ += frame.size_bytes();
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
@@ -512,53 +531,67 @@ class LocalCopy {
         return store_error_;
     }
 
-    std::error_code keep_snapshot() {
-        Result<Bytes> bytes = encode();
-        if (!bytes) return bytes.error();
-        snapshot_bytes_ = bytes->size();
-        log_bytes_ = 0;
-        return stage([snapshot = std::make_shared<const Bytes>(*std::move(bytes)),
-                      heads = history_.heads()](Store& store) { return store.adopt(snapshot, heads); });
+    /// Changes what is held by `work(held)`, on a copy and aside; what is changed here meanwhile comes in after that.
+    /// Gives what was held before; nothing changes where `work` says no.
+    template <class F>
+    std::optional<Content<CrdtType>> change_aside(F&& work) {
+        Content<CrdtType> changed = held_;
+        bool done = false;
+        meanwhile_.emplace();
+        aside([&] {
+            done = work(changed);
+            if (!done) changed = {};
+        });
+        for (int rounds = 0; done && meanwhile_->size() > few_frames && rounds < catch_up_rounds; ++rounds) {
+            const std::vector<Frame> frames = std::exchange(*meanwhile_, {});
+            aside([&] { merge_own(frames, changed); });
+        }
+        const std::vector<Frame> frames = *std::exchange(meanwhile_, std::nullopt);
+        if (!done) return std::nullopt;
+        merge_own(frames, changed);
+        return std::exchange(held_, std::move(changed));
     }
 
-    /// A state that may be joined: readable, not from the future, without what the pool has given up.
-    Result<Snapshot<CrdtType>> read(ByteView bytes) {
+    /// Frames that were made here.
+    void merge_own(const std::vector<Frame>& frames, Content<CrdtType>& into) const {
+        for (const Frame& frame : frames)
+            if (const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits))
+                into.merge(frame, intern(frame.header().origin), *delta);
+    }
+
+    std::error_code keep_snapshot(const EncodedState& encoded) {
+        snapshot_bytes_ = encoded.bytes->size();
+        return stage(
+            [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
+    }
+
+    /// Whether a state may be joined: not from the future, without what the pool has given up.
+    std::error_code check(ByteView bytes) {
         if (store_error_) return store_error_;
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
         if (!header) return header.error();
         for (const Head& head : header->heads)
             if (const std::uint64_t* last = retirements_.last(head.replica); last && head.counter > *last)
                 return errc::retired;
-        if (const std::error_code error = clock_.observe(header->time)) return error;
-        return decode_snapshot<CrdtType>(bytes, options_.limits);
-    }
-
-    bool join(const Snapshot<CrdtType>& theirs) {
-        CausalContext context;
-        for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
-        const bool changed =
-            merge(state_, theirs.state, Join{.mine = history_.context(), .theirs = context, .scope = Scope::whole});
-        for (const Head& head : theirs.heads)
-            if (const ReplicaIndex origin = intern(head.replica); head.counter > history_.counter(origin))
-                history_.advance(origin, head.counter, head.hash, theirs.time);
-        vector_rose_ = true;
-        return changed;
+        return clock_.observe(header->time);
     }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
-        derivations.update(state_, delta, info.whole);
+        derivations.update(held_.state, delta, info.whole);
         if (!changes.empty())
             changes.notify(std::make_shared<const Merged<CrdtType>>(Merged<CrdtType>{delta, info}), notifications);
     }
 
     static constexpr std::size_t max_successions = 16;
+    static constexpr std::size_t few_frames = 64;
+    static constexpr int catch_up_rounds = 8;
 
     const Options& options_;
     Store store_;
     Clock clock_;
     std::atomic<ReplicaIndex> self_{};
-    CrdtType state_{};
-    History history_;
+    Content<CrdtType> held_;
+    std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
     Retirements retirements_;
     CausalBuffer<Frame> buffer_;
     VersionVector last_vector_;  // that of this replica's last frame

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <netsync/detail/hash.hpp>
 #include <netsync/pool/outbox.hpp>
+#include <netsync/sync/content.hpp>
 #include <netsync/sync/message.hpp>
 #include <optional>
 #include <utility>
@@ -15,17 +16,17 @@ namespace netsync {
 /// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
 class StateSource {
    public:
-    /// Answers with up to `window` chunks. `version` changes with the state held; `encode()` gives its bytes. A request for
+    /// Answers with up to `window` chunks. `version` changes with the state held; `encode()` gives it. A request for
     /// another state than is held or kept is answered with the present one, from its start.
     template <class Encode>
     std::error_code answer(Link link, const StateRequest& request, std::uint64_t version, const Limits& limits,
                            Duration now, Encode&& encode, Outbox& out) {
         if (!snapshot_ || (request.digest != digest_ && version_ != version)) {
-            Result<Bytes> bytes = encode();
-            if (!bytes) return bytes.error();
-            snapshot_ = std::make_shared<const Bytes>(*std::move(bytes));
+            const Result<EncodedState> state = encode();
+            if (!state) return state.error();
+            snapshot_ = state->bytes;
+            digest_ = state->digest;
             version_ = version;
-            digest_ = detail::hash_bytes(snapshot_->data(), snapshot_->size());
         }
         expires_ = now + std::chrono::seconds{10};
         std::uint64_t offset = request.digest == digest_ ? request.offset : 0;

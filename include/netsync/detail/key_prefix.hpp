@@ -1,0 +1,72 @@
+// netsync: the beginning of a key as a number, so that most comparisons need not look at the key.
+#pragma once
+
+#include <bit>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string_view>
+#include <type_traits>
+
+namespace netsync::detail {
+
+template <class Key>
+concept text_key = std::convertible_to<const Key&, std::string_view>;
+template <class Key>
+concept number_key = std::integral<Key> || std::is_enum_v<Key>;
+
+/// Whether the prefix says all: keys are equal where their prefixes are.
+template <class Key>
+inline constexpr bool is_exact_prefix = number_key<Key>;
+
+/// The first eight bytes, the first of them highest: ordered as the texts are.
+inline std::uint64_t text_prefix(std::string_view text) noexcept {
+    std::uint64_t prefix = 0;
+    if (text.size() >= 8 && std::endian::native == std::endian::little) {
+        std::memcpy(&prefix, text.data(), 8);
+        prefix = ((prefix & 0x00ff00ff00ff00ffu) << 8) | ((prefix >> 8) & 0x00ff00ff00ff00ffu);
+        prefix = ((prefix & 0x0000ffff0000ffffu) << 16) | ((prefix >> 16) & 0x0000ffff0000ffffu);
+        return (prefix << 32) | (prefix >> 32);
+    }
+    for (std::size_t at = 0; at < 8; ++at)
+        prefix = (prefix << 8) | (at < text.size() ? static_cast<unsigned char>(text[at]) : 0u);
+    return prefix;
+}
+
+template <number_key Key>
+constexpr std::uint64_t number_prefix(Key key) noexcept {
+    if constexpr (std::is_enum_v<Key>) {
+        return number_prefix(static_cast<std::underlying_type_t<Key>>(key));
+    } else {
+        const auto bits = static_cast<std::uint64_t>(key);
+        return std::is_signed_v<Key> ? bits ^ (std::uint64_t{1} << 63) : bits;
+    }
+}
+
+/// Never falls where keys rise: a < b has prefix_of(a) ≤ prefix_of(b). Texts and numbers have one; a class may offer
+/// `std::uint64_t prefix() const`, ordered as itself. `query` is a key, or what is compared with one.
+template <class Key, class Query>
+std::uint64_t prefix_of(const Query& query) noexcept {
+    if constexpr (number_key<Key>)
+        return number_prefix(static_cast<Key>(query));
+    else if constexpr (text_key<Key> && text_key<Query>)
+        return text_prefix(query);
+    else if constexpr (requires {
+                           { query.prefix() } -> std::same_as<std::uint64_t>;
+                       })
+        return query.prefix();
+    else
+        return 0;
+}
+
+/// The key that has this prefix.
+template <number_key Key>
+constexpr Key key_of(std::uint64_t prefix) noexcept {
+    if constexpr (std::is_enum_v<Key>)
+        return static_cast<Key>(key_of<std::underlying_type_t<Key>>(prefix));
+    else
+        return static_cast<Key>(std::is_signed_v<Key> ? prefix ^ (std::uint64_t{1} << 63) : prefix);
+}
+
+}  // namespace netsync::detail

@@ -1,0 +1,146 @@
+#include <doctest/doctest.h>
+#include <netsync/netsync.hpp>
+
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+
+using netsync::detail::SortedMap;
+
+namespace {
+
+enum class Color : signed char { dark = -1, none, light };
+
+std::uint64_t number(std::uint64_t i) { return i * 1024; }
+std::string text(std::uint64_t i) { return "many share it/" + std::to_string(i); }
+std::string short_text(std::uint64_t i) { return std::to_string(i * 7919); }
+std::int32_t negative(std::uint64_t i) { return static_cast<std::int32_t>(i) - 900; }
+std::pair<int, std::string> pair(std::uint64_t i) { return {static_cast<int>(i % 3), std::to_string(i)}; }
+
+template <class Map, class Model>
+void check_equal(const Map& map, const Model& model) {
+    REQUIRE(map.size() == model.size());
+    auto expected = model.begin();
+    for (const auto& [key, value] : map) {
+        REQUIRE(expected != model.end());
+        REQUIRE(key == expected->first);
+        REQUIRE(value == expected->second);
+        ++expected;
+    }
+    REQUIRE(expected == model.end());
+}
+
+/// Values that own memory, so that a sanitizer sees what is lost or freed twice.
+template <class Key>
+void walk(Key (*key_of)(std::uint64_t)) {
+    std::mt19937_64 random{6};
+    for (int round = 0; round < 30; ++round) {
+        SortedMap<Key, std::string> map, copy;
+        std::map<Key, std::string> model, copied;
+        const std::uint64_t keys = round % 3 == 0 ? 6 : round % 3 == 1 ? 200 : 9000;
+        const std::uint64_t erasures = 1 + static_cast<std::uint64_t>(round / 3) % 4;
+        for (int i = 0; i < 6000; ++i) {
+            const Key key = key_of(random() % keys);
+            const std::uint64_t what = random() % 6;
+            if (what < erasures) {
+                REQUIRE(map.erase(key) == (model.erase(key) == 1));
+            } else if (what < 5) {
+                const auto [value, made] = map.try_emplace(key);
+                REQUIRE(made == !model.contains(key));
+                *value = model[key] = std::to_string(random());
+            } else {
+                const std::string* found = std::as_const(map).find(key);
+                const auto expected = model.find(key);
+                REQUIRE((found != nullptr) == (expected != model.end()));
+                if (found) REQUIRE(*found == expected->second);
+                if (std::string* mine = map.find(key)) *mine = model[key] = "written";
+            }
+            if (i % 1500 == 0) {
+                check_equal(copy, copied);
+                copy = map, copied = model;
+            }
+        }
+        check_equal(map, model);
+        check_equal(copy, copied);
+        copy = map;
+        const auto same = [](const std::string& a, const std::string& b) { return a == b; };
+        CHECK(map.equal(copy, same));
+        for (auto& [key, value] : model) *map.find(key) = value += "!";
+        CHECK((map.empty() || !map.equal(copy, same)));
+        check_equal(map, model);
+        while (!model.empty()) {
+            REQUIRE(map.erase(model.begin()->first));
+            model.erase(model.begin());
+        }
+        CHECK(map.empty());
+        CHECK(map.begin() == map.end());
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a SortedMap is a std::map, and so are its copies") {
+    walk(number);
+    walk(negative);
+    walk(text);
+    walk(short_text);
+    walk(pair);
+}
+
+TEST_CASE("keys in order fill their leaves; a map of all sizes is walked in order") {
+    SortedMap<std::uint64_t, int> map;
+    for (std::uint64_t i = 0; i < 300'000; ++i) *map.try_emplace(i).first = 1;
+    std::uint64_t next = 0;
+    for (const auto& [key, value] : map) REQUIRE(key == next++);
+    CHECK(next == 300'000);
+    for (std::uint64_t i = 300'000; i-- > 0;) REQUIRE(map.erase(i));
+    CHECK(map.empty());
+}
+
+TEST_CASE("strings are found by anything that is text, and sort as bytes do") {
+    SortedMap<std::string, int> map;
+    for (int i = 0; i < 100; ++i) *map.try_emplace("key " + std::to_string(i)).first = i;
+    CHECK(*map.find("key 42") == 42);
+    CHECK(*map.find(std::string_view{"key 7"}) == 7);
+    CHECK_FALSE(map.find("key 100"));
+    SortedMap<std::string, int> odd;
+    for (const std::string& key : {std::string{}, std::string(1, '\0'), std::string(9, '\0'), std::string{"\xff\xfe"},
+                                   std::string{"a"}, std::string{"abcdefgh"}, std::string{"abcdefghi"}})
+        odd.try_emplace(key);
+    CHECK(odd.size() == 7);
+    std::string previous;
+    for (const auto& [key, value] : odd) {
+        CHECK((key.empty() || previous < key));
+        previous = key;
+        CHECK(odd.find(key));
+    }
+}
+
+TEST_CASE("enumerators and signed numbers sort as numbers") {
+    SortedMap<Color, int> colors;
+    for (const Color color : {Color::light, Color::dark, Color::none}) colors.try_emplace(color);
+    CHECK((*colors.begin()).key == Color::dark);
+    SortedMap<bool, int> bits;
+    bits.try_emplace(true);
+    CHECK_FALSE(bits.find(false));
+}
+
+TEST_CASE("a copy is read by another thread while the map is written to") {
+    SortedMap<std::uint64_t, std::string> map;
+    for (std::uint64_t i = 0; i < 20'000; ++i) *map.try_emplace(i).first = std::to_string(i);
+    const auto copy = map;
+    std::thread reader([&copy] {
+        std::uint64_t next = 0;
+        for (const auto& [key, value] : copy) {
+            if (key != next || value != std::to_string(next)) std::abort();
+            ++next;
+        }
+        if (next != 20'000) std::abort();
+    });
+    for (std::uint64_t i = 0; i < 20'000; i += 2) map.erase(i);
+    for (std::uint64_t i = 1; i < 20'000; i += 2) *map.find(i) = "";
+    reader.join();
+    CHECK(map.size() == 10'000);
+    CHECK(copy.size() == 20'000);
+}
