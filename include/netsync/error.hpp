@@ -64,7 +64,8 @@ class ErrorCategory final : public std::error_category {
         case errc::bad_replica_id: return "bad replica id: expected 1 to 32 hex digits, not all zero";
         case errc::bad_endpoint: return "bad endpoint: expected HOST:PORT with a port from 1 to 65535";
         case errc::timed_out: return "timed out: the peer did not answer in time";
-        case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
+        case errc::replica_table_full:
+            return "replica table full: more replica ids than limits.replicas allows, or than one process can hold";
         case errc::same_replica: return "same replica: the peer has this replica's own id";
         case errc::retired: return "retired: the pool has given up this incarnation; its owner takes a new one";
         case errc::outdated: return "outdated: made without what all had seen and forgotten; its owner issues it again";

@@ -11,6 +11,20 @@
 
 namespace netsync {
 
+/// What was not taken because a limit was reached (see Limits), counted since the replica was made.
+struct TurnedAway {
+    std::uint64_t frames = 0;    ///< too large, too deep, too much memory to read
+    std::uint64_t buffered = 0;  ///< frames that would have waited for others: gossip brings them again
+    std::uint64_t replicas = 0;  ///< changes of one more origin than a version vector may have
+    std::uint64_t states = 0;    ///< whole states
+    std::uint64_t members = 0;   ///< introductions, and members only heard of
+    std::uint64_t links = 0;
+    std::uint64_t waiters = 0;
+    std::uint64_t sends = 0;  ///< messages that a slow link had no room for
+
+    friend bool operator==(const TurnedAway&, const TurnedAway&) = default;
+};
+
 /// A moment's view of a replica: copies, so it stays as it was.
 struct Report {
     ReplicaId replica{};
@@ -25,10 +39,10 @@ struct Report {
     std::size_t log_bytes = 0;          ///< of frames logged since the last snapshot
     std::size_t buffered_frames = 0;    ///< waiting for others
     std::size_t buffered_bytes = 0;
-    std::uint64_t frames_not_buffered = 0;    ///< for want of room: gossip brings them again
     std::size_t waiters = 0;                  ///< calls that wait for a change to be replicated
     std::uint64_t announcements_ignored = 0;  ///< of other pools or versions, or not understood
     Traffic traffic{};
+    TurnedAway turned_away{};
     std::vector<SyncReport> syncs{};  ///< the latest ones, oldest first
     std::error_code store_error{};    ///< why updates are refused, if they are
 };
@@ -46,9 +60,16 @@ Report make_report(const Options& options, const Copy& copy, const Protocol<Copy
     report.log_bytes = copy.log_bytes();
     report.buffered_frames = copy.buffer().size();
     report.buffered_bytes = copy.buffer().size_bytes();
-    report.frames_not_buffered = copy.buffer().refused();
     report.waiters = protocol.waiters();
     report.traffic = protocol.traffic;
+    report.turned_away = {.frames = protocol.traffic.frames_too_large,
+                          .buffered = copy.buffer().refused(),
+                          .replicas = copy.origins_refused(),
+                          .states = gossip.states_refused(),
+                          .members = pool.members_refused(),
+                          .links = pool.links_refused(),
+                          .waiters = protocol.waiters_refused(),
+                          .sends = protocol.traffic.sends_skipped};
     report.announcements_ignored = pool.announcements_ignored();
     report.syncs.assign(gossip.reports().begin(), gossip.reports().end());
     return report;

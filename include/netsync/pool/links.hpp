@@ -35,7 +35,7 @@ class Links {
 
     /// Null where there are too many.
     Peer* open(const LinkOpened& event, Duration now) {
-        if (open_.size() >= options_.limits.links) return nullptr;
+        if (open_.size() >= options_.limits.links) return ++refused_, nullptr;
         Peer& peer = open_[event.link];
         peer.host = event.peer.host;
         peer.opened = now;
@@ -45,6 +45,8 @@ class Links {
 
     void close(Link link) { open_.erase(link); }
     void clear() { open_.clear(); }
+
+    std::uint64_t refused() const noexcept { return refused_; }
 
     bool any_stranger() const {
         return open_.any([](Link, const Peer& peer) { return !peer.introduced; });
@@ -92,6 +94,7 @@ class Links {
     const Options& options_;
     detail::OrderedMap<Link, Peer> open_;
     detail::OrderedMap<Endpoint, Hint> hinted_;
+    std::uint64_t refused_ = 0;
 };
 
 }  // namespace netsync

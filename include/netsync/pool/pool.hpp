@@ -45,6 +45,8 @@ class Pool {
     std::uint64_t session() const noexcept { return session_; }
     const detail::OrderedMap<ReplicaId, Member>& members() const noexcept { return members_; }
     std::uint64_t announcements_ignored() const noexcept { return announcements_ignored_; }
+    std::uint64_t members_refused() const noexcept { return members_refused_; }
+    std::uint64_t links_refused() const noexcept { return links_.refused(); }
 
     Member* find(const ReplicaId& replica) { return members_.find(replica); }
     const Member* find(const ReplicaId& replica) const { return members_.find(replica); }
@@ -410,7 +412,7 @@ class Pool {
             if (member->endpoint.port == 0) member->endpoint = acquaintance.endpoint;
             return;
         }
-        if (members_.size() >= options_.limits.members) return;
+        if (members_.size() >= options_.limits.members) return void(++members_refused_);
         Member& member = members_[replica];
         member.replica = replica;
         member.endpoint = acquaintance.endpoint;
@@ -428,7 +430,7 @@ class Pool {
                 const bool unseen = member.state != MemberState::live && member.state != MemberState::suspect;
                 return unseen && !std::exchange(gone, true);
             });
-            if (!gone) return false;
+            if (!gone) return ++members_refused_, false;
         }
         members_[replica].replica = replica;
         return true;
@@ -545,6 +547,7 @@ class Pool {
     Keepalive keepalive_;
     Duration announce_at_{};
     std::uint64_t announcements_ignored_ = 0;
+    std::uint64_t members_refused_ = 0;
 };
 
 }  // namespace netsync

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <netsync/detail/hash.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/history.hpp>
@@ -81,7 +82,8 @@ struct Content {
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
     /// already, because all had seen it. O(state).
-    std::uint64_t digest(const Limits& limits) const {
+    std::uint64_t digest(Limits limits) const {
+        limits.state = std::numeric_limits<std::size_t>::max();  // it is not sent
         CrdtType plain = state;
         drop_stable(plain, history.vector());
         const Result<Bytes> bytes = encode_snapshot(history.heads(), history.time(), plain, limits);

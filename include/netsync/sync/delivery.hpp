@@ -30,6 +30,7 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
         const Result<Frame> frame = bytes.bytes ? Frame::parse(bytes.bytes, limits) : Result<Frame>{errc::malformed};
         if (!frame) {
             result.error = frame.error();
+            traffic.count_received(0, false, result.error);
             return result;
         }
         const auto received = copy.receive(*frame);

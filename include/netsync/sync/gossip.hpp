@@ -48,6 +48,7 @@ class Gossip {
     /// Whether what others send is of use now: not while this replica is about to take another state for its own.
     bool listens() const noexcept { return !loading_.is_succeeding(); }
     const std::vector<SyncReport>& reports() const noexcept { return reports_; }
+    std::uint64_t states_refused() const noexcept { return sink_.refused() + loading_.states_refused(); }
     Duration next_wake() const noexcept { return next_at_; }
 
     /// What is held, and who is known: equal exactly where nothing is left to say.

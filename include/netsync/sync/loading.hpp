@@ -76,6 +76,8 @@ class Loading {
         return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
+    std::uint64_t states_refused() const noexcept { return sink_.refused(); }
+
     /// The transfers that ended since the last time this was asked.
     std::vector<SyncReport> take_reports() { return std::exchange(reports_, {}); }
 

@@ -173,6 +173,9 @@ class LocalCopy {
         if (!std::exchange(settled_, true)) keep("settled", true);
     }
 
+    /// Changes refused because their origins would be too many.
+    std::uint64_t origins_refused() const noexcept { return origins_refused_; }
+
     /// Bytes of frames logged since the last snapshot.
     std::size_t log_bytes() const noexcept { return log_bytes_; }
     std::size_t snapshot_bytes() const noexcept { return snapshot_bytes_; }
@@ -484,8 +487,10 @@ class LocalCopy {
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
         if (is_new && is_outdated(header)) return errc::outdated;
-        if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0)
-            return errc::too_large;
+        if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
+            ++origins_refused_;
+            return errc::replica_table_full;
+        }
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
         if (!frame.continues(held_.history.hash(origin))) return errc::forked;
@@ -604,6 +609,7 @@ class LocalCopy {
     std::error_code store_error_;
     ReplicaId successor_;
     std::vector<Succession> successions_;  // of this run
+    std::uint64_t origins_refused_ = 0;
     std::size_t log_bytes_ = 0;
     std::size_t snapshot_bytes_ = 0;
 };

@@ -34,6 +34,7 @@ class Protocol {
     const Pool<Copy>& pool() const noexcept { return pool_; }
     const Gossip<Copy>& gossip() const noexcept { return gossip_; }
     std::size_t waiters() const noexcept { return waiters_.size(); }
+    std::uint64_t waiters_refused() const noexcept { return waiters_.refused(); }
 
     void start(const Moment& now, std::uint16_t port) {
         gossip_.start(now);

@@ -71,7 +71,7 @@ class StateSink {
 
     /// Takes a piece. True when the state is complete. errc::too_large, and errc::malformed for pieces that do not fit.
     Result<bool> take(Link link, const StateChunk& chunk, const Limits& limits, Outbox& out) {
-        if (chunk.total > limits.state) return errc::too_large;
+        if (chunk.total > limits.state) return ++refused_, errc::too_large;
         if (chunk.digest != digest_) {  // another state than the one begun: from its start
             if (chunk.offset != 0) return false;
             digest_ = chunk.digest;
@@ -89,6 +89,8 @@ class StateSink {
     }
 
     std::size_t received() const noexcept { return bytes_.size(); }
+    /// States that were too large.
+    std::uint64_t refused() const noexcept { return refused_; }
     /// The finished state; the sink is empty afterwards.
     Bytes finish() {
         digest_ = 0;
@@ -99,6 +101,7 @@ class StateSink {
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
     Bytes bytes_;
+    std::uint64_t refused_ = 0;
 };
 
 }  // namespace netsync

@@ -20,7 +20,8 @@ struct Traffic {
     std::uint64_t frames_out = 0;        ///< sent, each as often as it was sent
     std::uint64_t frames_applied = 0;    ///< of others, merged here
     std::uint64_t frames_duplicate = 0;  ///< received again
-    std::uint64_t frames_refused = 0;    ///< for an error: not ours to write, malformed, forked
+    std::uint64_t frames_refused = 0;    ///< for another error: not ours to write, malformed, forked
+    std::uint64_t frames_too_large = 0;  ///< for a limit of Limits
     std::uint64_t frames_drifted = 0;    ///< refused for now: stamped too far ahead
     std::uint64_t messages_bad = 0;      ///< not understood
     std::uint64_t sends_skipped = 0;     ///< messages that a slow link had no room for
@@ -31,6 +32,8 @@ struct Traffic {
         if (duplicate) ++frames_duplicate;
         if (refused == errc::clock_drift)
             ++frames_drifted;
+        else if (refused == errc::too_large || refused == errc::too_deep)
+            ++frames_too_large;
         else if (refused)
             ++frames_refused;
     }

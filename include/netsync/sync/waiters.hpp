@@ -32,6 +32,7 @@ class Waiters {
 
     bool empty() const noexcept { return waiters_.empty(); }
     std::size_t size() const noexcept { return waiters_.size(); }
+    std::uint64_t refused() const noexcept { return refused_; }
 
     /// Asks again, for as long as anybody waits, at this time.
     Duration next_at() const noexcept { return waiters_.empty() ? Duration::max() : next_at_; }
@@ -67,6 +68,7 @@ class Waiters {
 
     /// There is no room for the one added last.
     void refuse_last(Notifications& notifications) {
+        ++refused_;
         answer(waiters_.back(), errc::too_large, notifications);
         waiters_.pop_back();
     }
@@ -115,6 +117,7 @@ class Waiters {
     }
 
     std::vector<Waiter> waiters_;
+    std::uint64_t refused_ = 0;
     Duration next_at_{};
 };
 
