@@ -100,6 +100,14 @@ struct fmt::formatter<netsync::Report> {
             traffic.frames_drifted, traffic.frames_refused);
         out = fmt::format_to(out, "out {} messages, {} bytes, {} frames; {} frames wait for others",
                              traffic.messages_out, traffic.bytes_out, traffic.frames_out, report.buffered_frames);
+        const netsync::TurnedAway& away = report.turned_away;
+        if (away != netsync::TurnedAway{})
+            out =
+                fmt::format_to(out,
+                               "\nbeyond limits: {} frames, {} buffered, {} replicas, {} states, {} members, {} links, "
+                               "{} waiters, {} sends",
+                               away.frames, away.buffered, away.replicas, away.states, away.members, away.links,
+                               away.waiters, away.sends);
         if (report.store_error) out = fmt::format_to(out, "\nstore: {}", report.store_error.message());
         for (const netsync::Retirement& record : report.retired)
             out = fmt::format_to(out, "\nretired {} beyond {}", netsync::short_name(record.replica), record.last);

@@ -175,7 +175,8 @@ class ErrorCategory final : public std::error_category {
         case errc::bad_replica_id: return "bad replica id: expected 1 to 32 hex digits, not all zero";
         case errc::bad_endpoint: return "bad endpoint: expected HOST:PORT with a port from 1 to 65535";
         case errc::timed_out: return "timed out: the peer did not answer in time";
-        case errc::replica_table_full: return "replica table full: more replica ids than one process can hold";
+        case errc::replica_table_full:
+            return "replica table full: more replica ids than limits.replicas allows, or than one process can hold";
         case errc::same_replica: return "same replica: the peer has this replica's own id";
         case errc::retired: return "retired: the pool has given up this incarnation; its owner takes a new one";
         case errc::outdated: return "outdated: made without what all had seen and forgotten; its owner issues it again";
@@ -2638,8 +2639,7 @@ class LastWriter {
     friend bool operator==(const LastWriter&, const LastWriter&) = default;
 
     /// Forgets what every member has seen and that has lost to what every member has seen. Where that is `dead(entry)`, a
-    /// tombstone, it goes too, with all that is earlier: whoever has not seen those yet still has the tombstone. Not for
-    /// use below a parent that removes (OrMap): who has forgotten would remove less than another replica still holds.
+    /// tombstone, it goes too, with all that is earlier, once everybody has that. Not for use below a parent that removes (OrMap): who has forgotten would remove less than another replica still holds.
     /// Elsewhere a winner only ever gives way to a later write.
     template <class Dead>
     bool drop_stable(const VersionVector& stable, Dead&& dead) {
@@ -2648,7 +2648,9 @@ class LastWriter {
             if (stable.contains(entry.dot) && (!best || is_later(entry, *best))) best = entry;
         });
         if (!best) return false;
-        if (dead(*best)) return writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        const bool pending =
+            writes_.find_if([&](const Entry& entry) { return is_later(*best, entry) && !stable.contains(entry.dot); });
+        if (dead(*best)) return !pending && writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
         return writes_.size() > 1 && writes_.retain([&](const Entry& entry) {
             return entry.dot == best->dot || !stable.contains(entry.dot);
         });
@@ -4529,13 +4531,15 @@ struct FrameHeader {
     Ntp64 time{};
     std::vector<ReplicaCounter> dependencies{};  ///< the origin's version vector, where it rose since its last frame
     std::vector<CounterRange> removed{};         ///< dots that the delta supersedes
+    std::vector<ReplicaCounter> instead_of{};    ///< issued again: the first dots of what it was before, latest first
     std::uint64_t hash = 0;                      ///< rolling: of all the origin's frames up to this one
 
     std::uint64_t last() const noexcept { return first + count - 1; }
 };
 
 /// One change, encoded. Cheap to copy: the bytes are shared. The same bytes are logged and are the message that brings
-/// an update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, delta, hash.
+/// an update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, earlier names, delta,
+/// hash.
 class Frame {
    public:
     /// Checks everything but the delta, which is read when it is applied. O(size of the header).
@@ -4560,6 +4564,9 @@ class Frame {
         frame.delta_start_ = start;
         return frame;
     }
+
+    /// The names of one change: see FrameHeader::instead_of.
+    static constexpr std::size_t max_names = 16;
 
     const FrameHeader& header() const noexcept { return header_; }
     const SharedBytes& bytes() const noexcept { return bytes_; }
@@ -4626,6 +4633,7 @@ class Frame {
             out(range.first - (same ? before->last + 1 : 0), range.last - range.first);
             before = &range;
         }
+        out(header.instead_of);
     }
 
     std::error_code read_header(const Limits& limits) {
@@ -4639,6 +4647,12 @@ class Frame {
             in.fail(errc::malformed);
         read_dependencies(in, limits);
         read_removed(in);
+        in(header_.instead_of);
+        for (const ReplicaCounter& name : header_.instead_of)
+            if (name.replica == header_.origin || name.replica.owner() != header_.origin.owner() || name.counter == 0 ||
+                name.counter > max_counter || header_.count > max_counter - name.counter + 1)
+                in.fail(errc::malformed);
+        if (header_.instead_of.size() > max_names) in.fail(errc::too_large);
         if (!in.ok()) return in.error();
         if (in.remaining() < hash_size) return errc::malformed;
         delta_start_ = bytes_->size() - in.remaining();
@@ -4717,6 +4731,110 @@ inline std::vector<CounterRange> to_counter_ranges(const std::vector<Dot>& dots)
 
 }  // namespace netsync
 
+// ---- netsync/wire/reissue.hpp ----
+
+// netsync: changes that were issued again under another name. The dots of both come in; what was removed under one name
+// counts as removed under all, and of two that are here only the later one stays.
+
+namespace netsync {
+
+/// The dots (before, first + n) became (after, at + n), for n < count.
+struct Reissue {
+    ReplicaId before{};
+    ReplicaId after{};
+    std::uint64_t first = 0;
+    std::uint64_t at = 0;
+    std::uint64_t count = 0;
+
+    bool is_valid() const noexcept {
+        const auto fits = [this](std::uint64_t from) {
+            return from > 0 && from <= max_counter && count > 0 && count <= max_counter - from + 1;
+        };
+        return before != after && before.owner() == after.owner() && !before.is_nil() && fits(first) && fits(at);
+    }
+    friend constexpr auto operator<=>(const Reissue&, const Reissue&) = default;
+};
+
+/// What was issued again, as the frames that did so say: the same wherever the same frames are. A change that one member
+/// had seen before its maker was given up may reach the others after its maker has issued it again: then both are
+/// here, and somebody may have removed either. One thread.
+class Reissues {
+   public:
+    bool empty() const noexcept { return all_.empty(); }
+    /// Sorted; those that continue each other are one.
+    const std::vector<Reissue>& all() const noexcept { return all_; }
+
+    /// O(n).
+    void add(const Reissue& added) {
+        auto at = std::lower_bound(all_.begin(), all_.end(), added);
+        if (at != all_.begin() && unite(*std::prev(at), added)) {
+            --at;
+        } else if (at == all_.end() || *at != added) {
+            at = all_.insert(at, added);
+        }
+        if (std::next(at) != all_.end() && unite(*at, *std::next(at))) all_.erase(std::next(at));
+    }
+    void merge(const Reissues& other) {
+        for (const Reissue& reissue : other.all_) add(reissue);
+    }
+
+    /// Whether any of these dots has another name. O(n).
+    bool concern(const ReplicaId& replica, std::uint64_t first, std::uint64_t last) const {
+        const auto meets = [&](const ReplicaId& named, std::uint64_t from, std::uint64_t count) {
+            return named == replica && first < from + count && from <= last;
+        };
+        return std::any_of(all_.begin(), all_.end(), [&](const Reissue& reissue) {
+            return meets(reissue.before, reissue.first, reissue.count) ||
+                   meets(reissue.after, reissue.at, reissue.count);
+        });
+    }
+
+    /// Makes `seen`, the context of one side of a merge, speak of all names: an earlier name of what was seen is over, and
+    /// where a change was seen and is not `alive(dot)` under its latest name, it was removed. O(dots with two names).
+    template <class Alive>
+    void widen(CausalContext& seen, Alive&& alive) const {
+        const CausalContext said = seen;
+        CausalContext renamed, removed;
+        for_each([&](Dot before, Dot after) {
+            if (!said.contains(after)) return;
+            seen.add(before);
+            renamed.add(before);
+        });
+        for_each([&](Dot before, Dot) {
+            if (said.contains(before) && !renamed.contains(before) && !alive(before)) removed.add(before);
+        });
+        for (bool more = !removed.empty(); std::exchange(more, false);)
+            for_each([&](Dot before, Dot after) {
+                if (removed.contains(before) == removed.contains(after)) return;
+                for (const Dot dot : {before, after}) removed.add(dot), seen.add(dot);
+                more = true;
+            });
+    }
+
+   private:
+    /// Whether `next` went on where `reissue` ends, or lies in it; then they are one.
+    static bool unite(Reissue& reissue, const Reissue& next) {
+        if (next.before != reissue.before || next.after != reissue.after || next.first < reissue.first) return false;
+        const std::uint64_t offset = next.first - reissue.first;
+        if (offset > reissue.count || next.at != reissue.at + offset) return false;
+        reissue.count = std::max(reissue.count, offset + next.count);
+        return true;
+    }
+
+    template <class F>
+    void for_each(F&& f) const {
+        for (const Reissue& reissue : all_) {
+            const ReplicaIndex before = intern(reissue.before), after = intern(reissue.after);
+            for (std::uint64_t n = 0; n < reissue.count; ++n)
+                f(Dot{before, reissue.first + n}, Dot{after, reissue.at + n});
+        }
+    }
+
+    std::vector<Reissue> all_;
+};
+
+}  // namespace netsync
+
 // ---- netsync/wire/snapshot.hpp ----
 
 // netsync: a whole state as bytes, with exactly the causal context that it holds. Canonical: two replicas with equal
@@ -4744,6 +4862,7 @@ template <crdt T>
 struct Snapshot {
     std::vector<Head> heads;  ///< by replica id: the version vector, and the hashes to continue from
     Ntp64 time;               ///< the latest time in the state
+    Reissues reissues{};      ///< what of it has more than one name
     T state{};
 };
 
@@ -4760,11 +4879,13 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 
 /// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
 template <crdt T>
-Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {}) {
+Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
+                              const Reissues& reissues = {}) {
     Output out{detail::state_space(heads, time), limits.depth};
     out.fixed(wire_version);
     out(heads);
     out.fixed(time.value);
+    out(reissues.all());
     out(state);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
@@ -4775,6 +4896,7 @@ Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const 
 struct SnapshotHeader {
     std::vector<Head> heads;
     Ntp64 time;
+    Reissues reissues;
     std::size_t size = 0;
 };
 
@@ -4784,7 +4906,15 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     if (in.fixed<std::uint8_t>() != wire_version) return errc::unsupported_version;
     in(header.heads);
     header.time = Ntp64{in.fixed<std::uint64_t>()};
+    std::vector<Reissue> reissues;
+    in(reissues);
     if (!in.ok()) return in.error();
+    if (reissues.size() > limits.replicas) return errc::too_large;
+    for (const Reissue& reissue : reissues) {
+        if (!reissue.is_valid()) return errc::malformed;
+        header.reissues.add(reissue);
+    }
+    if (header.reissues.all() != reissues) return errc::malformed;
     if (header.heads.size() > limits.replicas) return errc::too_large;
     for (const Head& head : header.heads)
         if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
@@ -4802,7 +4932,7 @@ Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
         if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
     const DotSpace space = detail::state_space(header->heads, header->time);
     Input in{bytes.subspan(header->size), Limits::state_budget(bytes.size()), &space, limits.depth};
-    Snapshot<T> snapshot{header->heads, header->time, {}};
+    Snapshot<T> snapshot{header->heads, header->time, header->reissues, {}};
     in(snapshot.state);
     if (const std::error_code error = in.finish()) return error;
     return snapshot;
@@ -5461,12 +5591,13 @@ class OrderedMap {
 // ---- netsync/pool/retirement.hpp ----
 
 // netsync: who is gone for good. Records that retire an incarnation come in from any member and are the same everywhere
-// in the end; what goes out is how much of each retired incarnation still counts.
+// in the end; what goes out is who is retired.
 
 namespace netsync {
 
-/// "Of this incarnation nothing counts beyond `last`." Its owner, should it return, takes the pool's state and issues its
-/// unseen changes again under a new incarnation.
+/// "This incarnation is given up; `last` is what is known of it." It is no member any more, and nothing is taken from it.
+/// What members hold of it still counts. Its owner, should it return, takes the pool's state and issues its unseen changes
+/// again under a new incarnation.
 struct Retirement {
     ReplicaId replica{};
     std::uint64_t last = 0;
@@ -5481,8 +5612,7 @@ struct Retirement {
 };
 
 /// A grow-only set of records, so that members agree whatever the order of arrival. The word of one who is retired by an
-/// earlier record is void: two sides of a split that retire each other end with one of them retired. Of several records of
-/// one incarnation the one that lets most count holds: who has seen more than a record allows says so in one of its own.
+/// earlier record is void: two sides of a split that retire each other end with one of them retired.
 class Retirements {
    public:
     /// What changed by a merge.
@@ -5494,9 +5624,7 @@ class Retirements {
     bool empty() const noexcept { return records_.empty(); }
     const std::vector<Retirement>& records() const noexcept { return records_; }
 
-    /// The last counter of `replica` that counts; null where it is not retired.
-    const std::uint64_t* last(const ReplicaId& replica) const { return last_.find(replica); }
-    bool contains(const ReplicaId& replica) const { return last(replica) != nullptr; }
+    bool contains(const ReplicaId& replica) const { return retired_.contains(replica); }
 
     /// At most `limit` records are kept. O(records).
     Merged merge(const std::vector<Retirement>& others, std::size_t limit) {
@@ -5526,18 +5654,15 @@ class Retirements {
    private:
     /// Who is retired, from the records in their order. True if somebody was and is not any more.
     bool weigh() {
-        detail::OrderedMap<ReplicaId, std::uint64_t> before = std::move(last_);
-        last_.clear();
-        for (const Retirement& record : records_) {
-            if (last_.contains(record.by)) continue;
-            std::uint64_t& last = last_[record.replica];
-            last = std::max(last, record.last);
-        }
-        return before.any([this](const ReplicaId& replica, std::uint64_t) { return !last_.contains(replica); });
+        detail::OrderedMap<ReplicaId, bool> before = std::move(retired_);
+        retired_.clear();
+        for (const Retirement& record : records_)
+            if (!retired_.contains(record.by)) retired_[record.replica] = true;
+        return before.any([this](const ReplicaId& replica, bool) { return !retired_.contains(replica); });
     }
 
     std::vector<Retirement> records_;  // sorted
-    detail::OrderedMap<ReplicaId, std::uint64_t> last_;
+    detail::OrderedMap<ReplicaId, bool> retired_;
 };
 
 }  // namespace netsync
@@ -5761,7 +5886,7 @@ class Links {
 
     /// Null where there are too many.
     Peer* open(const LinkOpened& event, Duration now) {
-        if (open_.size() >= options_.limits.links) return nullptr;
+        if (open_.size() >= options_.limits.links) return ++refused_, nullptr;
         Peer& peer = open_[event.link];
         peer.host = event.peer.host;
         peer.opened = now;
@@ -5771,6 +5896,8 @@ class Links {
 
     void close(Link link) { open_.erase(link); }
     void clear() { open_.clear(); }
+
+    std::uint64_t refused() const noexcept { return refused_; }
 
     bool any_stranger() const {
         return open_.any([](Link, const Peer& peer) { return !peer.introduced; });
@@ -5818,6 +5945,7 @@ class Links {
     const Options& options_;
     detail::OrderedMap<Link, Peer> open_;
     detail::OrderedMap<Endpoint, Hint> hinted_;
+    std::uint64_t refused_ = 0;
 };
 
 }  // namespace netsync
@@ -5882,6 +6010,8 @@ class Pool {
     std::uint64_t session() const noexcept { return session_; }
     const detail::OrderedMap<ReplicaId, Member>& members() const noexcept { return members_; }
     std::uint64_t announcements_ignored() const noexcept { return announcements_ignored_; }
+    std::uint64_t members_refused() const noexcept { return members_refused_; }
+    std::uint64_t links_refused() const noexcept { return links_.refused(); }
 
     Member* find(const ReplicaId& replica) { return members_.find(replica); }
     const Member* find(const ReplicaId& replica) const { return members_.find(replica); }
@@ -6247,7 +6377,7 @@ class Pool {
             if (member->endpoint.port == 0) member->endpoint = acquaintance.endpoint;
             return;
         }
-        if (members_.size() >= options_.limits.members) return;
+        if (members_.size() >= options_.limits.members) return void(++members_refused_);
         Member& member = members_[replica];
         member.replica = replica;
         member.endpoint = acquaintance.endpoint;
@@ -6265,7 +6395,7 @@ class Pool {
                 const bool unseen = member.state != MemberState::live && member.state != MemberState::suspect;
                 return unseen && !std::exchange(gone, true);
             });
-            if (!gone) return false;
+            if (!gone) return ++members_refused_, false;
         }
         members_[replica].replica = replica;
         return true;
@@ -6382,6 +6512,7 @@ class Pool {
     Keepalive keepalive_;
     Duration announce_at_{};
     std::uint64_t announcements_ignored_ = 0;
+    std::uint64_t members_refused_ = 0;
 };
 
 }  // namespace netsync
@@ -6578,7 +6709,8 @@ struct Traffic {
     std::uint64_t frames_out = 0;        ///< sent, each as often as it was sent
     std::uint64_t frames_applied = 0;    ///< of others, merged here
     std::uint64_t frames_duplicate = 0;  ///< received again
-    std::uint64_t frames_refused = 0;    ///< for an error: not ours to write, malformed, forked
+    std::uint64_t frames_refused = 0;    ///< for another error: not ours to write, malformed, forked
+    std::uint64_t frames_too_large = 0;  ///< for a limit of Limits
     std::uint64_t frames_drifted = 0;    ///< refused for now: stamped too far ahead
     std::uint64_t messages_bad = 0;      ///< not understood
     std::uint64_t sends_skipped = 0;     ///< messages that a slow link had no room for
@@ -6589,6 +6721,8 @@ struct Traffic {
         if (duplicate) ++frames_duplicate;
         if (refused == errc::clock_drift)
             ++frames_drifted;
+        else if (refused == errc::too_large || refused == errc::too_deep)
+            ++frames_too_large;
         else if (refused)
             ++frames_refused;
     }
@@ -6636,6 +6770,7 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
         const Result<Frame> frame = bytes.bytes ? Frame::parse(bytes.bytes, limits) : Result<Frame>{errc::malformed};
         if (!frame) {
             result.error = frame.error();
+            traffic.count_received(0, false, result.error);
             return result;
         }
         const auto received = copy.receive(*frame);
@@ -6720,6 +6855,10 @@ class History {
     /// The latest time of any change held: the same wherever the same changes are.
     Ntp64 time() const noexcept { return time_; }
 
+    /// What of it has more than one name.
+    const Reissues& reissues() const noexcept { return reissues_; }
+    void reissued(const Reissue& reissue) { reissues_.add(reissue); }
+
     /// By replica id: as it travels. O(n log n).
     std::vector<Head> heads() const {
         std::vector<Head> result;
@@ -6757,6 +6896,7 @@ class History {
 
     CausalContext context_;
     std::vector<Hash> hashes_;  // by origin's index
+    Reissues reissues_;
     Ntp64 time_{};
     mutable std::uint64_t digest_ = 0;  // 0: to be computed
 };
@@ -6887,9 +7027,23 @@ struct Content {
 
     /// A change whose dependencies are in: `delta` is what the frame holds. True if the state changed.
     bool merge(const Frame& frame, ReplicaIndex origin, const CrdtType& delta) {
-        const CausalContext context = frame.context();
-        const bool changed = netsync::merge(
-            state, delta, Join{.mine = history.context(), .theirs = context, .origin = frame.header().origin.owner()});
+        const FrameHeader& header = frame.header();
+        for (const ReplicaCounter& name : header.instead_of)
+            history.reissued({name.replica, header.origin, name.counter, header.first, header.count});
+        CausalContext theirs = frame.context();
+        const auto join = [&](const CausalContext& ours) {
+            return netsync::merge(state, delta, Join{.mine = ours, .theirs = theirs, .origin = header.origin.owner()});
+        };
+        bool changed = false;
+        if (has_other_names(header)) {
+            CausalContext ours = history.context();
+            history.reissues().widen(ours, alive_in(state));
+            const DotRange minted{origin, header.first, header.last()};
+            history.reissues().widen(theirs, [&](Dot dot) { return minted.contains(dot); });
+            changed = join(ours);
+        } else {
+            changed = join(history.context());
+        }
         advance(frame, origin);
         return changed;
     }
@@ -6903,13 +7057,18 @@ struct Content {
     /// A whole state under its own context. True if anything changed.
     bool join(Snapshot<CrdtType> theirs) {
         bool changed = !theirs.heads.empty();
-        if (is_empty()) {
+        const bool empty = is_empty();
+        for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
+        if (empty) {
             state = std::move(theirs.state);  // bottom ⊔ theirs
         } else {
-            CausalContext context;
+            CausalContext ours = history.context(), context;
             for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
-            changed = netsync::merge(state, theirs.state,
-                                     Join{.mine = history.context(), .theirs = context, .scope = Scope::whole});
+            if (!history.reissues().empty()) {
+                history.reissues().widen(ours, alive_in(state));
+                history.reissues().widen(context, alive_in(theirs.state));
+            }
+            changed = netsync::merge(state, theirs.state, Join{.mine = ours, .theirs = context, .scope = Scope::whole});
         }
         for (const Head& head : theirs.heads)
             if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
@@ -6929,18 +7088,38 @@ struct Content {
 
     Result<EncodedState> encode(const Limits& limits) const {
         std::vector<Head> heads = history.heads();
-        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits);
+        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits, history.reissues());
         if (!bytes) return bytes.error();
         return as_encoded(*std::move(bytes), std::move(heads));
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
     /// already, because all had seen it. O(state).
-    std::uint64_t digest(const Limits& limits) const {
+    std::uint64_t digest(Limits limits) const {
+        limits.state = std::numeric_limits<std::size_t>::max();  // it is not sent
         CrdtType plain = state;
         drop_stable(plain, history.vector());
-        const Result<Bytes> bytes = encode_snapshot(history.heads(), history.time(), plain, limits);
+        const Result<Bytes> bytes = encode_snapshot(history.heads(), history.time(), plain, limits, history.reissues());
         return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+    }
+
+   private:
+    bool has_other_names(const FrameHeader& header) const {
+        const Reissues& reissues = history.reissues();
+        if (reissues.empty()) return false;
+        return reissues.concern(header.origin, header.first, header.last()) ||
+               std::any_of(header.removed.begin(), header.removed.end(), [&](const CounterRange& range) {
+                   return reissues.concern(range.replica, range.first, range.last);
+               });
+    }
+
+    /// Whether a dot that has more than one name is in a state. O(state), once.
+    auto alive_in(const CrdtType& held) const {
+        CausalContext alive;
+        for_each_dot(held, [&](Dot dot) {
+            if (history.reissues().concern(id_of(dot.replica()), dot.counter(), dot.counter())) alive.add(dot);
+        });
+        return [alive = std::move(alive)](Dot dot) { return alive.contains(dot); };
     }
 };
 
@@ -7011,7 +7190,7 @@ class StateSink {
 
     /// Takes a piece. True when the state is complete. errc::too_large, and errc::malformed for pieces that do not fit.
     Result<bool> take(Link link, const StateChunk& chunk, const Limits& limits, Outbox& out) {
-        if (chunk.total > limits.state) return errc::too_large;
+        if (chunk.total > limits.state) return ++refused_, errc::too_large;
         if (chunk.digest != digest_) {  // another state than the one begun: from its start
             if (chunk.offset != 0) return false;
             digest_ = chunk.digest;
@@ -7029,6 +7208,8 @@ class StateSink {
     }
 
     std::size_t received() const noexcept { return bytes_.size(); }
+    /// States that were too large.
+    std::uint64_t refused() const noexcept { return refused_; }
     /// The finished state; the sink is empty afterwards.
     Bytes finish() {
         digest_ = 0;
@@ -7039,6 +7220,7 @@ class StateSink {
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
     Bytes bytes_;
+    std::uint64_t refused_ = 0;
 };
 
 }  // namespace netsync
@@ -7071,11 +7253,11 @@ class Loading {
         unplaced_.reset();
     }
 
-    /// This incarnation is over: another copy of it is alive, or the pool does not take part of what is held. `afresh`: all
-    /// that the pool has not seen is issued again, because it may be older than what was forgotten.
-    void give_up_incarnation(bool afresh, const Moment& now, Outbox& out) {
-        if (is_succeeding()) return;
-        afresh_ = afresh;
+    /// This incarnation is over: another copy of it is alive, it was given up, or something that it made is older than what
+    /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
+    void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
+        replace_ = replace_ || replace;
+        if (is_succeeding() && !copy_.retirements().contains(copy_.successor())) return;
         pool_.rename(copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
@@ -7104,8 +7286,10 @@ class Loading {
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
-        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
+        return finish(member, take_over(state, agreement.counter, now, out), now, out);
     }
+
+    std::uint64_t states_refused() const noexcept { return sink_.refused(); }
 
     /// The transfers that ended since the last time this was asked.
     std::vector<SyncReport> take_reports() { return std::exchange(reports_, {}); }
@@ -7142,7 +7326,6 @@ class Loading {
         if (is_succeeding()) {  // without the pool's state there is nothing to go on from
             if (now.time < *first_greeting_ + options_.answer_timeout * patience || !is_pool_lost()) return false;
             copy_.go_on();
-            afresh_ = false;
         }
         present(true);
         return true;
@@ -7196,7 +7379,7 @@ class Loading {
                 out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
                 return false;
             }
-            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
+            error = header ? take_over(state, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -7208,19 +7391,16 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(const Member& member, ByteView state, std::optional<std::uint64_t> parted,
-                              const Moment& now, Outbox& out) {
+    std::error_code take_over(ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
-        std::uint64_t limit = parted.value_or(max_counter);
-        if (const std::uint64_t* last = copy_.retirements().last(copy_.id())) limit = std::min(limit, *last);
-        if (afresh_ || !planned) limit = std::min(limit, member.holds(copy_.id()));
-        const Result<Succession> done = copy_.succeed(state, limit);
+        const Result<Succession> done =
+            parted || replace_ ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
         if (!done) return done.error();
-        // Whoever has more of the old incarnation than that has what was issued again.
+        replace_ = false;
+        attempts_ = 0;
         if (!parted && done->agreed < max_counter)
             copy_.retire({Retirement{done->before, done->agreed, now.wall, after}});
-        afresh_ = false;
         if (!planned) pool_.rename(after, now, out);
         return {};
     }
@@ -7250,7 +7430,8 @@ class Loading {
     Pool<Copy>& pool_;
     detail::Random random_;
     bool ready_ = true;
-    bool afresh_ = false;
+    bool replace_ = false;
+    int attempts_ = 0;
     std::optional<Duration> first_greeting_;
     ReplicaId from_{};
     Link over_{};
@@ -7297,6 +7478,7 @@ class Gossip {
     /// Whether what others send is of use now: not while this replica is about to take another state for its own.
     bool listens() const noexcept { return !loading_.is_succeeding(); }
     const std::vector<SyncReport>& reports() const noexcept { return reports_; }
+    std::uint64_t states_refused() const noexcept { return sink_.refused() + loading_.states_refused(); }
     Duration next_wake() const noexcept { return next_at_; }
 
     /// What is held, and who is known: equal exactly where nothing is left to say.
@@ -7345,7 +7527,7 @@ class Gossip {
     /// without what others have forgotten since: then it is issued again.
     std::error_code on_message(Member& member, const FrameRefused& message, const Moment& now, Outbox& out) {
         if (message.reason == errc::outdated) {
-            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(true, now, out);
+            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(false, now, out);
         } else {
             out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
         }
@@ -7364,7 +7546,7 @@ class Gossip {
         if (!is_ready() || !in_question_ || in_question_->replica != agreement.replica) return {};
         const Head held = *std::exchange(in_question_, std::nullopt);
         const bool still = copy_.counter(held.replica) == held.counter;
-        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(false, now, out);
+        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(true, now, out);
         return {};
     }
 
@@ -7421,7 +7603,7 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.take_twin_seen()) give_up_incarnation(false, now, out);
+        if (pool_.take_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         if (now.time < next_at_) return;
@@ -7469,21 +7651,19 @@ class Gossip {
 
     /// What a member has said may mean that this replica cannot go on as it is. True if so.
     bool reconsider(const Member& member, const Moment& now, Outbox& out) {
+        if (copy_.retirements().contains(pool_.self())) return give_up_incarnation(false, now, out), true;
         if (loading_.is_succeeding()) return true;
-        if (copy_.is_disputed(member.heads) || copy_.gives_way(member.heads))
-            return give_up_incarnation(false, now, out), true;
+        const bool gives_way = copy_.gives_way(member.heads);
+        if (gives_way || copy_.is_disputed(member.heads)) return give_up_incarnation(gives_way, now, out), true;
         if (copy_.retirements().empty()) return false;
-        const std::vector<Retirement> more = copy_.vouch();
-        if (!more.empty()) copy_.retire(more);
-        if (const bool revoked = copy_.take_revoked(); revoked || copy_.holds_retired())
-            return give_up_incarnation(revoked, now, out), true;
+        if (copy_.take_revoked()) return give_up_incarnation(true, now, out), true;
         pool_.expel(out);
         return false;
     }
 
-    void give_up_incarnation(bool afresh, const Moment& now, Outbox& out) {
+    void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         sessions_.clear();
-        loading_.give_up_incarnation(afresh, now, out);
+        loading_.give_up_incarnation(replace, now, out);
     }
 
     /// What `member` holds and we do not, nor wait for, nor have asked of anybody else.
@@ -7709,6 +7889,7 @@ class Waiters {
 
     bool empty() const noexcept { return waiters_.empty(); }
     std::size_t size() const noexcept { return waiters_.size(); }
+    std::uint64_t refused() const noexcept { return refused_; }
 
     /// Asks again, for as long as anybody waits, at this time.
     Duration next_at() const noexcept { return waiters_.empty() ? Duration::max() : next_at_; }
@@ -7744,6 +7925,7 @@ class Waiters {
 
     /// There is no room for the one added last.
     void refuse_last(Notifications& notifications) {
+        ++refused_;
         answer(waiters_.back(), errc::too_large, notifications);
         waiters_.pop_back();
     }
@@ -7792,6 +7974,7 @@ class Waiters {
     }
 
     std::vector<Waiter> waiters_;
+    std::uint64_t refused_ = 0;
     Duration next_at_{};
 };
 
@@ -7815,6 +7998,7 @@ class Protocol {
     const Pool<Copy>& pool() const noexcept { return pool_; }
     const Gossip<Copy>& gossip() const noexcept { return gossip_; }
     std::size_t waiters() const noexcept { return waiters_.size(); }
+    std::uint64_t waiters_refused() const noexcept { return waiters_.refused(); }
 
     void start(const Moment& now, std::uint16_t port) {
         gossip_.start(now);
@@ -7959,7 +8143,7 @@ class Protocol {
 
     // 9: merged, held, dropped or refused: see LocalCopy::receive.
     Delivered receive(std::span<const FrameBytes> frames, Member& member) {
-        if (!gossip_.listens()) return {};
+        if (!gossip_.listens() || copy_.retirements().contains(member.replica)) return {};
         const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic, outbox);
         if (delivered.forked) gossip_.on_fork(member, *delivered.forked, outbox);
         return delivered;
@@ -7984,6 +8168,20 @@ class Protocol {
 
 namespace netsync {
 
+/// What was not taken because a limit was reached (see Limits), counted since the replica was made.
+struct TurnedAway {
+    std::uint64_t frames = 0;    ///< too large, too deep, too much memory to read
+    std::uint64_t buffered = 0;  ///< frames that would have waited for others: gossip brings them again
+    std::uint64_t replicas = 0;  ///< changes of one more origin than a version vector may have
+    std::uint64_t states = 0;    ///< whole states
+    std::uint64_t members = 0;   ///< introductions, and members only heard of
+    std::uint64_t links = 0;
+    std::uint64_t waiters = 0;
+    std::uint64_t sends = 0;  ///< messages that a slow link had no room for
+
+    friend bool operator==(const TurnedAway&, const TurnedAway&) = default;
+};
+
 /// A moment's view of a replica: copies, so it stays as it was.
 struct Report {
     ReplicaId replica{};
@@ -7998,10 +8196,10 @@ struct Report {
     std::size_t log_bytes = 0;          ///< of frames logged since the last snapshot
     std::size_t buffered_frames = 0;    ///< waiting for others
     std::size_t buffered_bytes = 0;
-    std::uint64_t frames_not_buffered = 0;    ///< for want of room: gossip brings them again
     std::size_t waiters = 0;                  ///< calls that wait for a change to be replicated
     std::uint64_t announcements_ignored = 0;  ///< of other pools or versions, or not understood
     Traffic traffic{};
+    TurnedAway turned_away{};
     std::vector<SyncReport> syncs{};  ///< the latest ones, oldest first
     std::error_code store_error{};    ///< why updates are refused, if they are
 };
@@ -8019,9 +8217,16 @@ Report make_report(const Options& options, const Copy& copy, const Protocol<Copy
     report.log_bytes = copy.log_bytes();
     report.buffered_frames = copy.buffer().size();
     report.buffered_bytes = copy.buffer().size_bytes();
-    report.frames_not_buffered = copy.buffer().refused();
     report.waiters = protocol.waiters();
     report.traffic = protocol.traffic;
+    report.turned_away = {.frames = protocol.traffic.frames_too_large,
+                          .buffered = copy.buffer().refused(),
+                          .replicas = copy.origins_refused(),
+                          .states = gossip.states_refused(),
+                          .members = pool.members_refused(),
+                          .links = pool.links_refused(),
+                          .waiters = protocol.waiters_refused(),
+                          .sends = protocol.traffic.sends_skipped};
     report.announcements_ignored = pool.announcements_ignored();
     report.syncs.assign(gossip.reports().begin(), gossip.reports().end());
     return report;
@@ -8265,7 +8470,7 @@ class LocalCopy {
             if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
                 static_cast<void>(held_.join(*std::move(held)));
         store_.replay([&](const SharedBytes& bytes) {
-            replay(bytes);
+            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
             return true;
         });
         clock_.restore(held_.history.time());
@@ -8311,7 +8516,6 @@ class LocalCopy {
     /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.
     Received receive(const Frame& frame) {
         Received result;
-        if (is_retired(frame)) return result.refused = errc::retired, result;
         switch (buffer_.offer(frame, held_.history.vector())) {
         case Arrival::duplicate:
             result.duplicate = true;
@@ -8383,6 +8587,9 @@ class LocalCopy {
         if (!std::exchange(settled_, true)) keep("settled", true);
     }
 
+    /// Changes refused because their origins would be too many.
+    std::uint64_t origins_refused() const noexcept { return origins_refused_; }
+
     /// Bytes of frames logged since the last snapshot.
     std::size_t log_bytes() const noexcept { return log_bytes_; }
     std::size_t snapshot_bytes() const noexcept { return snapshot_bytes_; }
@@ -8407,19 +8614,7 @@ class LocalCopy {
     }
     /// Whether somebody was retired and is not any more, since the last time this was asked: what was forgotten meanwhile
     /// may be needed.
-    bool take_revoked() { return std::exchange(revoked_, false); }
-
-    /// A member that holds more of a retired incarnation than its records let count says so, unless it is gone itself or
-    /// the owner has spoken.
-    std::vector<Retirement> vouch() const {
-        std::vector<Retirement> more = held_beyond();
-        std::erase_if(more, [&](const Retirement& record) { return spoken_by_owner(record.replica); });
-        if (retirements_.contains(id())) more.clear();
-        return more;
-    }
-
-    /// Whether the state holds what the pool has given up, so that it cannot stay as it is.
-    bool holds_retired() const { return retirements_.contains(id()) || !held_beyond().empty(); }
+    bool take_revoked() { return std::exchange(revoked_, false) && !forgotten_.empty(); }
 
     /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
     /// from an older state, or that was not lost when this one was restored.
@@ -8477,58 +8672,55 @@ class LocalCopy {
         return successor_;
     }
 
-    /// The state becomes that of the pool, and after it come the changes that the pool has not seen: those of others and
-    /// this replica's own as they are, as far as they follow; its own beyond `limit`, and those that do not follow any
-    /// more, under its new incarnation, with new dots and a fresh timestamp (an old one could meet a tombstone that some
-    /// have forgotten). The old incarnation is over; what counts of it is what counter() says of it then.
-    Result<Succession> succeed(ByteView bytes, std::uint64_t limit) {
-        if (const std::error_code error = check(bytes)) return error;
-        Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
+    /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
+    /// pool has not seen are issued again under its successor, with new dots and a fresh timestamp (an old one could meet a
+    /// tombstone that some have forgotten). They say what they were before, for those who have seen that.
+    Result<Succession> succeed(ByteView bytes) {
+        Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
-        const ReplicaId before = id();
-        std::vector<SharedBytes> log;
-        store_.replay([&](const SharedBytes& logged) { return log.push_back(logged), true; });
-        held_ = {};
+        std::uint64_t known = 0;
+        for (const Head& head : theirs->heads)
+            if (head.replica == id()) known = head.counter;
+        static_cast<void>(held_.join(*std::move(theirs)));
+        std::vector<Frame> again;
+        for (Frame& frame : logged())
+            if (frame.header().origin == id() && frame.header().last() > known) again.push_back(std::move(frame));
+        return take_successor(again, true);
+    }
+
+    /// The same where what is held cannot be joined: there is another history of this replica beyond `parted`, or what was
+    /// forgotten here must come back. The pool's state takes its place; of the log follows what still can. Where that
+    /// does not hold yet what is to be issued again removes: std::errc::resource_unavailable_try_again, unless `now`.
+    Result<Succession> succeed_in_place(ByteView bytes, std::optional<std::uint64_t> parted, bool now) {
+        Result<Snapshot<CrdtType>> theirs = read(bytes);
+        if (!theirs) return theirs.error();
+        Content<CrdtType> before = std::exchange(held_, {});
+        static_cast<void>(held_.join(*std::move(theirs)));
+        const std::uint64_t limit = parted.value_or(counter(id()));
+        std::vector<Frame> again;
+        for (Frame& frame : logged()) {
+            const FrameHeader& header = frame.header();
+            const bool own = header.origin == id();
+            if (!own || header.last() <= limit) replay(frame);
+            if (own && header.last() > std::min(limit, counter(id()))) again.push_back(std::move(frame));
+        }
+        if (!now && !all_of_removed_held(again)) {
+            held_ = std::move(before);
+            return std::make_error_code(std::errc::resource_unavailable_try_again);
+        }
         forgotten_ = {};
         keep("forgotten", std::vector<ReplicaCounter>{});
         buffer_.clear();
-        last_vector_ = {};
-        static_cast<void>(held_.join(*std::move(theirs)));
-        vector_rose_ = true;
-        std::vector<Frame> again;
-        for (const SharedBytes& logged : log) {
-            Result<Frame> frame = Frame::parse(logged, options_.limits);
-            if (!frame) continue;
-            const FrameHeader& header = frame->header();
-            const bool own = header.origin == before;
-            if (!own || header.last() <= limit) replay(logged);
-            if (own && (header.last() > limit || header.last() > counter(before))) again.push_back(*std::move(frame));
-        }
-        const Succession succession{before, again.empty() ? max_counter : again.front().header().first - 1, successor_};
-        self_ = intern(successor_);
-        successor_ = {};
-        successions_.push_back(succession);
-        if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         stage([](Store& store) { return store.clear(); });
-        const Result<EncodedState> encoded = held_.encode(options_.limits);
-        if (!encoded) return encoded.error();
-        if (const std::error_code error = keep_snapshot(*encoded)) return error;
-        log_bytes_ = 0;
-        keep("replica", id());
-        keep("successor", successor_);
-        for (const Frame& frame : again) reissue(frame, succession);
-        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
-        return succession;
+        return take_successor(again, !parted);
     }
 
-    /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more. All of it
-    /// counts then, whatever was said of those who made it.
+    /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
     void go_on() {
         self_ = intern(successor_);
         successor_ = {};
         keep("replica", id());
         keep("successor", successor_);
-        retire(held_beyond());
     }
 
     /// Where a change is now that this token stood for.
@@ -8555,30 +8747,6 @@ class LocalCopy {
     Notifications notifications;
 
    private:
-    bool is_retired(const Frame& frame) const {
-        if (retirements_.empty()) return false;
-        const std::uint64_t* last = retirements_.last(frame.header().origin);
-        return last && frame.header().last() > *last;
-    }
-
-    /// What is held of retired incarnations beyond what counts, as records that would let it count.
-    std::vector<Retirement> held_beyond() const {
-        std::vector<Retirement> more;
-        for (const Retirement& record : retirements_.records()) {
-            const std::uint64_t held = counter(record.replica);
-            const std::uint64_t* last = retirements_.last(record.replica);
-            if (last && held > *last) more.push_back({record.replica, held, clock_.now(), id()});
-        }
-        return more;
-    }
-
-    bool spoken_by_owner(const ReplicaId& replica) const {
-        const auto& records = retirements_.records();
-        return std::any_of(records.begin(), records.end(), [&](const Retirement& record) {
-            return record.replica == replica && record.by.owner() == replica.owner();
-        });
-    }
-
     /// What waited and is ready now.
     void drain(Received& result) {
         while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
@@ -8656,14 +8824,62 @@ class LocalCopy {
     }
 
     /// 3: this replica's next frame.
-    Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta) {
+    Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta,
+                std::vector<ReplicaCounter> instead_of = {}) {
         FrameHeader header{.origin = id(), .first = held_.history.counter(self_) + 1, .count = count, .time = time};
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
+        header.instead_of = std::move(instead_of);
         return Frame::make(std::move(header), delta, held_.history.hash(self_));
     }
 
-    void reissue(const Frame& old, const Succession& succession) {
+    Result<Snapshot<CrdtType>> read(ByteView bytes) {
+        if (const std::error_code error = check(bytes)) return error;
+        return decode_snapshot<CrdtType>(bytes, options_.limits);
+    }
+
+    std::vector<Frame> logged() const {
+        std::vector<Frame> frames;
+        store_.replay([&](const SharedBytes& bytes) {
+            if (Result<Frame> frame = Frame::parse(bytes, options_.limits)) frames.push_back(*std::move(frame));
+            return true;
+        });
+        return frames;
+    }
+
+    /// Own dots aside, which are renamed.
+    bool all_of_removed_held(const std::vector<Frame>& frames) const {
+        return std::all_of(frames.begin(), frames.end(), [&](const Frame& frame) {
+            const std::vector<CounterRange>& removed = frame.header().removed;
+            return std::all_of(removed.begin(), removed.end(), [&](const CounterRange& range) {
+                return range.replica == id() || range.last <= counter(range.replica);
+            });
+        });
+    }
+
+    /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes.
+    Result<Succession> take_successor(const std::vector<Frame>& again, bool by_name) {
+        const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
+        self_ = intern(successor_);
+        successor_ = {};
+        successions_.push_back(succession);
+        if (successions_.size() > max_successions) successions_.erase(successions_.begin());
+        last_vector_ = {};
+        vector_rose_ = true;
+        const Result<EncodedState> encoded = held_.encode(options_.limits);
+        if (!encoded) return encoded.error();
+        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        log_bytes_ = 0;
+        keep("replica", id());
+        keep("successor", successor_);
+        for (const Frame& frame : again) reissue(frame, succession, by_name);
+        Received waited;
+        drain(waited);
+        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
+        return succession;
+    }
+
+    void reissue(const Frame& old, const Succession& succession, bool by_name) {
         const std::uint64_t first = held_.history.counter(self_) + 1;
         const DotRange minted{self_, first, first + old.header().count - 1};
         const Ntp64 time = clock_.tick();
@@ -8671,21 +8887,25 @@ class LocalCopy {
         if (!delta) return;
         const Result<Bytes> bytes = encode_delta(*delta, minted, time, options_.limits);
         if (!bytes) return;
-        const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes);
+        std::vector<ReplicaCounter> names;
+        if (by_name) {
+            names = old.header().instead_of;
+            names.insert(names.begin(), {old.header().origin, old.header().first});
+            if (names.size() > Frame::max_names) names.resize(Frame::max_names);
+        }
+        const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes, std::move(names));
         held_.merge(frame, self_, *delta);
         static_cast<void>(log(frame));
     }
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours.
-    void replay(const SharedBytes& bytes) {
-        const Result<Frame> frame = Frame::parse(bytes, options_.limits);
-        if (!frame || is_retired(*frame)) return;
-        const FrameHeader& header = frame->header();
-        log_bytes_ += bytes->size();
+    void replay(const Frame& frame) {
+        const FrameHeader& header = frame.header();
+        log_bytes_ += frame.size_bytes();
         if (header.first != counter(header.origin) + 1) return;
         for (const ReplicaCounter& needed : header.dependencies)
             if (counter(needed.replica) < needed.counter) return;
-        static_cast<void>(apply(*frame, false));
+        static_cast<void>(apply(frame, false));
     }
 
     /// 9: one frame whose dependencies are in.
@@ -8693,9 +8913,11 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
-        if (is_new && is_outdated(header)) return errc::outdated;
-        if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0)
-            return errc::too_large;
+        if (is_new && is_outdated(header) && !retirements_.contains(header.origin)) return errc::outdated;
+        if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
+            ++origins_refused_;
+            return errc::replica_table_full;
+        }
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
         if (!frame.continues(held_.history.hash(origin))) return errc::forked;
@@ -8775,14 +8997,11 @@ class LocalCopy {
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
-    /// Whether a state may be joined: not from the future, without what the pool has given up.
+    /// Whether a state may be joined: not from the future.
     std::error_code check(ByteView bytes) {
         if (store_error_) return store_error_;
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
         if (!header) return header.error();
-        for (const Head& head : header->heads)
-            if (const std::uint64_t* last = retirements_.last(head.replica); last && head.counter > *last)
-                return errc::retired;
         return clock_.observe(header->time);
     }
 
@@ -8814,6 +9033,7 @@ class LocalCopy {
     std::error_code store_error_;
     ReplicaId successor_;
     std::vector<Succession> successions_;  // of this run
+    std::uint64_t origins_refused_ = 0;
     std::size_t log_bytes_ = 0;
     std::size_t snapshot_bytes_ = 0;
 };

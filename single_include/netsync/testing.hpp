@@ -1643,6 +1643,13 @@ class Oracles {
         bound("reports of rounds", report.syncs.size(), 64);
     }
 
+    /// membership: in the end nobody is there under an id that was given up.
+    void check_retired(std::size_t machine, const Report& report) {
+        Retirements retired;
+        retired.merge(report.retired, report.retired.size());
+        if (retired.contains(report.replica)) fail("membership", machine, "a replica goes on that was retired");
+    }
+
     /// acknowledged: what was committed here once is everywhere in the end.
     void check_acknowledged() {
         for (const auto& [replica, counter] : acknowledged_)
@@ -1886,6 +1893,7 @@ class Simulation {
                 oracles_.fail("convergence", machine.number,
                               "a replica differs from machine 0 after healing" + describe_all());
             observe(machine.number, true);
+            if (replicas_[machine.number]) oracles_.check_retired(machine.number, replicas_[machine.number]->report());
         }
         oracles_.check_acknowledged();
         return failure();

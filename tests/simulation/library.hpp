@@ -36,9 +36,12 @@ class Librarian {
     using Wrong = std::optional<std::string>;
 
     bool removes_labels = false;  ///< also makes tombstones
+    bool retires = false;         ///< also gives up members, present or not
+    bool loses_disks = false;     ///< what only one replica held may be gone
 
     template <class Replica>
     Wrong operator()(Replica& replica, testing::Random& random) {
+        if (retires && random.below(40) == 0) retire_somebody(replica, random);
         switch (random.below(removes_labels ? 10 : 8)) {
         case 0: return add_ticket(replica);
         case 1: return remove_ticket(replica, random);
@@ -79,6 +82,12 @@ class Librarian {
         return !replica.report().store_error;
     }
 
+    template <class Replica>
+    static void retire_somebody(Replica& replica, testing::Random& random) {
+        const std::vector<Member> members = replica.report().members;
+        if (!members.empty()) static_cast<void>(replica.retire(members[random.below(members.size())].replica));
+    }
+
     struct Ticket {
         std::uint64_t number;
         Token added;
@@ -117,6 +126,11 @@ class Librarian {
                 return "ticket " + std::to_string(ticket.number) + " is visible where its removal has arrived";
             if (!visible && !ticket.removing && seen.holds(ticket.added))
                 return "ticket " + std::to_string(ticket.number) + " is gone, and nobody removed it";
+            if (!seen.settled) continue;  // in the end it does not matter who is who by now
+            if (!visible && !ticket.removing && !loses_disks)
+                return "ticket " + std::to_string(ticket.number) + " was lost";
+            if (visible && !ticket.removed.empty() && !loses_disks)
+                return "ticket " + std::to_string(ticket.number) + " is there again";
         }
         return {};
     }

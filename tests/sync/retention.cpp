@@ -283,3 +283,23 @@ TEST_CASE("a split of half an hour, 10,000 changes on each side: equal within te
     CHECK(holds(*b, "right 499", "9999"));
     CHECK(holds(*d, "left 499", "9999"));
 }
+
+TEST_CASE("what nobody else has survives being given up, also where the log was cut") {
+    Network<Notes> net;
+    Options options = patient(30s);
+    options.limits.log = 2048;
+    const auto a = net.join("a", options), b = net.join("b", options), c = net.join("c", options);
+    net.run_for(3s);
+    net.wire->cut = [](const std::string& from, const std::string& to) { return from == "a" || to == "a"; };
+    net.run_for(60s);  // each side is stale to the other
+    for (int i = 0; i < 100; ++i) a->update(assign("key " + std::to_string(i), std::string(100, 'x')));
+    net.run_for(60s);
+    CHECK_FALSE(b->retire(a->id()));
+    net.run_for(10s);
+    net.wire->cut = nullptr;
+    net.run_for(60s);
+    CHECK(holds(*b, "key 0", std::string(100, 'x')));
+    CHECK(holds(*b, "key 99", std::string(100, 'x')));
+    CHECK(a->digest() == b->digest());
+    CHECK(c->digest() == b->digest());
+}

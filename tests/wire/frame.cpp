@@ -127,6 +127,7 @@ TEST_CASE("a snapshot holds exactly its context; heads are sorted, unique and re
         out.fixed(wire_version);
         out(heads);
         out.fixed(std::uint64_t{10});
+        out(std::vector<Reissue>{});
         out(OrSet<int>{});
         return decode_snapshot<OrSet<int>>(out.view()).error();
     };

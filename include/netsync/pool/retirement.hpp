@@ -1,5 +1,5 @@
 // netsync: who is gone for good. Records that retire an incarnation come in from any member and are the same everywhere
-// in the end; what goes out is how much of each retired incarnation still counts.
+// in the end; what goes out is who is retired.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,9 @@
 
 namespace netsync {
 
-/// "Of this incarnation nothing counts beyond `last`." Its owner, should it return, takes the pool's state and issues its
-/// unseen changes again under a new incarnation.
+/// "This incarnation is given up; `last` is what is known of it." It is no member any more, and nothing is taken from it.
+/// What members hold of it still counts. Its owner, should it return, takes the pool's state and issues its unseen changes
+/// again under a new incarnation.
 struct Retirement {
     ReplicaId replica{};
     std::uint64_t last = 0;
@@ -29,8 +30,7 @@ struct Retirement {
 };
 
 /// A grow-only set of records, so that members agree whatever the order of arrival. The word of one who is retired by an
-/// earlier record is void: two sides of a split that retire each other end with one of them retired. Of several records of
-/// one incarnation the one that lets most count holds: who has seen more than a record allows says so in one of its own.
+/// earlier record is void: two sides of a split that retire each other end with one of them retired.
 class Retirements {
    public:
     /// What changed by a merge.
@@ -42,9 +42,7 @@ class Retirements {
     bool empty() const noexcept { return records_.empty(); }
     const std::vector<Retirement>& records() const noexcept { return records_; }
 
-    /// The last counter of `replica` that counts; null where it is not retired.
-    const std::uint64_t* last(const ReplicaId& replica) const { return last_.find(replica); }
-    bool contains(const ReplicaId& replica) const { return last(replica) != nullptr; }
+    bool contains(const ReplicaId& replica) const { return retired_.contains(replica); }
 
     /// At most `limit` records are kept. O(records).
     Merged merge(const std::vector<Retirement>& others, std::size_t limit) {
@@ -74,18 +72,15 @@ class Retirements {
    private:
     /// Who is retired, from the records in their order. True if somebody was and is not any more.
     bool weigh() {
-        detail::OrderedMap<ReplicaId, std::uint64_t> before = std::move(last_);
-        last_.clear();
-        for (const Retirement& record : records_) {
-            if (last_.contains(record.by)) continue;
-            std::uint64_t& last = last_[record.replica];
-            last = std::max(last, record.last);
-        }
-        return before.any([this](const ReplicaId& replica, std::uint64_t) { return !last_.contains(replica); });
+        detail::OrderedMap<ReplicaId, bool> before = std::move(retired_);
+        retired_.clear();
+        for (const Retirement& record : records_)
+            if (!retired_.contains(record.by)) retired_[record.replica] = true;
+        return before.any([this](const ReplicaId& replica, bool) { return !retired_.contains(replica); });
     }
 
     std::vector<Retirement> records_;  // sorted
-    detail::OrderedMap<ReplicaId, std::uint64_t> last_;
+    detail::OrderedMap<ReplicaId, bool> retired_;
 };
 
 }  // namespace netsync

@@ -2,6 +2,7 @@
 // encoded, hashed and joined while the replica goes on with another.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <netsync/detail/hash.hpp>
@@ -33,9 +34,23 @@ struct Content {
 
     /// A change whose dependencies are in: `delta` is what the frame holds. True if the state changed.
     bool merge(const Frame& frame, ReplicaIndex origin, const CrdtType& delta) {
-        const CausalContext context = frame.context();
-        const bool changed = netsync::merge(
-            state, delta, Join{.mine = history.context(), .theirs = context, .origin = frame.header().origin.owner()});
+        const FrameHeader& header = frame.header();
+        for (const ReplicaCounter& name : header.instead_of)
+            history.reissued({name.replica, header.origin, name.counter, header.first, header.count});
+        CausalContext theirs = frame.context();
+        const auto join = [&](const CausalContext& ours) {
+            return netsync::merge(state, delta, Join{.mine = ours, .theirs = theirs, .origin = header.origin.owner()});
+        };
+        bool changed = false;
+        if (has_other_names(header)) {
+            CausalContext ours = history.context();
+            history.reissues().widen(ours, alive_in(state));
+            const DotRange minted{origin, header.first, header.last()};
+            history.reissues().widen(theirs, [&](Dot dot) { return minted.contains(dot); });
+            changed = join(ours);
+        } else {
+            changed = join(history.context());
+        }
         advance(frame, origin);
         return changed;
     }
@@ -49,13 +64,18 @@ struct Content {
     /// A whole state under its own context. True if anything changed.
     bool join(Snapshot<CrdtType> theirs) {
         bool changed = !theirs.heads.empty();
-        if (is_empty()) {
+        const bool empty = is_empty();
+        for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
+        if (empty) {
             state = std::move(theirs.state);  // bottom ⊔ theirs
         } else {
-            CausalContext context;
+            CausalContext ours = history.context(), context;
             for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
-            changed = netsync::merge(state, theirs.state,
-                                     Join{.mine = history.context(), .theirs = context, .scope = Scope::whole});
+            if (!history.reissues().empty()) {
+                history.reissues().widen(ours, alive_in(state));
+                history.reissues().widen(context, alive_in(theirs.state));
+            }
+            changed = netsync::merge(state, theirs.state, Join{.mine = ours, .theirs = context, .scope = Scope::whole});
         }
         for (const Head& head : theirs.heads)
             if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
@@ -75,7 +95,7 @@ struct Content {
 
     Result<EncodedState> encode(const Limits& limits) const {
         std::vector<Head> heads = history.heads();
-        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits);
+        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits, history.reissues());
         if (!bytes) return bytes.error();
         return as_encoded(*std::move(bytes), std::move(heads));
     }
@@ -86,8 +106,27 @@ struct Content {
         limits.state = std::numeric_limits<std::size_t>::max();  // it is not sent
         CrdtType plain = state;
         drop_stable(plain, history.vector());
-        const Result<Bytes> bytes = encode_snapshot(history.heads(), history.time(), plain, limits);
+        const Result<Bytes> bytes = encode_snapshot(history.heads(), history.time(), plain, limits, history.reissues());
         return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
+    }
+
+   private:
+    bool has_other_names(const FrameHeader& header) const {
+        const Reissues& reissues = history.reissues();
+        if (reissues.empty()) return false;
+        return reissues.concern(header.origin, header.first, header.last()) ||
+               std::any_of(header.removed.begin(), header.removed.end(), [&](const CounterRange& range) {
+                   return reissues.concern(range.replica, range.first, range.last);
+               });
+    }
+
+    /// Whether a dot that has more than one name is in a state. O(state), once.
+    auto alive_in(const CrdtType& held) const {
+        CausalContext alive;
+        for_each_dot(held, [&](Dot dot) {
+            if (history.reissues().concern(id_of(dot.replica()), dot.counter(), dot.counter())) alive.add(dot);
+        });
+        return [alive = std::move(alive)](Dot dot) { return alive.contains(dot); };
     }
 };
 

@@ -97,7 +97,7 @@ class Gossip {
     /// without what others have forgotten since: then it is issued again.
     std::error_code on_message(Member& member, const FrameRefused& message, const Moment& now, Outbox& out) {
         if (message.reason == errc::outdated) {
-            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(true, now, out);
+            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(false, now, out);
         } else {
             out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
         }
@@ -116,7 +116,7 @@ class Gossip {
         if (!is_ready() || !in_question_ || in_question_->replica != agreement.replica) return {};
         const Head held = *std::exchange(in_question_, std::nullopt);
         const bool still = copy_.counter(held.replica) == held.counter;
-        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(false, now, out);
+        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(true, now, out);
         return {};
     }
 
@@ -173,7 +173,7 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.take_twin_seen()) give_up_incarnation(false, now, out);
+        if (pool_.take_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         if (now.time < next_at_) return;
@@ -221,21 +221,19 @@ class Gossip {
 
     /// What a member has said may mean that this replica cannot go on as it is. True if so.
     bool reconsider(const Member& member, const Moment& now, Outbox& out) {
+        if (copy_.retirements().contains(pool_.self())) return give_up_incarnation(false, now, out), true;
         if (loading_.is_succeeding()) return true;
-        if (copy_.is_disputed(member.heads) || copy_.gives_way(member.heads))
-            return give_up_incarnation(false, now, out), true;
+        const bool gives_way = copy_.gives_way(member.heads);
+        if (gives_way || copy_.is_disputed(member.heads)) return give_up_incarnation(gives_way, now, out), true;
         if (copy_.retirements().empty()) return false;
-        const std::vector<Retirement> more = copy_.vouch();
-        if (!more.empty()) copy_.retire(more);
-        if (const bool revoked = copy_.take_revoked(); revoked || copy_.holds_retired())
-            return give_up_incarnation(revoked, now, out), true;
+        if (copy_.take_revoked()) return give_up_incarnation(true, now, out), true;
         pool_.expel(out);
         return false;
     }
 
-    void give_up_incarnation(bool afresh, const Moment& now, Outbox& out) {
+    void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         sessions_.clear();
-        loading_.give_up_incarnation(afresh, now, out);
+        loading_.give_up_incarnation(replace, now, out);
     }
 
     /// What `member` holds and we do not, nor wait for, nor have asked of anybody else.

@@ -40,11 +40,11 @@ class Loading {
         unplaced_.reset();
     }
 
-    /// This incarnation is over: another copy of it is alive, or the pool does not take part of what is held. `afresh`: all
-    /// that the pool has not seen is issued again, because it may be older than what was forgotten.
-    void give_up_incarnation(bool afresh, const Moment& now, Outbox& out) {
-        if (is_succeeding()) return;
-        afresh_ = afresh;
+    /// This incarnation is over: another copy of it is alive, it was given up, or something that it made is older than what
+    /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
+    void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
+        replace_ = replace_ || replace;
+        if (is_succeeding() && !copy_.retirements().contains(copy_.successor())) return;
         pool_.rename(copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
@@ -73,7 +73,7 @@ class Loading {
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
-        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
+        return finish(member, take_over(state, agreement.counter, now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -113,7 +113,6 @@ class Loading {
         if (is_succeeding()) {  // without the pool's state there is nothing to go on from
             if (now.time < *first_greeting_ + options_.answer_timeout * patience || !is_pool_lost()) return false;
             copy_.go_on();
-            afresh_ = false;
         }
         present(true);
         return true;
@@ -167,7 +166,7 @@ class Loading {
                 out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
                 return false;
             }
-            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
+            error = header ? take_over(state, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -179,19 +178,16 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(const Member& member, ByteView state, std::optional<std::uint64_t> parted,
-                              const Moment& now, Outbox& out) {
+    std::error_code take_over(ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
-        std::uint64_t limit = parted.value_or(max_counter);
-        if (const std::uint64_t* last = copy_.retirements().last(copy_.id())) limit = std::min(limit, *last);
-        if (afresh_ || !planned) limit = std::min(limit, member.holds(copy_.id()));
-        const Result<Succession> done = copy_.succeed(state, limit);
+        const Result<Succession> done =
+            parted || replace_ ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
         if (!done) return done.error();
-        // Whoever has more of the old incarnation than that has what was issued again.
+        replace_ = false;
+        attempts_ = 0;
         if (!parted && done->agreed < max_counter)
             copy_.retire({Retirement{done->before, done->agreed, now.wall, after}});
-        afresh_ = false;
         if (!planned) pool_.rename(after, now, out);
         return {};
     }
@@ -221,7 +217,8 @@ class Loading {
     Pool<Copy>& pool_;
     detail::Random random_;
     bool ready_ = true;
-    bool afresh_ = false;
+    bool replace_ = false;
+    int attempts_ = 0;
     std::optional<Duration> first_greeting_;
     ReplicaId from_{};
     Link over_{};

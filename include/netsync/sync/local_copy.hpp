@@ -55,7 +55,7 @@ class LocalCopy {
             if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
                 static_cast<void>(held_.join(*std::move(held)));
         store_.replay([&](const SharedBytes& bytes) {
-            replay(bytes);
+            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
             return true;
         });
         clock_.restore(held_.history.time());
@@ -101,7 +101,6 @@ class LocalCopy {
     /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.
     Received receive(const Frame& frame) {
         Received result;
-        if (is_retired(frame)) return result.refused = errc::retired, result;
         switch (buffer_.offer(frame, held_.history.vector())) {
         case Arrival::duplicate:
             result.duplicate = true;
@@ -200,19 +199,7 @@ class LocalCopy {
     }
     /// Whether somebody was retired and is not any more, since the last time this was asked: what was forgotten meanwhile
     /// may be needed.
-    bool take_revoked() { return std::exchange(revoked_, false); }
-
-    /// A member that holds more of a retired incarnation than its records let count says so, unless it is gone itself or
-    /// the owner has spoken.
-    std::vector<Retirement> vouch() const {
-        std::vector<Retirement> more = held_beyond();
-        std::erase_if(more, [&](const Retirement& record) { return spoken_by_owner(record.replica); });
-        if (retirements_.contains(id())) more.clear();
-        return more;
-    }
-
-    /// Whether the state holds what the pool has given up, so that it cannot stay as it is.
-    bool holds_retired() const { return retirements_.contains(id()) || !held_beyond().empty(); }
+    bool take_revoked() { return std::exchange(revoked_, false) && !forgotten_.empty(); }
 
     /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
     /// from an older state, or that was not lost when this one was restored.
@@ -270,58 +257,55 @@ class LocalCopy {
         return successor_;
     }
 
-    /// The state becomes that of the pool, and after it come the changes that the pool has not seen: those of others and
-    /// this replica's own as they are, as far as they follow; its own beyond `limit`, and those that do not follow any
-    /// more, under its new incarnation, with new dots and a fresh timestamp (an old one could meet a tombstone that some
-    /// have forgotten). The old incarnation is over; what counts of it is what counter() says of it then.
-    Result<Succession> succeed(ByteView bytes, std::uint64_t limit) {
-        if (const std::error_code error = check(bytes)) return error;
-        Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
+    /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
+    /// pool has not seen are issued again under its successor, with new dots and a fresh timestamp (an old one could meet a
+    /// tombstone that some have forgotten). They say what they were before, for those who have seen that.
+    Result<Succession> succeed(ByteView bytes) {
+        Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
-        const ReplicaId before = id();
-        std::vector<SharedBytes> log;
-        store_.replay([&](const SharedBytes& logged) { return log.push_back(logged), true; });
-        held_ = {};
+        std::uint64_t known = 0;
+        for (const Head& head : theirs->heads)
+            if (head.replica == id()) known = head.counter;
+        static_cast<void>(held_.join(*std::move(theirs)));
+        std::vector<Frame> again;
+        for (Frame& frame : logged())
+            if (frame.header().origin == id() && frame.header().last() > known) again.push_back(std::move(frame));
+        return take_successor(again, true);
+    }
+
+    /// The same where what is held cannot be joined: there is another history of this replica beyond `parted`, or what was
+    /// forgotten here must come back. The pool's state takes its place; of the log follows what still can. Where that
+    /// does not hold yet what is to be issued again removes: std::errc::resource_unavailable_try_again, unless `now`.
+    Result<Succession> succeed_in_place(ByteView bytes, std::optional<std::uint64_t> parted, bool now) {
+        Result<Snapshot<CrdtType>> theirs = read(bytes);
+        if (!theirs) return theirs.error();
+        Content<CrdtType> before = std::exchange(held_, {});
+        static_cast<void>(held_.join(*std::move(theirs)));
+        const std::uint64_t limit = parted.value_or(counter(id()));
+        std::vector<Frame> again;
+        for (Frame& frame : logged()) {
+            const FrameHeader& header = frame.header();
+            const bool own = header.origin == id();
+            if (!own || header.last() <= limit) replay(frame);
+            if (own && header.last() > std::min(limit, counter(id()))) again.push_back(std::move(frame));
+        }
+        if (!now && !all_of_removed_held(again)) {
+            held_ = std::move(before);
+            return std::make_error_code(std::errc::resource_unavailable_try_again);
+        }
         forgotten_ = {};
         keep("forgotten", std::vector<ReplicaCounter>{});
         buffer_.clear();
-        last_vector_ = {};
-        static_cast<void>(held_.join(*std::move(theirs)));
-        vector_rose_ = true;
-        std::vector<Frame> again;
-        for (const SharedBytes& logged : log) {
-            Result<Frame> frame = Frame::parse(logged, options_.limits);
-            if (!frame) continue;
-            const FrameHeader& header = frame->header();
-            const bool own = header.origin == before;
-            if (!own || header.last() <= limit) replay(logged);
-            if (own && (header.last() > limit || header.last() > counter(before))) again.push_back(*std::move(frame));
-        }
-        const Succession succession{before, again.empty() ? max_counter : again.front().header().first - 1, successor_};
-        self_ = intern(successor_);
-        successor_ = {};
-        successions_.push_back(succession);
-        if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         stage([](Store& store) { return store.clear(); });
-        const Result<EncodedState> encoded = held_.encode(options_.limits);
-        if (!encoded) return encoded.error();
-        if (const std::error_code error = keep_snapshot(*encoded)) return error;
-        log_bytes_ = 0;
-        keep("replica", id());
-        keep("successor", successor_);
-        for (const Frame& frame : again) reissue(frame, succession);
-        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
-        return succession;
+        return take_successor(again, !parted);
     }
 
-    /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more. All of it
-    /// counts then, whatever was said of those who made it.
+    /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
     void go_on() {
         self_ = intern(successor_);
         successor_ = {};
         keep("replica", id());
         keep("successor", successor_);
-        retire(held_beyond());
     }
 
     /// Where a change is now that this token stood for.
@@ -348,30 +332,6 @@ class LocalCopy {
     Notifications notifications;
 
    private:
-    bool is_retired(const Frame& frame) const {
-        if (retirements_.empty()) return false;
-        const std::uint64_t* last = retirements_.last(frame.header().origin);
-        return last && frame.header().last() > *last;
-    }
-
-    /// What is held of retired incarnations beyond what counts, as records that would let it count.
-    std::vector<Retirement> held_beyond() const {
-        std::vector<Retirement> more;
-        for (const Retirement& record : retirements_.records()) {
-            const std::uint64_t held = counter(record.replica);
-            const std::uint64_t* last = retirements_.last(record.replica);
-            if (last && held > *last) more.push_back({record.replica, held, clock_.now(), id()});
-        }
-        return more;
-    }
-
-    bool spoken_by_owner(const ReplicaId& replica) const {
-        const auto& records = retirements_.records();
-        return std::any_of(records.begin(), records.end(), [&](const Retirement& record) {
-            return record.replica == replica && record.by.owner() == replica.owner();
-        });
-    }
-
     /// What waited and is ready now.
     void drain(Received& result) {
         while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
@@ -449,14 +409,62 @@ class LocalCopy {
     }
 
     /// 3: this replica's next frame.
-    Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta) {
+    Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta,
+                std::vector<ReplicaCounter> instead_of = {}) {
         FrameHeader header{.origin = id(), .first = held_.history.counter(self_) + 1, .count = count, .time = time};
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
+        header.instead_of = std::move(instead_of);
         return Frame::make(std::move(header), delta, held_.history.hash(self_));
     }
 
-    void reissue(const Frame& old, const Succession& succession) {
+    Result<Snapshot<CrdtType>> read(ByteView bytes) {
+        if (const std::error_code error = check(bytes)) return error;
+        return decode_snapshot<CrdtType>(bytes, options_.limits);
+    }
+
+    std::vector<Frame> logged() const {
+        std::vector<Frame> frames;
+        store_.replay([&](const SharedBytes& bytes) {
+            if (Result<Frame> frame = Frame::parse(bytes, options_.limits)) frames.push_back(*std::move(frame));
+            return true;
+        });
+        return frames;
+    }
+
+    /// Own dots aside, which are renamed.
+    bool all_of_removed_held(const std::vector<Frame>& frames) const {
+        return std::all_of(frames.begin(), frames.end(), [&](const Frame& frame) {
+            const std::vector<CounterRange>& removed = frame.header().removed;
+            return std::all_of(removed.begin(), removed.end(), [&](const CounterRange& range) {
+                return range.replica == id() || range.last <= counter(range.replica);
+            });
+        });
+    }
+
+    /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes.
+    Result<Succession> take_successor(const std::vector<Frame>& again, bool by_name) {
+        const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
+        self_ = intern(successor_);
+        successor_ = {};
+        successions_.push_back(succession);
+        if (successions_.size() > max_successions) successions_.erase(successions_.begin());
+        last_vector_ = {};
+        vector_rose_ = true;
+        const Result<EncodedState> encoded = held_.encode(options_.limits);
+        if (!encoded) return encoded.error();
+        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        log_bytes_ = 0;
+        keep("replica", id());
+        keep("successor", successor_);
+        for (const Frame& frame : again) reissue(frame, succession, by_name);
+        Received waited;
+        drain(waited);
+        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
+        return succession;
+    }
+
+    void reissue(const Frame& old, const Succession& succession, bool by_name) {
         const std::uint64_t first = held_.history.counter(self_) + 1;
         const DotRange minted{self_, first, first + old.header().count - 1};
         const Ntp64 time = clock_.tick();
@@ -464,21 +472,25 @@ class LocalCopy {
         if (!delta) return;
         const Result<Bytes> bytes = encode_delta(*delta, minted, time, options_.limits);
         if (!bytes) return;
-        const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes);
+        std::vector<ReplicaCounter> names;
+        if (by_name) {
+            names = old.header().instead_of;
+            names.insert(names.begin(), {old.header().origin, old.header().first});
+            if (names.size() > Frame::max_names) names.resize(Frame::max_names);
+        }
+        const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes, std::move(names));
         held_.merge(frame, self_, *delta);
         static_cast<void>(log(frame));
     }
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours.
-    void replay(const SharedBytes& bytes) {
-        const Result<Frame> frame = Frame::parse(bytes, options_.limits);
-        if (!frame || is_retired(*frame)) return;
-        const FrameHeader& header = frame->header();
-        log_bytes_ += bytes->size();
+    void replay(const Frame& frame) {
+        const FrameHeader& header = frame.header();
+        log_bytes_ += frame.size_bytes();
         if (header.first != counter(header.origin) + 1) return;
         for (const ReplicaCounter& needed : header.dependencies)
             if (counter(needed.replica) < needed.counter) return;
-        static_cast<void>(apply(*frame, false));
+        static_cast<void>(apply(frame, false));
     }
 
     /// 9: one frame whose dependencies are in.
@@ -486,7 +498,7 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
-        if (is_new && is_outdated(header)) return errc::outdated;
+        if (is_new && is_outdated(header) && !retirements_.contains(header.origin)) return errc::outdated;
         if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;
@@ -570,14 +582,11 @@ class LocalCopy {
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
-    /// Whether a state may be joined: not from the future, without what the pool has given up.
+    /// Whether a state may be joined: not from the future.
     std::error_code check(ByteView bytes) {
         if (store_error_) return store_error_;
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
         if (!header) return header.error();
-        for (const Head& head : header->heads)
-            if (const std::uint64_t* last = retirements_.last(head.replica); last && head.counter > *last)
-                return errc::retired;
         return clock_.observe(header->time);
     }
 

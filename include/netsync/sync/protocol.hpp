@@ -179,7 +179,7 @@ class Protocol {
 
     // 9: merged, held, dropped or refused: see LocalCopy::receive.
     Delivered receive(std::span<const FrameBytes> frames, Member& member) {
-        if (!gossip_.listens()) return {};
+        if (!gossip_.listens() || copy_.retirements().contains(member.replica)) return {};
         const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic, outbox);
         if (delivered.forked) gossip_.on_fork(member, *delivered.forked, outbox);
         return delivered;

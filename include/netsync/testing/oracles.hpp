@@ -111,6 +111,13 @@ class Oracles {
         bound("reports of rounds", report.syncs.size(), 64);
     }
 
+    /// membership: in the end nobody is there under an id that was given up.
+    void check_retired(std::size_t machine, const Report& report) {
+        Retirements retired;
+        retired.merge(report.retired, report.retired.size());
+        if (retired.contains(report.replica)) fail("membership", machine, "a replica goes on that was retired");
+    }
+
     /// acknowledged: what was committed here once is everywhere in the end.
     void check_acknowledged() {
         for (const auto& [replica, counter] : acknowledged_)

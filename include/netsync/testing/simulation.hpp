@@ -179,6 +179,7 @@ class Simulation {
                 oracles_.fail("convergence", machine.number,
                               "a replica differs from machine 0 after healing" + describe_all());
             observe(machine.number, true);
+            if (replicas_[machine.number]) oracles_.check_retired(machine.number, replicas_[machine.number]->report());
         }
         oracles_.check_acknowledged();
         return failure();

@@ -35,13 +35,15 @@ struct FrameHeader {
     Ntp64 time{};
     std::vector<ReplicaCounter> dependencies{};  ///< the origin's version vector, where it rose since its last frame
     std::vector<CounterRange> removed{};         ///< dots that the delta supersedes
+    std::vector<ReplicaCounter> instead_of{};    ///< issued again: the first dots of what it was before, latest first
     std::uint64_t hash = 0;                      ///< rolling: of all the origin's frames up to this one
 
     std::uint64_t last() const noexcept { return first + count - 1; }
 };
 
 /// One change, encoded. Cheap to copy: the bytes are shared. The same bytes are logged and are the message that brings
-/// an update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, delta, hash.
+/// an update. Layout: kind, version, origin, first, count, time, dependencies, removed ranges, earlier names, delta,
+/// hash.
 class Frame {
    public:
     /// Checks everything but the delta, which is read when it is applied. O(size of the header).
@@ -66,6 +68,9 @@ class Frame {
         frame.delta_start_ = start;
         return frame;
     }
+
+    /// The names of one change: see FrameHeader::instead_of.
+    static constexpr std::size_t max_names = 16;
 
     const FrameHeader& header() const noexcept { return header_; }
     const SharedBytes& bytes() const noexcept { return bytes_; }
@@ -132,6 +137,7 @@ class Frame {
             out(range.first - (same ? before->last + 1 : 0), range.last - range.first);
             before = &range;
         }
+        out(header.instead_of);
     }
 
     std::error_code read_header(const Limits& limits) {
@@ -145,6 +151,12 @@ class Frame {
             in.fail(errc::malformed);
         read_dependencies(in, limits);
         read_removed(in);
+        in(header_.instead_of);
+        for (const ReplicaCounter& name : header_.instead_of)
+            if (name.replica == header_.origin || name.replica.owner() != header_.origin.owner() || name.counter == 0 ||
+                name.counter > max_counter || header_.count > max_counter - name.counter + 1)
+                in.fail(errc::malformed);
+        if (header_.instead_of.size() > max_names) in.fail(errc::too_large);
         if (!in.ok()) return in.error();
         if (in.remaining() < hash_size) return errc::malformed;
         delta_start_ = bytes_->size() - in.remaining();

@@ -6,6 +6,7 @@
 #include <netsync/causal/causal_context.hpp>
 #include <netsync/clock/ntp64.hpp>
 #include <netsync/detail/hash.hpp>
+#include <netsync/wire/reissue.hpp>
 #include <netsync/wire/snapshot.hpp>
 #include <vector>
 
@@ -38,6 +39,10 @@ class History {
 
     /// The latest time of any change held: the same wherever the same changes are.
     Ntp64 time() const noexcept { return time_; }
+
+    /// What of it has more than one name.
+    const Reissues& reissues() const noexcept { return reissues_; }
+    void reissued(const Reissue& reissue) { reissues_.add(reissue); }
 
     /// By replica id: as it travels. O(n log n).
     std::vector<Head> heads() const {
@@ -76,6 +81,7 @@ class History {
 
     CausalContext context_;
     std::vector<Hash> hashes_;  // by origin's index
+    Reissues reissues_;
     Ntp64 time_{};
     mutable std::uint64_t digest_ = 0;  // 0: to be computed
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <netsync/crdt/composition.hpp>
 #include <netsync/wire/frame.hpp>
+#include <netsync/wire/reissue.hpp>
 #include <vector>
 
 namespace netsync {
@@ -29,6 +30,7 @@ template <crdt T>
 struct Snapshot {
     std::vector<Head> heads;  ///< by replica id: the version vector, and the hashes to continue from
     Ntp64 time;               ///< the latest time in the state
+    Reissues reissues{};      ///< what of it has more than one name
     T state{};
 };
 
@@ -45,11 +47,13 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 
 /// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
 template <crdt T>
-Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {}) {
+Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
+                              const Reissues& reissues = {}) {
     Output out{detail::state_space(heads, time), limits.depth};
     out.fixed(wire_version);
     out(heads);
     out.fixed(time.value);
+    out(reissues.all());
     out(state);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
@@ -60,6 +64,7 @@ Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const 
 struct SnapshotHeader {
     std::vector<Head> heads;
     Ntp64 time;
+    Reissues reissues;
     std::size_t size = 0;
 };
 
@@ -69,7 +74,15 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     if (in.fixed<std::uint8_t>() != wire_version) return errc::unsupported_version;
     in(header.heads);
     header.time = Ntp64{in.fixed<std::uint64_t>()};
+    std::vector<Reissue> reissues;
+    in(reissues);
     if (!in.ok()) return in.error();
+    if (reissues.size() > limits.replicas) return errc::too_large;
+    for (const Reissue& reissue : reissues) {
+        if (!reissue.is_valid()) return errc::malformed;
+        header.reissues.add(reissue);
+    }
+    if (header.reissues.all() != reissues) return errc::malformed;
     if (header.heads.size() > limits.replicas) return errc::too_large;
     for (const Head& head : header.heads)
         if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
@@ -87,7 +100,7 @@ Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
         if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
     const DotSpace space = detail::state_space(header->heads, header->time);
     Input in{bytes.subspan(header->size), Limits::state_budget(bytes.size()), &space, limits.depth};
-    Snapshot<T> snapshot{header->heads, header->time, {}};
+    Snapshot<T> snapshot{header->heads, header->time, header->reissues, {}};
     in(snapshot.state);
     if (const std::error_code error = in.finish()) return error;
     return snapshot;

@@ -33,7 +33,7 @@ struct Verdict {
     std::array<char, 32> oracle{};
 };
 
-/// Every other seed makes tombstones, under message faults alone.
+/// Every other seed makes tombstones, under message faults alone. Every fourth gives members up.
 bool makes_tombstones(std::uint64_t seed) { return seed % 2 == 0; }
 
 netsync::testing::Faults faults_of(std::uint64_t seed) {
@@ -50,6 +50,7 @@ void try_seeds(int bug, std::uint64_t most, int to) {
         if (write(to, &verdict, sizeof verdict) != sizeof verdict) return;  // what to believe if this seed ends us
         simulated::Librarian workload;
         workload.removes_labels = makes_tombstones(verdict.seeds);
+        workload.retires = verdict.seeds % 4 == 1;
         alarm(20);
         const auto failed = netsync::testing::simulate<simulated::Library>(
             simulated::options_of(verdict.seeds, faults_of(verdict.seeds)), workload);
