@@ -8,9 +8,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace {
 
@@ -176,9 +182,45 @@ void state() {
                 taken * 1e3);
 }
 
+#if defined(__GLIBC__)
+/// Memory in use after so many changes, with a peer that stopped reading at the first one, or with none.
+double bytes_in_use(std::uint64_t changes, bool stalled) {
+    const std::size_t before = mallinfo2().uordblks;
+    netsync::Options options{.pool = pool(), .discovery_port = 21998};
+    options.limits.log = std::size_t{1} << 30;  // neither run cuts its log
+    netsync::LanReplica<Set> one{options};
+    const std::string peer = "127.0.0.1:" + std::to_string(one.report().port);
+    std::mutex gate;
+    std::unique_lock closed{gate};
+    std::optional<netsync::LanReplica<Set>> two;
+    netsync::Subscription stop;
+    if (stalled) {
+        two.emplace(netsync::Options{.pool = one.report().pool, .discovery_port = 21998, .peers = {peer}});
+        stop = two->on_change([&gate] { const std::lock_guard wait{gate}; });
+        wait_until([&] { return one.report().members.size() == 1 && one.report().members[0].link != netsync::Link{}; });
+    }
+    for (std::uint64_t i = 0; i < changes; ++i) one.update(netsync::add(i));
+    const double used = static_cast<double>(mallinfo2().uordblks - before);
+    closed.unlock();
+    return used;
+}
+
+void stalled_peer() {
+    mallopt(M_ARENA_MAX, 1);  // mallinfo2 counts one
+    for (const std::uint64_t changes : {std::uint64_t{10'000}, std::uint64_t{1'000'000}}) {
+        const double without = bytes_in_use(changes, false), with = bytes_in_use(changes, true);
+        std::printf("a peer that stopped reading %llu changes ago: %.2f MiB beyond the state and the log (at most 4)\n",
+                    static_cast<unsigned long long>(changes), (with - without) / (1u << 20));
+    }
+}
+#else
+void stalled_peer() {}
+#endif
+
 }  // namespace
 
 int main() {
+    stalled_peer();
     frames();
     state();
 }

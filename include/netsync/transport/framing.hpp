@@ -88,6 +88,9 @@ class MessageWriter {
     /// Bytes that have not left.
     std::size_t waiting() const noexcept { return waiting_; }
 
+    /// What they take here, with their places in the queue: small messages cost more than their bytes.
+    std::size_t memory() const noexcept { return waiting_ + messages_.size() * sizeof(Message); }
+
     void push(SharedBytes message) {
         assert(message->size() <= std::numeric_limits<std::uint32_t>::max() && "a length has 32 bits");
         waiting_ += sizeof(MessageLength) + message->size();

@@ -78,7 +78,7 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
     bool send(SharedBytes message) {
         const std::lock_guard lock{mutex_};
         if (stage_ != Stage::opening && stage_ != Stage::open) return true;
-        if (writer_.waiting() > host_.limits.backlog) return false;
+        if (writer_.memory() > host_.limits.backlog) return false;
         const bool idle = writer_.empty();
         writer_.push(std::move(message));
         if (idle && stage_ == Stage::open) write();

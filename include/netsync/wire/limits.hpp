@@ -12,15 +12,15 @@ struct Limits {
     std::size_t state = std::size_t{4} << 30;  ///< a whole state, encoded
     std::size_t datagram = 1200;               ///< an announcement
     std::size_t transfer = 256u << 10;         ///< one message of frames or one chunk of a state, about
-    std::size_t backlog = 4u << 20;            ///< unsent bytes of one link, beyond which updates wait for gossip
-    std::size_t depth = 128;                   ///< nesting of one encoded value
-    std::size_t log = 8u << 20;                ///< frames logged until a snapshot takes the place of those all have
-    std::size_t replicas = 4096;               ///< entries of a version vector
-    std::size_t members = 1024;                ///< members known
-    std::size_t links = 2048;                  ///< links open, strangers included
-    std::size_t buffered_frames = 10'000;      ///< frames that wait for others
-    std::size_t buffered_bytes = 16u << 20;    ///< the same, in bytes
-    std::size_t waiters = 1024;                ///< calls that wait for a change to be replicated
+    std::size_t backlog = 4u << 20;  ///< memory of one link's unsent messages, beyond which updates wait for gossip
+    std::size_t depth = 128;         ///< nesting of one encoded value
+    std::size_t log = 8u << 20;      ///< frames logged until a snapshot takes the place of those all have
+    std::size_t replicas = 4096;     ///< entries of a version vector
+    std::size_t members = 1024;      ///< members known
+    std::size_t links = 2048;        ///< links open, strangers included
+    std::size_t buffered_frames = 10'000;    ///< frames that wait for others
+    std::size_t buffered_bytes = 16u << 20;  ///< the same, in bytes
+    std::size_t waiters = 1024;              ///< calls that wait for a change to be replicated
 
     /// The largest message a transport must carry.
     std::size_t message() const noexcept { return std::max(frame, transfer) + 4096; }
