@@ -33,8 +33,7 @@ class [[nodiscard]] Awaited {
         };
         const auto promised = std::make_shared<Promised>();
         std::future<std::error_code> future = promised->promise.get_future();
-        promised->subscription =
-            ask_([promised](std::error_code error) { promised->promise.set_value(error); });
+        promised->subscription = ask_([promised](std::error_code error) { promised->promise.set_value(error); });
         return future;
     }
 

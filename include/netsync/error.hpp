@@ -84,7 +84,8 @@ class ErrorCategory final : public std::error_category {
         case errc::store_full: return "store full: expected room on the disk";
         case errc::store_read_only: return "store read-only: expected a file in a directory that can be written";
         case errc::store_io: return "store input or output failed: expected a disk that can be read and written";
-        case errc::store_behind: return "store behind: expected less to wait for the disk; try again when it has caught up";
+        case errc::store_behind:
+            return "store behind: expected less to wait for the disk; try again when it has caught up";
         }
         return "unknown netsync error";
     }

@@ -53,7 +53,9 @@ class Replica {
 
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
-    ~Replica() { stop(), transport_.stop(), copy_.close(); }  // again: a stop from within a callback could not wait for it
+    ~Replica() {
+        stop(), transport_.stop(), copy_.close();
+    }  // again: a stop from within a callback could not wait for it
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network; with
     /// errc::too_large for a pool name that no datagram holds.

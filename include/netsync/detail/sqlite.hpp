@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <netsync/error.hpp>
-#include <netsync/wire/bytes.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -100,13 +100,13 @@ class SqliteStatement {
     std::int64_t integer(int column) const noexcept { return sqlite3_column_int64(statement_.get(), column); }
     std::uint64_t counter(int column) const noexcept { return static_cast<std::uint64_t>(integer(column)); }
     /// Until the next step or reset.
-    ByteView blob(int column) const noexcept {
+    std::span<const std::byte> blob(int column) const noexcept {
         const void* data = sqlite3_column_blob(statement_.get(), column);
         const int size = sqlite3_column_bytes(statement_.get(), column);
         return {static_cast<const std::byte*>(data), data ? static_cast<std::size_t>(size) : 0};
     }
     std::string_view text(int column) const noexcept {
-        const ByteView bytes = blob(column);
+        const std::span<const std::byte> bytes = blob(column);
         return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     }
 
@@ -114,7 +114,7 @@ class SqliteStatement {
     void bind(int at, std::integral auto value) noexcept {
         sqlite3_bind_int64(statement_.get(), at, static_cast<std::int64_t>(value));
     }
-    void bind(int at, ByteView bytes) noexcept {
+    void bind(int at, std::span<const std::byte> bytes) noexcept {
         if (bytes.empty())
             sqlite3_bind_zeroblob(statement_.get(), at, 0);
         else

@@ -109,10 +109,9 @@ class SqliteReader {
    private:
     static bool read(SqliteStatement& statement, FrameRow& row) {
         const ByteView bytes = statement.blob(5);
-        row = {statement.integer(0), statement.integer(1), statement.counter(2), statement.counter(3), nullptr};
-        if (statement.integer(4) != sqlite_checksum(bytes, row.origin, row.first, row.count)) return false;
-        row.bytes = std::make_shared<const Bytes>(bytes.begin(), bytes.end());
-        return true;
+        row = {statement.integer(0), statement.integer(1), statement.counter(2), statement.counter(3),
+               std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+        return statement.integer(4) == checksum_of(row);
     }
 
     static std::error_code walk(SqliteStatement& statement, const RowVisitor& visit, bool over_damage) {

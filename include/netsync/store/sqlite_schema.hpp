@@ -87,7 +87,8 @@ struct FileRow {
 inline constexpr std::int64_t sqlite_application = 0x6e73796e;  // "nsyn"
 inline constexpr std::int64_t sqlite_version = 1;
 inline constexpr std::size_t sqlite_chunk = 64u << 10;
-inline constexpr std::int64_t sqlite_generation = std::int64_t{1} << 24;  // chunks of one snapshot are numbered below this
+inline constexpr std::int64_t sqlite_generation = std::int64_t{1}
+                                                  << 24;  // chunks of one snapshot are numbered below this
 
 inline constexpr const char* sqlite_schema =
     "CREATE TABLE file(one INTEGER PRIMARY KEY CHECK(one = 1), pool TEXT NOT NULL, since INTEGER NOT NULL,"
@@ -116,6 +117,9 @@ inline ByteView as_bytes(std::string_view text) noexcept {
 
 inline std::int64_t checksum_of(const FileRow& row) noexcept {
     return sqlite_checksum(row.heads, sqlite_checksum(as_bytes(row.pool)), row.since, row.generation, row.size);
+}
+inline std::int64_t checksum_of(const FrameRow& row) noexcept {
+    return sqlite_checksum(*row.bytes, row.sequence, row.origin, row.first, row.count);
 }
 inline std::int64_t checksum_of(const OriginRow& row) noexcept {
     return sqlite_checksum({}, row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since);
@@ -175,6 +179,9 @@ inline std::error_code open_schema(const SqliteConnection& connection, const Sql
     if (!is_new && application != sqlite_application) return errc::not_a_store;
     if (!is_new && version != sqlite_version) return errc::store_version;
     if (connection.is_read_only()) return is_new ? errc::store_read_only : std::error_code{};
+    // A rollback journal that a power cut brings back would undo what the write-ahead log holds.
+    if (is_new) result = connection.run("PRAGMA synchronous = EXTRA");
+    if (result != SQLITE_OK) return sqlite_error(result);
     SqliteStatement wal;
     result = wal.prepare(connection, "PRAGMA journal_mode = WAL");
     if (result == SQLITE_OK && (!wal.step(result) || wal.text(0) != "wal"))

@@ -67,7 +67,7 @@ class SqliteStore {
     struct Log {
         detail::OriginRow row{};
         std::uint64_t last = 0;
-        std::uint64_t last_first = 0;          // of its last frame
+        std::uint64_t last_first = 0;           // of its last frame
         std::deque<detail::FrameRow> staged{};  // not in the file yet
 
         bool empty() const noexcept { return last_first <= row.cut; }
@@ -201,27 +201,37 @@ class SqliteStore {
 
         void replay(const FrameVisitor& visit) {
             std::vector<detail::FrameRow> staged;
-            detail::OrderedMap<std::int64_t, Log> valid;  // by number
+            struct Found {
+                detail::OriginRow origin{};
+                std::uint64_t last = 0;      // so far
+                std::uint64_t expected = 0;  // at the end
+                bool any = false;            // must be in the file
+            };
+            detail::OrderedMap<std::int64_t, Found> valid;  // by number
             std::int64_t until = 0, since = 0;
             {
                 const std::lock_guard lock{mutex_};
                 since = since_;
                 until = sequence_ + 1;
                 for (const auto& [origin, log] : logs_) {
-                    valid[log.row.number].row = log.row;
+                    const std::uint64_t last = log.staged.empty() ? log.last : log.staged.front().first - 1;
+                    valid[log.row.number] = {log.row, 0, last, log.staged.empty() && !log.empty()};
                     for (const detail::FrameRow& row : log.staged) staged.push_back(row);
                 }
             }
-            std::sort(staged.begin(), staged.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+            std::sort(staged.begin(), staged.end(),
+                      [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
             if (!staged.empty()) until = staged.front().sequence;
             bool enough = false, whole = true;
             const std::error_code error = reader_.all(since, until, [&](const detail::FrameRow& row) {
-                Log* log = valid.find(row.origin);
-                if (!log || row.first <= log->row.cut || row.sequence <= log->row.since) return true;
-                if (log->last != 0 && row.first != log->last + 1) whole = false;
-                log->last = row.first + row.count - 1;
+                Found* found = valid.find(row.origin);
+                if (!found || row.first <= found->origin.cut || row.sequence <= found->origin.since) return true;
+                if (found->last != 0 && row.first != found->last + 1) whole = false;
+                found->last = row.first + row.count - 1;
                 return enough = !visit(row.bytes), !enough;
             });
+            for (const auto& [number, found] : valid)
+                if (!enough && (found.any || found.last != 0) && found.last != found.expected) whole = false;
             note(error ? error : whole ? std::error_code{} : errc::store_damaged);
             for (const detail::FrameRow& row : staged)
                 if (enough || !visit(row.bytes)) return;
@@ -242,25 +252,27 @@ class SqliteStore {
                     origin = log->row;
                     since = std::max(since_, origin.since);
                     before = log->staged.empty() ? log->last + 1 : log->staged.front().first;
-                    auto at = std::partition_point(log->staged.begin(), log->staged.end(),
-                                                   [&](const auto& entry) { return entry.first + entry.count <= next; });
-                    for (; next >= before && at != log->staged.end() && staged.size() < few; ++at) staged.push_back(*at);
+                    auto at = std::partition_point(log->staged.begin(), log->staged.end(), [&](const auto& entry) {
+                        return entry.first + entry.count <= next;
+                    });
+                    for (; next >= before && at != log->staged.end() && staged.size() < few; ++at)
+                        staged.push_back(*at);
                 }
                 if (first && next < before) {  // the frame around the first dot
                     const Result<bool> found = reader_.covering(origin, since, next, row);
-                    if (!found) note(found.error());
+                    if (!found && found.error() == errc::store_damaged) note(found.error());
                     if (!found || !*found || row.first + row.count <= next) return false;
                     if (!visit(row.bytes)) return true;
                     next = row.first + row.count;
                 } else if (next < before) {
                     const std::uint64_t from = next;
                     bool enough = false;
-                    const std::error_code error = reader_.frames(
-                        origin, since, next, std::min(range.last, before - 1), [&](const detail::FrameRow& found) {
-                            next = found.first + found.count;
-                            return enough = !visit(found.bytes), !enough;
-                        });
-                    note(error);
+                    const std::error_code error = reader_.frames(origin, since, next, std::min(range.last, before - 1),
+                                                                 [&](const detail::FrameRow& found) {
+                                                                     next = found.first + found.count;
+                                                                     return enough = !visit(found.bytes), !enough;
+                                                                 });
+                    if (error == errc::store_damaged) note(error);
                     if (enough || error || next == from) return true;
                 }
                 for (const detail::FrameRow& entry : staged) {
@@ -419,7 +431,7 @@ class SqliteStore {
         std::condition_variable changed_;
         detail::OrderedMap<ReplicaId, Log> logs_;
         detail::OrderedMap<std::int64_t, ReplicaId> origins_;  // by number
-        detail::OrderedMap<ReplicaId, std::uint64_t> heads_;  // of the snapshot
+        detail::OrderedMap<ReplicaId, std::uint64_t> heads_;   // of the snapshot
         detail::OrderedMap<std::string, Bytes> values_;
         SharedBytes snapshot_;  // until it is in the file
         bool has_snapshot_ = false;

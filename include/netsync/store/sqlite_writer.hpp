@@ -58,40 +58,40 @@ class SqliteWriter {
             int result = SQLITE_OK;
             for (const SqliteOperation& operation : operations)
                 if (result == SQLITE_OK)
-                    result = std::visit(
-                        Overloaded{
-                            [&](const FrameRow& row) { return sequence = row.sequence, put(row); },
-                            [&](const OriginRow& row) { return put(row); },
-                            [&](const CutRow& row) {
-                                if (!later.snapshot) return put(row.origin);
-                                later.cuts.push_back(row.origin);
-                                return SQLITE_OK;
-                            },
-                            [&](const ValueRow& row) { return put(row); },
-                            [&](const SnapshotRow& row) {
-                                if (behind && &operation != final) return SQLITE_OK;
-                                behind = false;
-                                return replace_snapshot(row, later, file);
-                            },
-                            [&](const ClearRow& row) {
-                                behind = behind && &operation != final;
-                                later = {};
-                                file.since = row.since;
-                                file.generation = row.generation;
-                                file.size = 0;
-                                file.heads.clear();
-                                const int put_file = put(file);
-                                return put_file == SQLITE_OK ? uncut_.run() : put_file;
-                            },
-                        },
-                        operation);
+                    result = std::visit(Overloaded{
+                                            [&](const FrameRow& row) { return sequence = row.sequence, put(row); },
+                                            [&](const OriginRow& row) { return put(row); },
+                                            [&](const CutRow& row) {
+                                                if (!later.snapshot) return put(row.origin);
+                                                later.cuts.push_back(row.origin);
+                                                return SQLITE_OK;
+                                            },
+                                            [&](const ValueRow& row) { return put(row); },
+                                            [&](const SnapshotRow& row) {
+                                                if (behind && &operation != final) return SQLITE_OK;
+                                                behind = false;
+                                                return replace_snapshot(row, later, file);
+                                            },
+                                            [&](const ClearRow& row) {
+                                                behind = behind && &operation != final;
+                                                later = {};
+                                                file.since = row.since;
+                                                file.generation = row.generation;
+                                                file.size = 0;
+                                                file.heads.clear();
+                                                const int put_file = put(file);
+                                                return put_file == SQLITE_OK ? uncut_.run() : put_file;
+                                            },
+                                        },
+                                        operation);
             return result;
         });
         maybe_ = std::max(maybe_, sequence);
         if (error) return error;
-        garbage_ = garbage_ || std::any_of(operations.begin(), operations.end(), [](const SqliteOperation& operation) {
-                       return !std::holds_alternative<FrameRow>(operation) && !std::holds_alternative<ValueRow>(operation);
-                   });
+        garbage_ =
+            garbage_ || std::any_of(operations.begin(), operations.end(), [](const SqliteOperation& operation) {
+                return !std::holds_alternative<FrameRow>(operation) && !std::holds_alternative<ValueRow>(operation);
+            });
         last_ = maybe_ = std::max(last_, sequence);
         later_ = std::move(later);
         file_ = std::move(file);
@@ -200,8 +200,7 @@ class SqliteWriter {
     bool waits(const SnapshotRow& row) const noexcept { return row.may_wait && row.bytes->size() > options_.step; }
 
     int put(const FrameRow& row) {
-        return frame_.run(row.sequence, row.origin, row.first, row.count,
-                          sqlite_checksum(*row.bytes, row.origin, row.first, row.count), ByteView{*row.bytes});
+        return frame_.run(row.sequence, row.origin, row.first, row.count, checksum_of(row), ByteView{*row.bytes});
     }
     int put(const OriginRow& row) {
         return origin_.run(row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since,

@@ -44,7 +44,8 @@ class Durability {
     /// The answer to whoever waits for this own change; `staged`: whether anything waits for the next commit.
     [[nodiscard]] Subscription await(std::uint64_t counter, bool staged, Answer f, Notifications& notifications) {
         auto observers = std::make_shared<Observers<std::error_code>>();
-        Subscription subscription = observers->subscribe([f = std::move(f)](const std::error_code& error) { f(error); });
+        Subscription subscription =
+            observers->subscribe([f = std::move(f)](const std::error_code& error) { f(error); });
         const bool pending = counter > durable_to_ && (staged || committing_);
         if (pending)
             waiters_.push_back({begun_ + (staged && !(committing_ && counter <= committing_to_) ? 1 : 0), observers});
