@@ -118,8 +118,9 @@ inline ByteView as_bytes(std::string_view text) noexcept {
 inline std::int64_t checksum_of(const FileRow& row) noexcept {
     return sqlite_checksum(row.heads, sqlite_checksum(as_bytes(row.pool)), row.since, row.generation, row.size);
 }
+/// Three bytes in the file: a frame has a hash of its own, too.
 inline std::int64_t checksum_of(const FrameRow& row) noexcept {
-    return sqlite_checksum(*row.bytes, row.sequence, row.origin, row.first, row.count);
+    return sqlite_checksum(*row.bytes, row.sequence, row.origin, row.first, row.count) & 0x7fffff;
 }
 inline std::int64_t checksum_of(const OriginRow& row) noexcept {
     return sqlite_checksum({}, row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -36,7 +37,8 @@ class SqliteStore {
         if (const std::error_code error = core_->open())
             throw std::system_error(error, "netsync: cannot open " + core_->options.file);
     }
-    explicit SqliteStore(const Options& options)
+    template <std::same_as<Options> Given>  // a template, so that `{.file = ...}` stands for SqliteOptions
+    explicit SqliteStore(const Given& options)
         : SqliteStore(SqliteOptions{.file = options.file, .pool = options.pool}) {}
 
     static Result<SqliteStore> open(SqliteOptions options) {
