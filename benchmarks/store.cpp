@@ -3,6 +3,7 @@
 #include <netsync/sqlite.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -114,6 +116,42 @@ void measure_replica(const std::filesystem::path& folder) {
     std::printf("durable updates of a replica that nobody waits for one by one: %.0f /s\n", median(rates));
 }
 
+void measure_pause(const std::filesystem::path& folder) {
+    netsync::SqliteStore store{{.file = folder / "pause"}};
+    std::uint64_t next = 0;
+    static_cast<void>(store.append(frame(++next, 100)));
+    expect(!store.commit(), "commit");
+    const auto large = std::make_shared<const netsync::Bytes>(100'000'000, std::byte{5});
+    std::vector<double> calls, commits;
+    std::atomic<bool> durable{true};
+    const Clock::time_point begin = Clock::now();
+    Clock::time_point asked;
+    static_cast<void>(store.adopt(large, {{origin, next, 0}}));
+    static_cast<void>(store.cut({}));
+    for (int call = 0; call < 20'000 || seconds_since(begin) < 2; ++call) {
+        const Clock::time_point at = Clock::now();
+        static_cast<void>(store.append(frame(++next, 100)));
+        static_cast<void>(store.frames({origin, next - 1, next}, [](const netsync::SharedBytes&) { return true; }));
+        if (durable) {
+            if (call > 0) commits.push_back(seconds_since(asked));
+            durable = false;
+            asked = Clock::now();
+            store.commit_later([&](std::error_code error) {
+                expect(!error, "commit");
+                durable = true;
+            });
+        }
+        calls.push_back(seconds_since(at));
+        if (call % 16 == 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    expect(!store.commit(), "commit");
+    std::printf(
+        "while a snapshot of 100 MB is written: the longest call %.1f ms (at most 10), the longest commit %.0f ms, "
+        "of %zu\n",
+        *std::max_element(calls.begin(), calls.end()) * 1e3, *std::max_element(commits.begin(), commits.end()) * 1e3,
+        commits.size());
+}
+
 void measure_size(const std::filesystem::path& folder) {
     for (const std::size_t size : {64u, 100u, 200u}) {
         const std::string file = folder / ("size" + std::to_string(size));
@@ -187,6 +225,7 @@ int main() {
     std::filesystem::create_directory(folder);
     measure_groups(folder);
     measure_replica(folder);
+    measure_pause(folder);
     measure_size(folder);
     measure_opening(folder);
     std::filesystem::remove_all(folder);

@@ -44,6 +44,9 @@ class SqliteConnection {
         return result;
     }
 
+    /// For those who share a file within this program, and are in each other's way for moments.
+    void be_patient() const noexcept { sqlite3_busy_timeout(get(), 5000); }
+
     void close() { connection_.reset(); }
     bool is_open() const noexcept { return connection_ != nullptr; }
     bool is_read_only() const noexcept { return sqlite3_db_readonly(get(), "main") == 1; }

@@ -16,6 +16,7 @@ class SqliteReader {
     std::error_code open(const SqliteOptions& options) {
         int result = connection_.open(options.file, SQLITE_OPEN_READWRITE, options.vfs);
         if (result != SQLITE_OK) return sqlite_error(result);
+        connection_.be_patient();
         sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
                                  "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");

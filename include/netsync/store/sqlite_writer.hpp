@@ -23,7 +23,7 @@ class SqliteWriter {
         if (locked && locked != errc::store_read_only) return locked;
         const int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0);
         int result = connection_.open(options_.file, flags, options_.vfs);
-        if (result == SQLITE_OK) protect();
+        if (result == SQLITE_OK) protect(), connection_.be_patient();
         if (result == SQLITE_OK) result = connection_.run("PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1");
         std::error_code error = sqlite_error(result);
         if (!error) error = open_schema(connection_, options_);

@@ -1,8 +1,5 @@
 // soak [power cuts [failing calls [kills [first seed]]]]: a SqliteStore goes through it. Says what went wrong with which
 // seed, and exits 1 then.
-#define DOCTEST_CONFIG_IMPLEMENT
-#include <doctest/doctest.h>
-
 #include <cstdio>
 #include <cstdlib>
 
@@ -12,8 +9,6 @@ int main(int argc, char** argv) {
     const auto argument = [&](int at, std::uint64_t otherwise) {
         return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
     };
-    doctest::Context context;
-    context.setAsDefaultForAssertsOutOfTestCases();
     const std::uint64_t cuts = argument(1, 5000), calls = argument(2, 500), kills = argument(3, 1000);
     const std::uint64_t seed = argument(4, 1);
     std::uint64_t wrong = 0;
