@@ -56,10 +56,8 @@ class LmdbStore {
             }
             return result;
         });
-        if (error == MDB_MAP_FULL || error == ENOSPC) return netsync::errc::store_full;
-        if (error != 0) return netsync::errc::store_io;  // nothing of it is in the file; all of it is staged still
-        staged_.clear();
-        return {};
+        if (error == 0) return staged_.clear(), std::error_code{};  // else all of it is staged still
+        return error == MDB_MAP_FULL || error == ENOSPC ? netsync::errc::store_full : netsync::errc::store_io;
     }
 
     std::optional<netsync::Bytes> get(std::string_view key) const { return held_.get(key); }
