@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "include"
 TARGET = ROOT / "single_include"
 CORE = "netsync/netsync.hpp"
-SIBLINGS = ["netsync/lan.hpp", "netsync/await.hpp", "netsync/format.hpp", "netsync/testing.hpp"]
+SIBLINGS = ["netsync/lan.hpp", "netsync/await.hpp", "netsync/format.hpp", "netsync/sqlite.hpp", "netsync/testing.hpp"]
 
 INCLUDE = re.compile(r"\s*#\s*include\s*<([^>]+)>")
 STANDARD = re.compile(r"[a-z_]+")

@@ -31,6 +31,14 @@ enum class errc {
     retired,
     no_such_member,
     outdated,
+    not_a_store,
+    store_version,
+    store_in_use,
+    store_damaged,
+    store_full,
+    store_read_only,
+    store_io,
+    store_behind,
 };
 
 /// Whose fault an error is: what a program decides on, where `errc` is what a person reads.
@@ -70,6 +78,15 @@ class ErrorCategory final : public std::error_category {
         case errc::retired: return "retired: the pool has given up this incarnation; its owner takes a new one";
         case errc::outdated: return "outdated: made without what all had seen and forgotten; its owner issues it again";
         case errc::no_such_member: return "no such member: expected the id of another replica of this pool";
+        case errc::not_a_store: return "not a store: expected a file that a store of this library has made";
+        case errc::store_version: return "store version: expected a file of the version that this program writes";
+        case errc::store_in_use: return "store in use: expected a file that no other replica has open or writes to";
+        case errc::store_damaged: return "store damaged: expected to read what was written; the file is not written to";
+        case errc::store_full: return "store full: expected room on the disk";
+        case errc::store_read_only: return "store read-only: expected a file in a directory that can be written";
+        case errc::store_io: return "store input or output failed: expected a disk that can be read and written";
+        case errc::store_behind:
+            return "store behind: expected less to wait for the disk; try again when it has caught up";
         }
         return "unknown netsync error";
     }
@@ -113,10 +130,18 @@ constexpr condition condition_of(errc code) noexcept {
     case errc::outdated:
     case errc::retired:
     case errc::not_contiguous:
+    case errc::store_behind:
     case errc::timed_out: return condition::retry_later;
     case errc::not_utf8:
     case errc::bad_endpoint:
     case errc::no_such_member:
+    case errc::not_a_store:
+    case errc::store_version:
+    case errc::store_in_use:
+    case errc::store_damaged:
+    case errc::store_full:
+    case errc::store_read_only:
+    case errc::store_io:
     case errc::replica_table_full: return condition::local_failure;
     }
     return condition::local_failure;

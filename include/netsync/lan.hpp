@@ -11,9 +11,9 @@
 
 namespace netsync {
 
-/// A replica that keeps its data in memory and finds the others of its pool by UDP announcements and options.peers. It
-/// runs on a thread of its own, or on the Asio executor that it is given.
-template <crdt T>
-using LanReplica = Replica<MemoryStore, TcpTransport<UdpDiscovery, StaticPeers>, HybridClock, T>;
+/// A replica that finds the others of its pool by UDP announcements and options.peers. It runs on a thread of its own, or
+/// on the Asio executor that it is given. It keeps its data in memory, or in options.file: LanReplica<T, SqliteStore>.
+template <crdt T, store Store = MemoryStore>
+using LanReplica = Replica<Store, TcpTransport<UdpDiscovery, StaticPeers>, HybridClock, T>;
 
 }  // namespace netsync

@@ -28,6 +28,7 @@ struct Interval {
 struct Options {
     std::string pool = "netsync";  ///< replicas of one pool share their data; others are refused
     std::string name{};            ///< who this replica belongs to, see ReplicaId; empty: a random owner at each start
+    std::string file{};            ///< of a store on disk
     bool manual_start = false;     ///< true: nothing is opened until start()
 
     std::uint16_t port = 0;                ///< to listen on; 0: any free one

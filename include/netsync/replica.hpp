@@ -32,10 +32,13 @@ class Replica {
    public:
     /// Starts at once, unless options.manual_start. Throws std::system_error where start() fails.
     explicit Replica(Options options = {})
-        requires std::default_initializable<Transport> && std::default_initializable<Store>
+        requires std::default_initializable<Transport>
         : Replica(Transport{}, std::move(options)) {}
 
-    explicit Replica(Transport transport, Options options = {}, Store store = Store{})
+    explicit Replica(Transport transport, Options options = {})
+        : Replica(std::move(transport), options, make_store<Store>(options)) {}
+
+    Replica(Transport transport, Options options, Store store)
         : Replica(std::move(transport), options, std::move(store), make_clock<Clock>(options.max_drift)) {}
 
     Replica(Transport transport, Options options, Store store, Clock clock)
@@ -43,13 +46,16 @@ class Replica {
           random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
           copy_(options_, std::move(store), std::move(clock), random_), protocol_(options_, copy_, random_) {
         copy_.aside = Aside{mutex_};
+        copy_.on_committed = [this](std::error_code error) { on_committed(error); };
         if (options_.manual_start) return;
         if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
     }
 
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
-    ~Replica() { stop(), transport_.stop(); }  // again: a stop from within a callback could not wait for that callback
+    ~Replica() {
+        stop(), transport_.stop(), copy_.close();
+    }  // again: a stop from within a callback could not wait for it
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network; with
     /// errc::too_large for a pool name that no datagram holds.
@@ -75,18 +81,19 @@ class Replica {
         transport_.stop();
         lock.lock();
         protocol_.stop();
+        waiting_ = {};
         copy_.notifications.deliver(lock);
     }
 
     /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
-    /// Returns at once, with the change on its way. Throws std::system_error for the errors of try_update.
+    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the errors of try_update.
     template <class... Steps>
     Token update(Steps&&... path_and_mutator) {
         return try_update(std::forward<Steps>(path_and_mutator)...).value();
     }
 
-    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. The state is
-    /// as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
+    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, store_behind, or the store's own.
+    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
     /// the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
@@ -104,7 +111,7 @@ class Replica {
     template <class F>
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
-        if (const std::error_code error = copy_.store_error()) return error;
+        if (const std::error_code error = copy_.refusal()) return error;
         std::error_code error;
         if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
         const Token token = copy_.frontier();
@@ -169,6 +176,15 @@ class Replica {
         return subscription;
     }
 
+    /// Calls `f(std::error_code)` when the change, and all before it, is durable; with the store's error when that failed:
+    /// the change stands then and is tried again. A thread that waits for it must not be one that runs callbacks.
+    Subscription on_durable(const Token& token, std::function<void(std::error_code)> f) {
+        std::unique_lock lock{mutex_};
+        Subscription subscription = copy_.await_durable(token, std::move(f));
+        release(lock);
+        return subscription;
+    }
+
     /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
     std::error_code retire(const ReplicaId& member) {
         std::unique_lock lock{mutex_};
@@ -210,19 +226,39 @@ class Replica {
     }
 
     // The end of every call and event: what is logged becomes durable, only then visible, and then observers hear of it.
+    // What is done while a commit is under way is made durable, together, by the next one.
     void release(std::unique_lock<std::mutex>& lock) {
-        const bool durable = !copy_.flush();
-        if (!protocol_.outbox.empty()) {
-            Outbox out = std::exchange(protocol_.outbox, {});
-            if (!durable) out.sends.clear();
-            if (started_) carry_out(out, transport_, protocol_.traffic);
-            for (const PoolEvent& event : out.events)
-                member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+        if (!copy_.is_committing()) {
+            static_cast<void>(copy_.flush());
+            if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
+            if (!copy_.is_committing()) show();
+        } else if (protocol_.outbox.sends.size() > most_waiting) {
+            protocol_.outbox.sends.clear();  // the disk has come to a halt: gossip repairs
         }
         const Duration wake = protocol_.next_wake();
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
     }
+
+    // 4, where the store has a thread of its own, which is what calls.
+    void on_committed(std::error_code error) {
+        std::unique_lock lock{mutex_};
+        copy_.committed(error);
+        show();
+        release(lock);
+    }
+
+    // 5: what is durable goes out. Where it could not be made so, nobody is told.
+    void show() {
+        if (waiting_.empty()) return;
+        Outbox out = std::exchange(waiting_, {});
+        if (copy_.store_error()) out.sends.clear();
+        if (started_) carry_out(out, transport_, protocol_.traffic);
+        for (const PoolEvent& event : out.events)
+            member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+    }
+
+    static constexpr std::size_t most_waiting = 100'000;  // messages
 
     const Options options_;
     mutable std::mutex mutex_;
@@ -231,6 +267,7 @@ class Replica {
     detail::Random random_;
     LocalCopy<Store, Clock, CrdtType> copy_;
     Protocol<LocalCopy<Store, Clock, CrdtType>> protocol_;
+    Outbox waiting_;  // for the commit under way
     std::optional<Duration> woken_at_;
     Observers<PoolEvent> member_observers_;
 };

@@ -1,3 +1,4 @@
 // The opt-in headers must be found and compile; what they do is tested elsewhere.
 #include <netsync/format.hpp>
 #include <netsync/lan.hpp>
+#include <netsync/sqlite.hpp>

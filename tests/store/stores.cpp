@@ -1,8 +1,10 @@
 // One body for every store that keeps frames: what the Store concept promises.
 #include <doctest/doctest.h>
-#include <netsync/netsync.hpp>
+#include <netsync/sqlite.hpp>
 
 #include <vector>
+
+#include "folder.hpp"
 
 using namespace netsync;
 
@@ -13,6 +15,17 @@ const ReplicaId a{51, 1}, b{51, 2};
 Frame frame(const ReplicaId& origin, std::uint64_t first, std::uint64_t count = 1) {
     return Frame::make({.origin = origin, .first = first, .count = count, .time = {first}}, Bytes{}, 0);
 }
+
+/// A new store, with what it needs.
+template <store Store>
+struct Opened {
+    Store store{};
+};
+template <>
+struct Opened<SqliteStore> {
+    Folder folder{};
+    SqliteStore store{{.file = folder.file(), .synchronous = Synchronous::off}};
+};
 
 template <store Store>
 std::vector<std::uint64_t> firsts(const Store& store, const CounterRange& range, bool& held) {
@@ -26,8 +39,9 @@ std::vector<std::uint64_t> firsts(const Store& store, const CounterRange& range,
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a store keeps frames by dot, in order", Store, MemoryStore) {
-    Store store;
+TEST_CASE_TEMPLATE("a store keeps frames by dot, in order", Store, MemoryStore, SqliteStore) {
+    Opened<Store> opened;
+    Store& store = opened.store;
     for (const Frame& added : {frame(a, 1), frame(b, 1, 3), frame(a, 2, 4), frame(b, 4), frame(a, 6)})
         REQUIRE_FALSE(store.append(added));
     REQUIRE_FALSE(store.commit());
@@ -50,8 +64,10 @@ TEST_CASE_TEMPLATE("a store keeps frames by dot, in order", Store, MemoryStore) 
     CHECK(store.append(frame(a, 9)) == errc::not_contiguous);
 }
 
-TEST_CASE_TEMPLATE("an adopted snapshot cuts the logs that would have a hole, and no other", Store, MemoryStore) {
-    Store store;
+TEST_CASE_TEMPLATE("an adopted snapshot cuts the logs that would have a hole, and no other", Store, MemoryStore,
+                   SqliteStore) {
+    Opened<Store> opened;
+    Store& store = opened.store;
     static_cast<void>(store.append(frame(a, 1)));
     static_cast<void>(store.append(frame(b, 1)));
     const auto snapshot = std::make_shared<const Bytes>(3);
@@ -66,8 +82,9 @@ TEST_CASE_TEMPLATE("an adopted snapshot cuts the logs that would have a hole, an
     CHECK(firsts(store, {a, 6, 6}, held) == std::vector<std::uint64_t>{6});
 }
 
-TEST_CASE_TEMPLATE("values under names", Store, MemoryStore) {
-    Store store;
+TEST_CASE_TEMPLATE("values under names", Store, MemoryStore, SqliteStore) {
+    Opened<Store> opened;
+    Store& store = opened.store;
     CHECK_FALSE(store.get("name"));
     REQUIRE_FALSE(store.put("name", Bytes(3, std::byte{7})));
     REQUIRE_FALSE(store.put("name", Bytes(2, std::byte{8})));

@@ -1,13 +1,16 @@
-// netsync: the Store policy: a log of frames by dot, a snapshot, and a small key/value area, in atomic commits.
+// netsync: the Store policy: a log of frames by dot, a snapshot, and a small key/value area, in atomic commits, made at
+// once or on a thread of the store's own. docs/writing-a-store.md goes through it.
 #pragma once
 
 #include <concepts>
 #include <functional>
+#include <netsync/options.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/snapshot.hpp>
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace netsync {
 
@@ -48,5 +51,33 @@ concept store = std::movable<S> && requires(S& store, const S& reader, const Fra
     { reader.replay(visit) } -> std::same_as<void>;
     { reader.frames(range, visit) } -> std::same_as<bool>;
 };
+
+/// A store that commits on a thread of its own, so that no call waits for the disk. What is staged while a commit is
+/// under way belongs to the next one: so those who change data at the same time share a commit. The replica holds back
+/// what it would send until what it had staged before is durable.
+///
+/// - `commit_later(done)`: commit(), but returns at once; `done(error)` follows on the store's own thread, never from
+///   within the call, with nothing of the store locked. Not called again before.
+/// - `commit()`: waits for a commit that is under way, and until its `done` has returned; then commits the rest. Called
+///   without the replica's mutex, but at the opening.
+/// - `is_behind()`: whether so much waits to be written that changes are to be refused for a while.
+/// - `frames`, `replay`, `get` and `snapshot` tell of what is staged, too.
+///
+/// Exemplar: SqliteStore.
+template <class S>
+concept asynchronous_store =
+    store<S> && requires(S& store, const S& reader, std::function<void(std::error_code)> done) {
+        { store.commit_later(std::move(done)) } -> std::same_as<void>;
+        { reader.is_behind() } -> std::same_as<bool>;
+    };
+
+/// The store of a replica that was given none: made from the options where it can be, else as it is by default.
+template <store Store>
+Store make_store(const Options& options) {
+    if constexpr (std::constructible_from<Store, const Options&>)
+        return Store{options};
+    else
+        return Store{};
+}
 
 }  // namespace netsync

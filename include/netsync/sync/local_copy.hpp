@@ -18,6 +18,7 @@
 #include <netsync/sync/aside.hpp>
 #include <netsync/sync/batch.hpp>
 #include <netsync/sync/content.hpp>
+#include <netsync/sync/durability.hpp>
 #include <netsync/sync/identity.hpp>
 #include <utility>
 
@@ -59,6 +60,7 @@ class LocalCopy {
             return true;
         });
         clock_.restore(held_.history.time());
+        if constexpr (asynchronous_store<Store>) uncommitted_ = static_cast<bool>(store_error_ = store_.commit());
     }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
@@ -303,6 +305,7 @@ class LocalCopy {
     /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
     void go_on() {
         self_ = intern(successor_);
+        durability_.begin_anew();
         successor_ = {};
         keep("replica", id());
         keep("successor", successor_);
@@ -314,19 +317,58 @@ class LocalCopy {
         return token;
     }
 
-    /// Makes what was logged durable. Until it succeeds nothing of it may be seen by a peer.
+    /// Makes what was logged durable: now, or, where the store does that on a thread of its own, with `on_committed` to
+    /// follow. Until it succeeds nothing of it may be seen by a peer.
     std::error_code flush() {
-        if (uncommitted_ && !catch_up() && !(store_error_ = store_.commit())) uncommitted_ = false;
+        if (!uncommitted_ || is_committing()) return store_error_;
+        if constexpr (asynchronous_store<Store>) {
+            if (std::exchange(just_failed_, false)) return store_error_;  // the next call or event tries again
+            const std::error_code before = store_error_;
+            if (catch_up()) return store_error_;
+            store_error_ = before;  // until it is known to work again
+            uncommitted_ = false;
+            durability_.begin(held_.history.counter(self_));
+            store_.commit_later(on_committed);
+        } else {
+            durability_.begin(held_.history.counter(self_));
+            if (!catch_up() && !(store_error_ = store_.commit())) uncommitted_ = false;
+            durability_.end(store_error_, notifications);
+        }
         return store_error_;
     }
+    bool is_committing() const noexcept { return durability_.is_committing(); }
+    /// What became of the commit under way.
+    void committed(std::error_code error) {
+        store_error_ = error;
+        just_failed_ = static_cast<bool>(error);
+        uncommitted_ = uncommitted_ || just_failed_;
+        durability_.end(error, notifications);
+    }
+    /// Calls `f(error)` when this change is durable, or could not be made so; see Replica::on_durable.
+    [[nodiscard]] Subscription await_durable(const ReplicaCounter& token, Durability::Answer f) {
+        const ReplicaCounter now = resolve(token);
+        return durability_.await(now.replica == id() ? now.counter : max_counter, uncommitted_, std::move(f),
+                                 notifications);
+    }
+    /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
+    void close() {
+        if constexpr (asynchronous_store<Store>) static_cast<void>(store_.commit());
+    }
     std::error_code store_error() const noexcept { return store_error_; }
+    /// Why nothing more may be changed now, if it may not.
+    std::error_code refusal() const {
+        if constexpr (asynchronous_store<Store>)
+            if (!store_error_ && store_.is_behind()) return errc::store_behind;
+        return store_error_;
+    }
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
         stage([key, value](Store& store) { return keep_value(store, key, value); });
     }
 
-    Aside aside;  ///< how work on a whole state is done
+    Aside aside;                                        ///< how work on a whole state is done
+    std::function<void(std::error_code)> on_committed;  ///< called by a store that commits on its own thread
     Observers<Merged<CrdtType>> changes;
     Derivations<CrdtType> derivations;
     Notifications notifications;
@@ -447,6 +489,7 @@ class LocalCopy {
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
         self_ = intern(successor_);
         successor_ = {};
+        durability_.begin_anew();
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};
@@ -496,7 +539,8 @@ class LocalCopy {
     /// 9: one frame whose dependencies are in.
     std::error_code apply(const Frame& frame, bool is_new) {
         const FrameHeader& header = frame.header();
-        if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
+        if (is_new)
+            if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
         if (is_new && is_outdated(header) && !retirements_.contains(header.origin)) return errc::outdated;
         if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
@@ -525,7 +569,7 @@ class LocalCopy {
         log_bytes_ += frame.size_bytes();
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
-            if (!(store_error_ = store_.append(frame))) return {};
+            if (!staged(store_.append(frame))) return {};
         }
         return stage([frame](Store& store) { return store.append(frame); });
     }
@@ -534,9 +578,15 @@ class LocalCopy {
     template <class F>
     std::error_code stage(F&& operation) {
         uncommitted_ = true;
-        if (unstaged_.empty() && !(store_error_ = operation(store_))) return {};
+        if (unstaged_.empty() && !staged(operation(store_))) return {};
         unstaged_.push_back(std::forward<F>(operation));
         return store_error_;
+    }
+
+    /// What staging says of the store: that it works, unless only the next commit can tell.
+    std::error_code staged(std::error_code error) {
+        if (error || !asynchronous_store<Store>) store_error_ = error;
+        return error;
     }
 
     /// Gives the store what it would not take before.
@@ -611,6 +661,8 @@ class LocalCopy {
     VersionVector last_vector_;  // that of this replica's last frame
     bool vector_rose_ = false;
     bool uncommitted_ = false;
+    bool just_failed_ = false;
+    Durability durability_;
     std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again
     bool settled_ = false;
     VersionVector forgotten_;  // what all had seen when something was last forgotten

@@ -1,0 +1,194 @@
+// Durable before visible, where commits come later: what a peer sees and when, who is told, what a failing disk does.
+#include "../network.hpp"
+
+using namespace testing_network;
+using Words = OrSet<std::string>;
+
+namespace {
+
+/// A MemoryStore whose commits end when the test says so. Copies share it.
+class LateStore {
+   public:
+    std::error_code append(const Frame& frame) { return contents_->kept.append(frame); }
+    std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
+        return contents_->kept.adopt(snapshot, heads);
+    }
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) { return contents_->kept.cut(counters); }
+    std::error_code clear() { return contents_->kept.clear(); }
+    std::error_code put(std::string_view key, ByteView value) { return contents_->kept.put(key, value); }
+    std::error_code commit() {
+        while (contents_->done) end();
+        return {};
+    }
+    void commit_later(std::function<void(std::error_code)> done) {
+        CHECK_FALSE(contents_->done);  // one at a time
+        ++contents_->commits;
+        contents_->done = std::move(done);
+    }
+    bool is_behind() const { return contents_->behind; }
+    std::optional<Bytes> get(std::string_view key) const { return contents_->kept.get(key); }
+    SharedBytes snapshot() const { return contents_->kept.snapshot(); }
+    void replay(const FrameVisitor& visit) const { contents_->kept.replay(visit); }
+    bool frames(const CounterRange& range, const FrameVisitor& visit) const {
+        return contents_->kept.frames(range, visit);
+    }
+
+    bool is_committing() const { return contents_->done != nullptr; }
+    int commits() const { return contents_->commits; }
+    void end(std::error_code error = {}) {
+        REQUIRE(contents_->done);
+        std::exchange(contents_->done, nullptr)(error);
+    }
+    void fall_behind(bool behind) { contents_->behind = behind; }
+
+   private:
+    struct Contents {
+        MemoryStore kept;
+        std::function<void(std::error_code)> done;
+        int commits = 0;
+        bool behind = false;
+    };
+    std::shared_ptr<Contents> contents_ = std::make_shared<Contents>();
+};
+
+static_assert(asynchronous_store<LateStore> && !asynchronous_store<MemoryStore>);
+
+using LateReplica = Replica<LateStore, TapTransport, ManualClock, Words>;
+const std::error_code no_disk = std::make_error_code(std::errc::io_error);
+
+/// Two of a pool that know each other: `a` on a late store, `b` on a common one.
+struct Late {
+    Late() {
+        pass(3s, true);
+        CHECK(a.report().members.size() == 1);
+        net.wire->clear();
+    }
+
+    /// Lets time pass; where commits are to end, as they come.
+    void pass(Duration time, bool commits) {
+        for (Duration passed{}; passed < time; passed += 10ms) {
+            net.run_for(10ms);
+            while (commits && store.is_committing()) store.end();
+        }
+        if (commits) CHECK(a.report().store_error == std::error_code{});
+    }
+    std::size_t sent(MessageKind kind) const { return net.wire->count(kind, "a"); }
+    Subscription ask(const Token& token) {
+        return a.on_durable(token, [this](std::error_code error) { answers.push_back(error); });
+    }
+
+    Network<Words> net;
+    LateStore store;
+    LateReplica a{TapTransport{net.hub, net.wire, "a"}, Options{.name = "a", .seed = 1}, store,
+                  ManualClock{100ms, net.wall}};
+    std::unique_ptr<TapReplica<Words>> b = net.join("b");
+    std::vector<std::error_code> answers;
+};
+
+}  // namespace
+
+TEST_CASE("no frame is visible before it is durable, however it could be asked for") {
+    Late late;
+    const Token token = late.a.update(add("x"));
+    CHECK(late.a.state().contains("x"));
+    const auto asked = late.ask(token);
+    late.pass(4s, false);  // b gossips and pings meanwhile
+    CHECK(late.net.wire->count(MessageKind::update, "a") == 0);
+    for (const Sent& sent : late.net.wire->log) CHECK(sent.from == "b");
+    CHECK_FALSE(late.b->state().contains("x"));
+    CHECK(late.answers.empty());
+    late.store.end();
+    CHECK(late.answers == std::vector<std::error_code>{{}});
+    late.net.run();
+    CHECK(late.b->state().contains("x"));
+    CHECK(late.sent(MessageKind::update) == 1);
+    const auto again = late.ask(token);
+    CHECK(late.answers.size() == 2);  // at once
+}
+
+TEST_CASE("changes that are made while a commit is under way share the next one") {
+    Late late;
+    const int before = late.store.commits();
+    late.a.update(add("first"));
+    Token last{};
+    for (int word = 0; word < 50; ++word) last = late.a.update(add(std::to_string(word)));
+    const auto asked = late.ask(last);
+    CHECK(late.store.commits() == before + 1);
+    late.store.end();
+    CHECK(late.store.commits() == before + 2);
+    late.net.run();
+    CHECK(late.b->state().contains("first"));
+    CHECK(late.b->state().size() == 1);  // what is under way goes out on its own, under load too
+    CHECK(late.answers.empty());
+    late.store.end();
+    CHECK_FALSE(late.store.is_committing());
+    CHECK(late.answers.size() == 1);
+    late.net.run();
+    CHECK(late.b->state().size() == 51);
+}
+
+TEST_CASE("a commit that fails is told, refuses changes, is tried again, and then all goes on") {
+    Late late;
+    const Token token = late.a.update(add("x"));
+    const auto asked = late.ask(token);
+    late.store.end(no_disk);
+    CHECK(late.answers == std::vector<std::error_code>{no_disk});
+    CHECK_FALSE(late.store.is_committing());  // not at once again
+    CHECK(late.a.try_update(add("y")).error() == no_disk);
+    CHECK(late.a.report().store_error == no_disk);
+    CHECK(late.a.state().contains("x"));
+    late.b->update(add("theirs"));
+    for (int round = 0; round < 30; ++round) {
+        late.net.run_for(100ms);
+        if (late.store.is_committing()) late.store.end(no_disk);
+        CHECK(late.a.try_update(add("y")).error() == no_disk);  // also while it is tried again
+    }
+    CHECK_FALSE(late.b->state().contains("x"));
+    CHECK_FALSE(late.a.state().contains("theirs"));  // what cannot be kept is not merged
+    const auto once_more = late.ask(token);
+    late.pass(8s, true);
+    CHECK(late.answers.back() == std::error_code{});
+    CHECK(late.a.try_update(add("y")));
+    late.pass(3s, true);
+    CHECK(late.b->state().contains("x"));
+    CHECK(late.a.digest() == late.b->digest());
+}
+
+TEST_CASE("a store that is behind refuses changes for a while") {
+    Late late;
+    late.store.fall_behind(true);
+    CHECK(late.a.try_update(add("x")).error() == errc::store_behind);
+    CHECK(make_error_code(errc::store_behind) == condition::retry_later);
+    late.b->update(add("theirs"));
+    late.pass(3s, true);
+    CHECK_FALSE(late.a.state().contains("theirs"));
+    late.store.fall_behind(false);
+    CHECK(late.a.try_update(add("x")));
+    late.pass(5s, true);
+    CHECK(late.a.state().contains("theirs"));
+    CHECK(late.a.digest() == late.b->digest());
+}
+
+TEST_CASE("a store that commits at once answers at once") {
+    Network<Words> net;
+    const auto a = net.join("a");
+    std::vector<std::error_code> answers;
+    const auto asked = a->on_durable(a->update(add("x")), [&](std::error_code error) { answers.push_back(error); });
+    CHECK(answers == std::vector<std::error_code>{{}});
+}
+
+TEST_CASE("a replica that ends makes durable what it has") {
+    Network<Words> net;
+    LateStore store;
+    std::vector<std::error_code> answers;
+    Subscription asked;
+    {
+        LateReplica a{TapTransport{net.hub, net.wire, "a"}, Options{.name = "a", .seed = 1}, store,
+                      ManualClock{100ms, net.wall}};
+        static_cast<void>(a.update(add("x")));
+        asked = a.on_durable(a.update(add("y")), [&](std::error_code error) { answers.push_back(error); });
+        CHECK(store.is_committing());
+    }
+    CHECK(answers == std::vector<std::error_code>{{}});
+    CHECK_FALSE(store.is_committing());
+}
