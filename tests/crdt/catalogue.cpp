@@ -345,9 +345,9 @@ TEST_CASE("GMap: a key stays, also when its value has become empty, and its valu
         };
     };
     auto s = make_sites<Map>(2);
-    const auto mine = s[0].change({1}, under_k(assign("x", 1)));
+    const auto ours = s[0].change({1}, under_k(assign("x", 1)));
     const auto theirs = s[1].change({1}, under_k(assign("x", 2)));
-    s[0].deliver(theirs), s[1].deliver(mine);
+    s[0].deliver(theirs), s[1].deliver(ours);
     CHECK(same(s[0], s[1]));
     s[1].deliver(s[0].change({2}, under_k(netsync::remove("x"))));
     CHECK(s[1].state.find("k")->empty());

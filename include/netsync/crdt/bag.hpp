@@ -1,6 +1,7 @@
 // netsync: a multiset: elements and how often each is there.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <netsync/crdt/marked.hpp>
 #include <netsync/crdt/resettable_counter.hpp>
@@ -16,25 +17,26 @@ namespace netsync {
 template <class Element>
 class Bag {
    public:
-    /// A delta that adds `count` of `element`.
-    [[nodiscard]] Bag add(Change& change, Element element, std::uint64_t count = 1) const {
+    /// A delta that adds `number` of `element`; nothing where that is not positive.
+    template <std::integral Number = int>
+    [[nodiscard]] Bag add(Change& change, Element element, Number number = 1) const {
         Bag delta;
-        if (count == 0) return delta;
+        if (!(number > 0)) return delta;
         settled_.take_away(elements_, change, delta.elements_, is_spent, &element);
         const ResettableCounter now = counter(element);
         const auto missing = now.value() < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(now.value()) : 0u;
-        delta.elements_[element] = now.increment(change, count + missing);
+        delta.elements_[element] = now.increment(change, static_cast<std::uint64_t>(number) + missing);
         return delta;
     }
 
-    /// A delta that removes `count` of `element`, or as many as are seen here. Nothing where there are none.
-    template <class Query>
-    [[nodiscard]] Bag remove(Change& change, const Query& element, std::uint64_t count) const {
+    /// A delta that removes `number` of `element`, or as many as are seen here. Nothing where there are none.
+    template <class Query, std::integral Number>
+    [[nodiscard]] Bag remove(Change& change, const Query& element, Number number) const {
         Bag delta;
-        const std::uint64_t held = this->count(element);
-        if (count == 0 || held == 0) return delta;
-        if (count >= held) return remove(change, element);
-        delta.elements_[Element(element)] = counter(element).decrement(change, count);
+        const std::uint64_t held = count(element);
+        if (!(number > 0) || held == 0) return delta;
+        if (static_cast<std::uint64_t>(number) >= held) return remove(change, element);
+        delta.elements_[Element(element)] = counter(element).decrement(change, static_cast<std::uint64_t>(number));
         return delta;
     }
     /// A delta that removes all of `element` that are seen here.

@@ -17,9 +17,7 @@ class GMap {
     /// value's delta.
     template <class Query, class F>
     [[nodiscard]] GMap update(Change& change, const Query& key, F&& f) const {
-        static_assert(causal<Value>,
-                      "netsync: the value of a GMap must model netsync::causal (all its content under dots); wrap a "
-                      "monotone type as netsync::Joined<T>");
+        require_causal();
         const Value* held = find(key);
         Entry part{};
         part.value = f(held ? *held : bottom(), change);
@@ -53,7 +51,10 @@ class GMap {
         entries_.for_each_mentioned(f);
     }
 
-    bool merge(const GMap& theirs, const Join& join) { return entries_.merge(theirs.entries_, join); }
+    bool merge(const GMap& theirs, const Join& join) {
+        require_causal();
+        return entries_.merge(theirs.entries_, join);
+    }
     template <class F>
     void for_each_dot(F&& visit) const {
         entries_.for_each_dot(visit);
@@ -82,6 +83,12 @@ class GMap {
         DotSet made{};
         Value value{};
     };
+
+    static constexpr void require_causal() {
+        static_assert(causal<Value>,
+                      "netsync: the value of a GMap must model netsync::causal (all its content under dots); wrap a "
+                      "monotone type as netsync::Joined<T>");
+    }
 
     static const Value& bottom() {
         static const Value value{};
