@@ -74,6 +74,7 @@ TEST_CASE("ResettableCounter: a reset takes what its maker saw; a count made mea
     CHECK(s[1].state.value() == 0);
     s[1].change({4}, with(increment(3)));
     CHECK(s[1].state.value() == 3);
+    CHECK(dots_in(s[1].state) == 3);  // two totals and one reset
 }
 
 TEST_CASE("ResettableCounter in a removable parent: what was reset does not come back with a later count") {
@@ -190,6 +191,21 @@ TEST_CASE("EnableWinsFlag, DisableWinsFlag: who wins of an enable and a disable 
     };
     CHECK(race(EnableWinsFlag{}));
     CHECK_FALSE(race(DisableWinsFlag{}));
+}
+
+TEST_CASE("EnableWinsFlag under a key: a disable takes the key along") {
+    using Map = OrMap<std::string, EnableWinsFlag>;
+    const auto under_k = [](auto verb) {
+        return [verb](const Map& map, Change& c) {
+            return map.update(c, "k", [&](const auto& flag, Change& inner) { return verb(flag, inner); });
+        };
+    };
+    auto s = make_sites<Map>(2);
+    s[1].deliver(s[0].change({1}, under_k(enable())));
+    CHECK(s[1].state.contains("k"));
+    s[0].deliver(s[1].change({2}, under_k(disable())));
+    CHECK(s[0].state.is_bottom());
+    CHECK(s[1].state.is_bottom());
 }
 
 TEST_CASE("EnableWinsFlag: a disable is heard of by observers, and leaves nothing") {

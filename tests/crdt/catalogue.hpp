@@ -3,6 +3,9 @@
 
 #include "laws.hpp"
 
+#include <algorithm>
+#include <vector>
+
 namespace laws {
 
 using Choice = LwwChoice<LwwRegister<std::string>, OrSet<int>, PnCounter>;
@@ -151,11 +154,35 @@ inline Wide mutate(const Wide& now, Change& change, Random& random) {
     return delta;
 }
 
+/// What a change removes is gone where it was made, and what it minted is there: a removal that its delta does not mention
+/// has no effect anywhere, so that replicas agree and no law is broken.
 template <class T>
-void check_some_laws(std::uint64_t seeds) {
+void check_effects(std::uint64_t seed, std::size_t count) {
+    Random random{seed};
+    auto s = testing::make_sites<T>(count);
+    for (std::uint64_t step = 1; step <= 60; ++step) {
+        std::vector<Dot> removed, minted, alive;
+        auto& site = s[random.below(count)];
+        const auto sent = site.change({step}, [&](const T& now, Change& change) {
+            const T delta = mutate(now, change, random);
+            removed = change.removed();
+            return delta;
+        });
+        for_each_dot(site.state, [&](Dot dot) { alive.push_back(dot); });
+        const auto is_alive = [&](Dot dot) { return std::find(alive.begin(), alive.end(), dot) != alive.end(); };
+        for (const Dot dot : removed) REQUIRE_MESSAGE(!is_alive(dot), "seed " << seed << ", step " << step);
+        for_each_dot(sent.delta, [&](Dot dot) { REQUIRE(is_alive(dot)); });
+        if (random.below(3) == 0) s.front().join(s.back()), s.back().join(s.front());
+    }
+}
+
+/// `writers` for check_effects: 1 where a parent removes an Owned, of which the parts of others stay.
+template <class T>
+void check_some_laws(std::uint64_t seeds, std::size_t writers = 2) {
     const auto broken = testing::check_laws<T>(
         [](const T& now, Change& change, Random& random) { return mutate(now, change, random); }, seeds);
     CHECK_MESSAGE(!broken, (broken ? broken->law : "") << ", seed " << (broken ? broken->seed : 0));
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) check_effects<T>(seed, writers);
 }
 
 }  // namespace laws

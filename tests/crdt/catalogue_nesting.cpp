@@ -7,8 +7,8 @@ TEST_CASE("laws of types that hold themselves") { check_some_laws<Tree>(60); }
 
 TEST_CASE("laws of a struct of 24 fields, and of maps of it") {
     check_some_laws<Wide>(40);
-    check_some_laws<OrMap<std::string, Owned<Wide>>>(20);
-    check_some_laws<GMap<std::string, OrMap<std::string, Wide>>>(20);
+    check_some_laws<OrMap<std::string, Owned<Wide>>>(20, 1);
+    check_some_laws<GMap<std::string, OrMap<std::string, Wide>>>(20, 1);
 }
 
 TEST_CASE("damaged deltas are refused or harmless") {
