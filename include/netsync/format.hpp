@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <netsync/describe.hpp>
+#include <netsync/json.hpp>
 #include <netsync/netsync.hpp>
 #include <string>
 #include <string_view>
@@ -116,3 +118,25 @@ struct fmt::formatter<netsync::Report> {
         return out;
     }
 };
+
+/// What people see of a CRDT, as JSON (see json.hpp): `{}` in one line, `{:#}` in several.
+template <netsync::crdt T>
+struct fmt::formatter<T, char> {
+    constexpr auto parse(format_parse_context& context) {
+        auto at = context.begin();
+        if (at != context.end() && *at == '#') indent_ = 2, ++at;
+        return at;
+    }
+
+    template <class Context>
+    auto format(const T& value, Context& context) const {
+        const std::string text = netsync::to_json(value, indent_);
+        return std::copy(text.begin(), text.end(), context.out());
+    }
+
+   private:
+    int indent_ = 0;
+};
+
+template <>
+struct fmt::formatter<netsync::Description> : netsync::detail::TextFormatter<netsync::Description> {};

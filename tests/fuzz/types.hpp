@@ -33,6 +33,21 @@ struct Folder {
     netsync::OrSet<std::string> files{};
 };
 
+struct Catalogue {
+    netsync::GCounter g_counter{};
+    netsync::ResettableCounter resettable{};
+    netsync::BoundedCounter<> bounded{};
+    netsync::MinRegister<int> least{};
+    netsync::MvRegister<std::string> several{};
+    netsync::EnableWinsFlag on{};
+    netsync::DisableWinsFlag off{};
+    netsync::TwoPhaseSet<int> two_phase{};
+    netsync::RwSet<std::string> rw_set{};
+    netsync::Bag<std::string> bag{};
+    netsync::GMap<std::string, netsync::EnableWinsFlag> g_map{};
+    netsync::LwwChoice<netsync::PnCounter, netsync::OrMap<int, netsync::RwSet<int>>> choice{};
+};
+
 struct Everything {
     netsync::OrSet<std::string> or_set{};
     netsync::GSet<int> g_set{};
@@ -44,6 +59,7 @@ struct Everything {
     netsync::Owned<HighestBid> owned{};
     netsync::Owned<netsync::OrSet<int>> owned_set{};
     Folder folder{};
+    Catalogue catalogue{};
 };
 
 }  // namespace fuzz

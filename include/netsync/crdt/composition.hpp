@@ -1,6 +1,8 @@
 // netsync: a struct of CRDTs is a CRDT. Each operation of a leaf comes in and goes out for structs, field by field.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <netsync/causal/version_vector.hpp>
 #include <netsync/crdt/concept.hpp>
 #include <netsync/detail/equal.hpp>
@@ -87,6 +89,17 @@ bool drop_stable(T& state, const VersionVector& stable) {
     } else {
         return false;
     }
+}
+
+/// Turns a delta that is issued again, by another incarnation and under other dots, into what it alone says: a counter's
+/// delta sums up the earlier totals of its replica, and now these stay. `keep(counter)` is called for each dot of that
+/// replica which the delta superseded when it was first issued, and does not any more.
+template <crdt T>
+void reissue(T& delta, const std::function<void(std::uint64_t)>& keep) {
+    if constexpr (requires { delta.reissue(keep); })
+        delta.reissue(keep);
+    else if constexpr (detail::composite<T>)
+        detail::for_each_field([&](auto& field) { netsync::reissue(field, keep); }, delta);
 }
 
 }  // namespace netsync

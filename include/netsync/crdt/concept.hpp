@@ -49,6 +49,7 @@ struct AnyDot {
 /// - its encoding: `save`/`load` over an archive (wire/archive.hpp), in one canonical form, so that equal states have
 ///   equal bytes.
 /// - optional `drop_stable(vector)`: forget metadata that every member has seen (tombstones); true if anything went.
+/// - optional `reissue(keep)`: for a delta that says more than its own change did (see netsync::reissue).
 /// - optional `permits(owner)`: for a delta, whether `owner` may make it (see Owned).
 ///
 /// Laws: idempotent, commutative, associative; state ⊔ delta = the state as mutated. Exemplar: OrSet.

@@ -191,10 +191,16 @@ class DotMap {
     /// For deltas: says that all that was seen under `key` goes; its dots are removed by the change.
     void empty_key(const Key& key) { emptied_.make().try_emplace(key); }
 
+    /// For deltas: whether all that was seen under `key` goes.
+    template <class Query>
+    bool empties(const Query& key) const {
+        return emptied_ && emptied_->find(key);
+    }
+
     /// For deltas: whether `key` was touched.
     template <class Query>
     bool mentions(const Query& key) const {
-        return entries_.find(key) || is_emptied(key);
+        return entries_.find(key) || empties(key);
     }
 
     /// For deltas: visits each key that was touched, once.
@@ -211,7 +217,7 @@ class DotMap {
     bool merge(const DotMap& theirs, const Join& join) {
         bool changed = false;
         for (const Entry entry : theirs.entries_)
-            changed |= merge_key(entry.key, &entry.value, theirs.is_emptied(entry.key) ? join.whole() : join);
+            changed |= merge_key(entry.key, &entry.value, theirs.empties(entry.key) ? join.whole() : join);
         theirs.for_each_emptied([&](const Key& key) {
             if (!theirs.entries_.find(key)) changed |= merge_key(key, nullptr, join.whole());
             if (join.target == Target::delta) empty_key(key);
@@ -227,6 +233,13 @@ class DotMap {
 
     bool permits(OwnerId owner) const {
         return std::all_of(begin(), end(), [&](const Entry& entry) { return netsync::permits(entry.value, owner); });
+    }
+
+    /// See netsync::reissue.
+    void reissue(const std::function<void(std::uint64_t)>& keep) {
+        std::vector<Key> keys;
+        for (const Entry entry : entries_) keys.push_back(entry.key);
+        for (const Key& key : keys) netsync::reissue(*entries_.find(key), keep);
     }
 
     /// Applies `drop(content)`, which says whether it forgot anything, to the entries that `may_drop(content)` names;
@@ -291,11 +304,6 @@ class DotMap {
     using Keys = detail::SortedMap<Key, Nothing>;
 
     static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
-
-    template <class Query>
-    bool is_emptied(const Query& key) const {
-        return emptied_ && emptied_->find(key);
-    }
 
     template <class F>
     void for_each_emptied(F&& visit) const {

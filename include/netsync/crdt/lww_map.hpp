@@ -24,6 +24,23 @@ class LwwMap {
         return find(key) ? write(change, Key(key), std::nullopt) : LwwMap{};
     }
 
+    /// See netsync::inverse.
+    [[nodiscard]] LwwMap inverse(Change& change, const LwwMap& before, const LwwMap& delta, Scope scope) const {
+        LwwMap back;
+        const auto restore = [&](const Key& key) {
+            const Value *was = before.find(key), *is = find(key);
+            if (was || is)
+                back.entries_[key] =
+                    held(key).assign(change, was ? std::optional<Value>{*was} : std::optional<Value>{});
+        };
+        for (const auto& [key, made] : delta.entries_)
+            if (held(key).is_still(made)) restore(key);
+        if (scope == Scope::whole)
+            for (const auto& [key, was] : before.entries_)
+                if (!delta.entries_.find(key) && !entries_.find(key)) restore(key);
+        return back;
+    }
+
     /// The value under `key`, or null. Good until the map changes.
     template <class Query>
     const Value* find(const Query& key) const {
@@ -88,9 +105,13 @@ class LwwMap {
 
     LwwMap write(Change& change, const Key& key, std::optional<Value> value) const {
         LwwMap delta;
-        const Writes* held = entries_.find(key);
-        delta.entries_[key] = (held ? *held : Writes{}).assign(change, std::move(value));
+        delta.entries_[key] = held(key).assign(change, std::move(value));
         return delta;
+    }
+
+    Writes held(const Key& key) const {
+        const Writes* held = entries_.find(key);
+        return held ? *held : Writes{};
     }
 
     DotMap<Key, Writes> entries_;

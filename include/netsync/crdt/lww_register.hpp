@@ -45,11 +45,23 @@ class LastWriter {
         return best;
     }
 
+    /// Whether the latest write is the one that `delta` made.
+    bool is_still(const LastWriter& delta) const {
+        const Entry *held = latest(), *made = delta.latest();
+        return held && made && held->dot == made->dot;
+    }
+
     [[nodiscard]] LastWriter assign(Change& change, Value value) const {
         change.remove_all(writes_);
         LastWriter delta;
         delta.writes_ = {change.mint(), {change.time(), std::move(value)}};
         return delta;
+    }
+
+    /// Calls `f(entry)` for each write that is kept, in no order.
+    template <class F>
+    void for_each(F&& f) const {
+        writes_.for_each(f);
     }
 
     bool merge(const LastWriter& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
@@ -113,6 +125,13 @@ class LwwRegister {
         LwwRegister delta;
         delta.writes_ = writes_.assign(change, std::move(value));
         return delta;
+    }
+
+    /// See netsync::inverse.
+    [[nodiscard]] LwwRegister inverse(Change& change, const LwwRegister& before, const LwwRegister& delta,
+                                      Scope scope) const {
+        const bool removed = scope == Scope::whole && delta.is_bottom() && is_bottom() && before.has_value();
+        return removed || writes_.is_still(delta.writes_) ? assign(change, before.value()) : LwwRegister{};
     }
 
     bool has_value() const { return !writes_.is_bottom(); }

@@ -26,6 +26,13 @@ class LwwSet {
         return delta;
     }
 
+    /// See netsync::inverse.
+    [[nodiscard]] LwwSet inverse(Change& change, const LwwSet& before, const LwwSet& delta, Scope scope) const {
+        LwwSet back;
+        back.elements_ = elements_.inverse(change, before.elements_, delta.elements_, scope);
+        return back;
+    }
+
     template <class Query>
     bool contains(const Query& element) const {
         return elements_.contains(element);

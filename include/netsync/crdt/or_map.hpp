@@ -3,6 +3,7 @@
 
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/dot_store.hpp>
+#include <netsync/crdt/inverse.hpp>
 #include <utility>
 
 namespace netsync {
@@ -36,6 +37,27 @@ class OrMap {
             delta.entries_.empty_key(Key(key));
         }
         return delta;
+    }
+
+    /// See netsync::inverse.
+    [[nodiscard]] OrMap inverse(Change& change, const OrMap& before, const OrMap& delta, Scope scope) const {
+        OrMap back;
+        const auto take_back = [&](const Key& key, Scope below) {
+            const Value *held = find(key), *was = before.find(key), *made = delta.find(key);
+            if (!was) {  // the key came with the change
+                if (held && made && detail::remove_made(change, *held, *made)) back.entries_.empty_key(key);
+            } else if (Value part = inverse_of(held ? *held : bottom(), change, *was, made ? *made : bottom(), below);
+                       !netsync::is_bottom(part)) {
+                back.entries_[key] = std::move(part);
+            }
+        };
+        delta.for_each_mentioned(
+            [&](const Key& key) { take_back(key, delta.entries_.empties(key) ? Scope::whole : scope); });
+        if (scope == Scope::whole)
+            before.for_each([&](const Key& key, const Value&) {
+                if (!delta.mentions(key)) take_back(key, scope);
+            });
+        return back;
     }
 
     /// The value under `key`, or null. Good until the map changes.
@@ -77,6 +99,7 @@ class OrMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool permits(OwnerId owner) const { return entries_.permits(owner); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { entries_.reissue(keep); }
     // No drop_stable: who has forgotten a value's metadata would remove less of it than another replica still holds.
     template <class Archive>
     void save(Archive& out) const {

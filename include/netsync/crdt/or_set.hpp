@@ -3,6 +3,7 @@
 
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/dot_store.hpp>
+#include <netsync/crdt/inverse.hpp>
 #include <utility>
 
 namespace netsync {
@@ -41,6 +42,26 @@ class OrSet {
             delta.elements_.empty_key(element);
         }
         return delta;
+    }
+
+    /// See netsync::inverse.
+    [[nodiscard]] OrSet inverse(Change& change, const OrSet& before, const OrSet& delta, Scope scope) const {
+        OrSet back;
+        const auto add_again = [&](const Element& element) {
+            if (before.contains(element) && !contains(element)) back.elements_[element] = DotSet{change.mint()};
+        };
+        delta.for_each_mentioned([&](const Element& element) {
+            const DotSet* made = delta.elements_.find(element);
+            if (!made) return add_again(element);
+            const DotSet* held = elements_.find(element);
+            if (held && !before.contains(element) && detail::remove_made(change, *held, *made))
+                back.elements_.empty_key(element);
+        });
+        if (scope == Scope::whole)
+            before.for_each([&](const Element& element) {
+                if (!delta.elements_.mentions(element)) add_again(element);
+            });
+        return back;
     }
 
     template <class Query>

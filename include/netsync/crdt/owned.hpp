@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <netsync/crdt/change.hpp>
+#include <netsync/crdt/inverse.hpp>
 #include <netsync/detail/sorted_map.hpp>
 #include <utility>
 #include <vector>
@@ -24,6 +25,14 @@ class Owned {
         if (Part part = f(held ? *held : bottom(), change); !netsync::is_bottom(part))
             *delta.parts_.try_emplace(change.owner()).first = std::move(part);
         return delta;
+    }
+
+    /// See netsync::inverse: of one's own part.
+    [[nodiscard]] Owned inverse(Change& change, const Owned& before, const Owned& delta, Scope scope) const {
+        const Part *was = before.find(change.owner()), *made = delta.find(change.owner());
+        return update(change, [&](const Part& part, Change& inner) {
+            return inverse_of(part, inner, was ? *was : bottom(), made ? *made : bottom(), scope);
+        });
     }
 
     /// The part of `owner`, or null where it has written nothing.
@@ -61,6 +70,9 @@ class Owned {
     bool is_bottom() const noexcept { return parts_.empty(); }
     bool permits(OwnerId owner) const {
         return std::all_of(parts_.begin(), parts_.end(), [&](const auto& entry) { return entry.key == owner; });
+    }
+    void reissue(const std::function<void(std::uint64_t)>& keep) {
+        change_parts([&](OwnerId, Part& part) { return netsync::reissue(part, keep), true; });
     }
     bool drop_stable(const VersionVector& stable) {
         return change_parts([&](OwnerId, Part& part) { return netsync::drop_stable(part, stable); });

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <netsync/crdt/change.hpp>
-#include <netsync/crdt/dot_store.hpp>
+#include <netsync/crdt/totals.hpp>
 
 namespace netsync {
 
@@ -13,9 +12,22 @@ namespace netsync {
 class PnCounter {
    public:
     /// A delta that counts up by `by`.
-    [[nodiscard]] PnCounter increment(Change& change, std::uint64_t by = 1) const { return count(change, by, 0); }
+    [[nodiscard]] PnCounter increment(Change& change, std::uint64_t by = 1) const { return count(change, {by, 0}); }
     /// A delta that counts down by `by`.
-    [[nodiscard]] PnCounter decrement(Change& change, std::uint64_t by = 1) const { return count(change, 0, by); }
+    [[nodiscard]] PnCounter decrement(Change& change, std::uint64_t by = 1) const { return count(change, {0, by}); }
+
+    /// See netsync::inverse: counts back what the change counted.
+    [[nodiscard]] PnCounter inverse(Change& change, const PnCounter& before, const PnCounter& delta,
+                                    Scope scope) const {
+        detail::UpDown back;
+        if (const detail::UpDown* counted = delta.totals_.counted()) back = {counted->down, counted->up};
+        if (scope == Scope::whole)  // totals were removed; who has counted since without knowing it kept all of its own
+            before.totals_.for_each([&](const auto& entry) {
+                const ReplicaIndex replica = entry.dot.replica();
+                if (replica == change.replica() || !totals_.holds(replica)) back.add(entry.value);
+            });
+        return back.up == back.down ? PnCounter{} : count(change, back);
+    }
 
     std::int64_t value() const {
         std::uint64_t sum = 0;
@@ -29,6 +41,7 @@ class PnCounter {
         totals_.for_each_dot(visit);
     }
     bool is_bottom() const noexcept { return totals_.is_bottom(); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { totals_.reissue(keep); }
     template <class Archive>
     void save(Archive& out) const {
         totals_.save(out);
@@ -41,35 +54,13 @@ class PnCounter {
     friend bool operator==(const PnCounter&, const PnCounter&) = default;
 
    private:
-    struct Totals {
-        std::uint64_t up = 0;
-        std::uint64_t down = 0;
-
-        template <class Archive>
-        void save(Archive& out) const {
-            out(up, down);
-        }
-        template <class Archive>
-        void load(Archive& in) {
-            in(up, down);
-        }
-        friend bool operator==(const Totals&, const Totals&) = default;
-    };
-
-    PnCounter count(Change& change, std::uint64_t up, std::uint64_t down) const {
-        Totals totals{up, down};
-        totals_.for_each([&](const auto& entry) {
-            if (entry.dot.replica() != change.replica()) return;
-            totals.up += entry.value.up;
-            totals.down += entry.value.down;
-            change.remove(entry.dot);
-        });
+    PnCounter count(Change& change, const detail::UpDown& by) const {
         PnCounter delta;
-        delta.totals_ = {change.mint(), totals};
+        delta.totals_ = totals_.count(change, by);
         return delta;
     }
 
-    DotFun<Totals> totals_;
+    detail::Totals<detail::UpDown> totals_;
 };
 
 }  // namespace netsync

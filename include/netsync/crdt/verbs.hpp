@@ -73,6 +73,39 @@ struct CallClear {
     }
 };
 
+struct CallEnable {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.enable(change)) {
+        return target.enable(change);
+    }
+};
+struct CallDisable {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.disable(change)) {
+        return target.disable(change);
+    }
+};
+struct CallReset {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.reset(change)) {
+        return target.reset(change);
+    }
+};
+struct CallCompact {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.compact(change)) {
+        return target.compact(change);
+    }
+};
+struct CallTransfer {
+    auto operator()(const auto& target, Change& change, OwnerId to, std::uint64_t by) const
+        -> decltype(target.transfer(change, to, by)) {
+        return target.transfer(change, to, by);
+    }
+};
+struct CallChoose {
+    auto operator()(const auto& target, Change& change, const auto& which) const
+        -> decltype(target.choose(change, which)) {
+        return target.choose(change, which);
+    }
+};
+
 }  // namespace detail
 
 /// Adds an element to a set.
@@ -96,5 +129,20 @@ inline auto increment(std::uint64_t by = 1) { return detail::verb<detail::CallIn
 inline auto decrement(std::uint64_t by = 1) { return detail::verb<detail::CallDecrement>(by); }
 /// Removes everything that is seen.
 inline auto clear() { return detail::verb<detail::CallClear>(); }
+/// Sets a flag.
+inline auto enable() { return detail::verb<detail::CallEnable>(); }
+/// Clears a flag.
+inline auto disable() { return detail::verb<detail::CallDisable>(); }
+/// Sets a counter back to zero: takes away the counts that are seen.
+inline auto reset() { return detail::verb<detail::CallReset>(); }
+/// Takes away marks that every member is known to have seen.
+inline auto compact() { return detail::verb<detail::CallCompact>(); }
+/// Gives rights of a bounded counter to another owner.
+inline auto transfer(OwnerId to, std::uint64_t by = 1) { return detail::verb<detail::CallTransfer>(to, by); }
+/// Chooses an alternative of an LwwChoice: `choose(alternative<1>)`.
+template <class Which>
+auto choose(Which which) {
+    return detail::verb<detail::CallChoose>(which);
+}
 
 }  // namespace netsync

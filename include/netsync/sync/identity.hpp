@@ -39,6 +39,19 @@ inline bool is_newcomer(const History& history, const ReplicaId& self) {
     return true;
 }
 
+/// Takes one counter out of ranges, which may split one.
+inline void erase_counter(std::vector<CounterRange>& ranges, const ReplicaCounter& at) {
+    const auto found = std::find_if(ranges.begin(), ranges.end(), [&](const CounterRange& range) {
+        return range.replica == at.replica && range.first <= at.counter && at.counter <= range.last;
+    });
+    if (found == ranges.end()) return;
+    const CounterRange whole = *found;
+    const auto next = ranges.erase(found);
+    const auto after =
+        at.counter < whole.last ? ranges.insert(next, {whole.replica, at.counter + 1, whole.last}) : next;
+    if (whole.first < at.counter) ranges.insert(after, {whole.replica, whole.first, at.counter - 1});
+}
+
 /// One's own changes beyond `agreed`, issued again: the dot (before, agreed + n) became (after, n).
 struct Succession {
     ReplicaId before{};

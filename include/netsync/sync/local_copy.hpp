@@ -511,18 +511,23 @@ class LocalCopy {
         const std::uint64_t first = held_.history.counter(self_) + 1;
         const DotRange minted{self_, first, first + old.header().count - 1};
         const Ntp64 time = clock_.tick();
-        const auto delta = old.template delta_within<CrdtType>(DotSpace{minted, time}, options_.limits);
-        if (!delta) return;
-        const Result<Bytes> bytes = encode_delta(*delta, minted, time, options_.limits);
-        if (!bytes) return;
+        Result<CrdtType> decoded = old.template delta_within<CrdtType>(DotSpace{minted, time}, options_.limits);
+        if (!decoded) return;
+        CrdtType delta = *std::move(decoded);
+        std::vector<CounterRange> removed = old.header().removed;
         std::vector<ReplicaCounter> names;
         if (by_name) {
             names = old.header().instead_of;
             names.insert(names.begin(), {old.header().origin, old.header().first});
             if (names.size() > Frame::max_names) names.resize(Frame::max_names);
+        } else {
+            netsync::reissue(delta,
+                             [&](std::uint64_t counter) { erase_counter(removed, {succession.before, counter}); });
         }
-        const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes, std::move(names));
-        held_.merge(frame, self_, *delta);
+        const Result<Bytes> bytes = encode_delta(delta, minted, time, options_.limits);
+        if (!bytes) return;
+        const Frame frame = issue(old.header().count, time, succession(removed), *bytes, std::move(names));
+        held_.merge(frame, self_, delta);
         static_cast<void>(log(frame));
     }
 
