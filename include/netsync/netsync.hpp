@@ -8,6 +8,7 @@
 #include <netsync/clock/timestamp.hpp>
 #include <netsync/crdt/g_set.hpp>
 #include <netsync/crdt/joined.hpp>
+#include <netsync/crdt/list.hpp>
 #include <netsync/crdt/lww_map.hpp>
 #include <netsync/crdt/lww_register.hpp>
 #include <netsync/crdt/lww_set.hpp>
@@ -16,6 +17,7 @@
 #include <netsync/crdt/owned.hpp>
 #include <netsync/crdt/path.hpp>
 #include <netsync/crdt/pn_counter.hpp>
+#include <netsync/crdt/text.hpp>
 #include <netsync/crdt/verbs.hpp>
 #include <netsync/error.hpp>
 #include <netsync/fwd.hpp>
