@@ -282,6 +282,65 @@ TEST_CASE("no bytes make a text do harm") {
     CHECK(read > 100);
 }
 
+TEST_CASE("bunches that hang in each other as deep as there are edits") {
+    auto s = make_sites<Text>(2);
+    std::u32string model;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < 3000; ++i) {  // each between the last two
+        const std::string letter(1, static_cast<char>('a' + i % 26));
+        at += i % 2;
+        model.insert(at, points_of(letter));
+        s[0].change({1}, put(at, letter));
+    }
+    CHECK(points_of(s[0].state.str()) == model);
+    const Bytes bytes = s[0].encoded({1});
+    const auto back = decode_snapshot<Text>(bytes);
+    REQUIRE(back);
+    CHECK((*back).state == s[0].state);
+    s[1].join(s[0]);
+    CHECK(sites::same(s[0], s[1]));
+    s[1].deliver(s[0].change({1}, cut(1, 2998)));
+    CHECK(s[1].state.size() == 2);
+    CHECK(s[1].encoded({1}) == s[0].encoded({1}));
+}
+
+TEST_CASE("what is issued again by another incarnation reads as it was written") {
+    auto s = make_sites<Text>(3);
+    const auto base = s[0].change({1}, put(0, "[]"));
+    for (std::size_t at = 1; at < 3; ++at) s[at].deliver(base);
+    Text again = s[2].state;
+    CausalContext seen = s[2].seen;
+    const ReplicaIndex other = intern(ReplicaId{100, 99});
+    std::uint64_t next = 1;
+    const auto sent = type(s[1], 1, "forward", true);
+    auto more = type(s[1], 1, "and back ", false);
+    more.insert(more.begin(), sent.begin(), sent.end());
+    for (const auto& change : more) {  // as in LocalCopy: the same bytes, other dots
+        const Bytes bytes = *encode_delta(change.delta, change.minted, change.time, Limits{});
+        FrameHeader header{.origin = id_of(change.minted.replica),
+                           .first = change.minted.first,
+                           .count = change.minted.size(),
+                           .time = change.time};
+        const DotRange minted{other, next, next + change.minted.size() - 1};
+        const auto delta = Frame::make(std::move(header), bytes, 0).template delta_within<Text>({minted, change.time});
+        REQUIRE(delta);
+        CausalContext context;
+        context.add(minted);
+        merge(again, *delta, Join{.mine = seen, .theirs = context});
+        seen.add(minted);
+        next = minted.last + 1;
+    }
+    CHECK(again.str() == "[and back forward]");
+    // Should the first form come as well: elements at the same positions stand beside each other, and none is lost.
+    testing::Site<Text> third;
+    third.replica = other;
+    third.state = again;
+    third.seen = seen;
+    for (const auto& change : more) third.deliver(change);
+    CHECK(third.state.size() == again.size() + more.size());
+    CHECK(third.state.str().substr(1, 4) == "aann");
+}
+
 TEST_CASE("a replica's text: paths, batches, another replica") {
     MemoryHub network;
     MemoryReplica<Page> one{network}, other{network};

@@ -1,11 +1,13 @@
 // netsync: what is called by one name in every replica, for good: elements and bunches of a sequence (crdt/position.hpp).
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <netsync/causal/dot.hpp>
 #include <netsync/error.hpp>
 #include <optional>
+#include <vector>
 
 namespace netsync::detail {
 
@@ -33,6 +35,29 @@ ReplicaId read_replica(Archive& in) {
     }
     return replica;
 }
+
+/// The replicas that were named before, of which there is usually one.
+class NamedReplicas {
+   public:
+    std::size_t size() const noexcept { return (first_.is_nil() ? 0u : 1u) + more_.size(); }
+    const ReplicaId& operator[](std::size_t at) const noexcept { return at == 0 ? first_ : more_[at - 1]; }
+    /// Its place, or size() where it was not.
+    std::size_t find(const ReplicaId& replica) const noexcept {
+        if (first_ == replica) return 0;
+        const auto at = static_cast<std::size_t>(std::find(more_.begin(), more_.end(), replica) - more_.begin());
+        return at < more_.size() ? at + 1 : size();
+    }
+    void push_back(const ReplicaId& replica) {
+        if (first_.is_nil())
+            first_ = replica;
+        else
+            more_.push_back(replica);
+    }
+
+   private:
+    ReplicaId first_;
+    std::vector<ReplicaId> more_;
+};
 
 /// A name that is given once: a replica and one of its counters. It stays what it is when a change is issued again
 /// under other dots, and it is not interned.

@@ -2,6 +2,8 @@
 // has forgotten everything around it. What List and Text are made of (crdt/sequence.hpp).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <compare>
 #include <cstdint>
@@ -50,7 +52,8 @@ inline void retain(const Bunch* bunch) noexcept {
 }
 /// Goes up the tree as far as nobody else holds it. No recursion.
 inline void release(const Bunch* bunch) noexcept {
-    while (bunch && bunch->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    while (bunch && (bunch->owners.load(std::memory_order_acquire) == 1 ||  // nobody else can hold it any more
+                     bunch->owners.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
         const Bunch* parent = bunch->parent;
         delete bunch;
         bunch = parent;
@@ -71,16 +74,17 @@ class BunchRef {
     ~BunchRef() { release(bunch_); }
 
     /// A bunch below `parent`.
-    static BunchRef make(const Bunch* parent, std::int32_t offset, Side side, const Name& name) {
+    static BunchRef make(BunchRef held, std::int32_t offset, Side side, const Name& name) {
+        const Bunch* parent = held.bunch_;
         const Bunch* up = jump_of(parent);
         const Bunch* further = jump_of(up);
         const bool even = depth_of(parent) - depth_of(up) == depth_of(up) - depth_of(further);
         std::uint64_t key =
             mix(parent ? parent->key : 0, static_cast<std::uint64_t>(offset) * 2 + (side == Side::right));
         key = mix(mix(key, name.replica.owner_bits), mix(name.replica.incarnation, name.counter));
-        retain(parent);
         BunchRef made;
         made.bunch_ = new Bunch{parent, even ? further : parent, name, key, offset, side, depth_of(parent) + 1};
+        held.bunch_ = nullptr;
         return made;
     }
 
@@ -109,6 +113,19 @@ struct Element {
 inline const Bunch* ancestor_at(const Bunch* bunch, std::uint32_t depth) noexcept {
     while (depth_of(bunch) > depth) bunch = depth_of(bunch->jump) >= depth ? bunch->jump : bunch->parent;
     return bunch;
+}
+
+/// Calls `f` with each bunch on the way to `bunch` below the ancestor at `depth`, from the top. O(way), no recursion.
+template <class F>
+void for_each_below(std::uint32_t depth, const Bunch* bunch, F&& f) {
+    std::array<const Bunch*, 16> links;
+    while (depth < depth_of(bunch)) {
+        const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(links.size(), depth_of(bunch) - depth));
+        depth += count;
+        const Bunch* link = ancestor_at(bunch, depth);
+        for (std::uint32_t at = count; at > 0; link = link->parent) links[--at] = link;
+        for (std::uint32_t at = 0; at < count; ++at) f(links[at]);
+    }
 }
 
 /// Where two ways to the root meet, and where each comes in: null where it starts there.

@@ -89,13 +89,13 @@ class Rope {
         Neighbours result{};
         const Node* node = root_;
         if (!node) return result;
-        std::size_t at = index;
-        for (; node->level > 0;) {
-            std::size_t child = 0;
-            const auto& children = inner(node)->children;
-            for (; at > children[child].size; ++child) at -= children[child].size;
-            if (child + 1u < node->count) result.after = children[child + 1].first;
-            node = children[child].node;
+        const bool near = finger_.is_at_gap(index);
+        std::size_t at = near ? index - finger_.start : index;
+        for (std::size_t depth = 0; node->level > 0; ++depth) {
+            std::size_t child = near ? finger_.steps[depth] : 0;
+            for (; !near && at > inner(node)->sizes[child]; ++child) at -= inner(node)->sizes[child];
+            if (child + 1u < node->count) result.after = inner(node)->firsts[child + 1];
+            node = inner(node)->nodes[child];
         }
         const Run* run = leaf(node)->runs();
         const Run* end = run + node->count;
@@ -131,11 +131,11 @@ class Rope {
         std::size_t index = 0;
         const auto starts_before = [&](const Element& first) { return compare(first, element) <= 0; };
         for (; node->level > 0;) {
-            const Child* children = inner(node)->children.data();
-            const Child* child = std::prev(std::partition_point(
-                children + 1, children + node->count, [&](const Child& at) { return starts_before(at.first); }));
-            for (const Child* at = children; at != child; ++at) index += at->size;
-            node = child->node;
+            const Element* firsts = inner(node)->firsts.data();
+            const Element* after = std::partition_point(firsts + 1, firsts + node->count, starts_before);
+            const auto child = static_cast<std::size_t>(after - firsts) - 1;
+            for (std::size_t at = 0; at < child; ++at) index += inner(node)->sizes[at];
+            node = inner(node)->nodes[child];
         }
         const Run* runs = leaf(node)->runs();
         const Run* end =
@@ -174,12 +174,13 @@ class Rope {
         Walk(const Rope& rope, std::size_t index) {
             if (index >= rope.size_) return;
             const Node* node = rope.root_;
+            const bool near = rope.finger_.is_at(index);
+            if (near) index -= rope.finger_.start;
             for (; node->level > 0;) {
-                std::size_t child = 0;
-                const auto& children = inner(node)->children;
-                for (; index >= children[child].size; ++child) index -= children[child].size;
+                std::size_t child = near ? rope.finger_.steps[depth_] : 0;
+                for (; !near && index >= inner(node)->sizes[child]; ++child) index -= inner(node)->sizes[child];
                 above_[depth_++] = {inner(node), child};
-                node = children[child].node;
+                node = inner(node)->nodes[child];
             }
             leaf_ = leaf(node);
             for (; index >= leaf_->runs()[run_].length; ++run_) {
@@ -214,8 +215,8 @@ class Rope {
             for (; depth_ > 0; --depth_) {
                 auto& [node, child] = above_[depth_ - 1];
                 if (++child == node->count) continue;
-                const Node* down = node->children[child].node;
-                for (; down->level > 0; down = inner(down)->children[0].node) above_[depth_++] = {inner(down), 0};
+                const Node* down = node->nodes[child];
+                for (; down->level > 0; down = inner(down)->nodes[0]) above_[depth_++] = {inner(down), 0};
                 leaf_ = leaf(down);
                 return;
             }
@@ -256,7 +257,35 @@ class Rope {
         Element first;
     };
     struct Inner : Node {
-        std::array<Child, fan_out> children;
+        std::array<std::size_t, fan_out> sizes;
+        std::array<Node*, fan_out> nodes;
+        std::array<Element, fan_out> firsts;
+
+        Child child(std::size_t at) const { return {nodes[at], sizes[at], firsts[at]}; }
+        void put(std::size_t at, const Child& child) {
+            nodes[at] = child.node;
+            sizes[at] = child.size;
+            firsts[at] = child.first;
+        }
+        /// Moves the children from `from` up to the last to `to`.
+        void shift(std::size_t from, std::size_t to) {
+            const auto slide = [&](auto& items) {
+                std::memmove(static_cast<void*>(items.data() + to), items.data() + from,
+                             (this->count - from) * sizeof(items[0]));
+            };
+            slide(sizes), slide(nodes), slide(firsts);
+        }
+    };
+    /// The leaf that was last written to, since the next change is mostly beside it: of which elements it is, and the way.
+    struct Finger {
+        std::size_t start = 0;
+        std::size_t size = 0;  // 0: none
+        std::array<std::uint8_t, 16> steps{};
+
+        bool is_at(std::size_t index) const noexcept { return index - start < size; }
+        bool is_at_gap(std::size_t index) const noexcept {
+            return index - start - 1 < size || (index == 0 && start == 0 && size > 0);
+        }
     };
     struct Step {
         Inner* node;
@@ -285,9 +314,11 @@ class Rope {
         return node;
     }
     static void release(Node* node) noexcept {
-        if (!node || node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        if (!node || (node->owners.load(std::memory_order_acquire) != 1 &&
+                      node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1))
+            return;
         if (node->level > 0) {
-            for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at].node);
+            for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->nodes[at]);
             delete inner(node);
         } else {
             for (std::size_t at = 0; at < node->count; ++at) detail::release(leaf(node)->runs()[at].bunch);
@@ -300,8 +331,10 @@ class Rope {
             Inner* made = new Inner;
             made->level = node->level;
             made->count = node->count;
-            made->children = inner(node)->children;
-            for (std::size_t at = 0; at < node->count; ++at) share(made->children[at].node);
+            for (std::size_t at = 0; at < node->count; ++at) {
+                made->put(at, inner(node)->child(at));
+                share(made->nodes[at]);
+            }
             return made;
         }
         Leaf* made = make_leaf(node->capacity);
@@ -323,31 +356,36 @@ class Rope {
     Node*& place_in(const Path& path, std::size_t depth) {
         if (depth == 0) return root_;
         const Step& step = path.steps[depth - 1];
-        return step.node->children[step.child].node;
+        return step.node->nodes[step.child];
     }
 
     /// The leaf at `at`, which becomes the place within it; the way to it; all of it writable. Between two leaves it is
     /// the left one for an insertion.
     Leaf* descend(Path& path, std::size_t& at, bool inserting) {
+        const std::size_t index = at;
+        const bool near = inserting ? finger_.is_at_gap(index) : finger_.is_at(index);
+        if (near) at -= finger_.start;
         Node* node = own(root_);
         while (node->level > 0) {
-            auto& children = inner(node)->children;
-            std::size_t child = 0;
-            for (; at > children[child].size || (!inserting && at == children[child].size); ++child)
-                at -= children[child].size;
+            const auto& sizes = inner(node)->sizes;
+            std::size_t child = near ? finger_.steps[path.depth] : 0;
+            for (; !near && (at > sizes[child] || (!inserting && at == sizes[child])); ++child) at -= sizes[child];
+            finger_.steps[path.depth] = static_cast<std::uint8_t>(child);
             path.steps[path.depth++] = {inner(node), child};
-            node = own(children[child].node);
+            node = own(inner(node)->nodes[child]);
         }
+        finger_.start = index - at;
+        finger_.size = leaf(node)->content.size();
         return leaf(node);
     }
 
     static Element first_of(const Node* node) {
-        return node->level > 0 ? inner(node)->children[0].first : leaf(node)->runs()[0].element();
+        return node->level > 0 ? inner(node)->firsts[0] : leaf(node)->runs()[0].element();
     }
     static std::size_t size_of(const Node* node) {
         if (node->level == 0) return leaf(node)->content.size();
         std::size_t size = 0;
-        for (std::size_t at = 0; at < node->count; ++at) size += inner(node)->children[at].size;
+        for (std::size_t at = 0; at < node->count; ++at) size += inner(node)->sizes[at];
         return size;
     }
     static Child describe(Node* node) { return {node, size_of(node), first_of(node)}; }
@@ -382,7 +420,17 @@ class Rope {
     // Growing.
 
     void insert_chunk(std::size_t index, const Run& run, const Content& from, std::size_t first) {
-        if (!root_) root_ = make_leaf(1);
+        if (!root_) {
+            Leaf* only = make_leaf(1);
+            if (from.size() == run.length)
+                only->content = from;
+            else
+                only->content.insert(0, from, first, run.length);
+            open(only, 0, run);
+            root_ = only;
+            size_ = run.length;
+            return;
+        }
         Path path;
         std::size_t at = index;
         Leaf* leaf = descend(path, at, true);
@@ -401,12 +449,13 @@ class Rope {
         leaf->content.insert(at, from, first, run.length);
         insert_run(leaf, at, run);
         size_ += run.length;
+        finger_.size += run.length;
         const Node* node = leaf;
         for (std::size_t depth = path.depth; depth > 0; --depth) {
-            Child& child = path.steps[depth - 1].node->children[path.steps[depth - 1].child];
-            child.size += run.length;
-            if (at == 0) child.first = first_of(node);
-            node = path.steps[depth - 1].node;
+            const auto [above, child] = path.steps[depth - 1];
+            above->sizes[child] += run.length;
+            if (at == 0) above->firsts[child] = first_of(node);
+            node = above;
         }
     }
 
@@ -453,22 +502,23 @@ class Rope {
 
     /// A new node right of the one at `depth` of the path, whose own place in its parent is brought up to date.
     void add_child(const Path& path, std::size_t depth, Node* right) {
+        finger_ = {};
         if (depth == 0) {
             Inner* root = new Inner;
             root->level = static_cast<std::uint8_t>(root_->level + 1);
             root->count = 2;
-            root->children[0] = describe(root_);
-            root->children[1] = describe(right);
+            root->put(0, describe(root_));
+            root->put(1, describe(right));
             root_ = root;
             return;
         }
         const auto [parent, child] = path.steps[depth - 1];
-        parent->children[child] = describe(parent->children[child].node);
+        parent->put(child, describe(parent->nodes[child]));
         if (parent->count < fan_out) {
             insert_child(parent, child + 1, describe(right));
             for (--depth; depth > 0; --depth) {
-                Child& above = path.steps[depth - 1].node->children[path.steps[depth - 1].child];
-                above = describe(above.node);
+                const auto [above, place] = path.steps[depth - 1];
+                above->put(place, describe(above->nodes[place]));
             }
             return;
         }
@@ -476,7 +526,7 @@ class Rope {
         next->level = parent->level;
         const std::size_t half = child + 1 == fan_out ? fan_out : fan_out / 2;
         next->count = static_cast<std::uint8_t>(fan_out - half);
-        std::copy(parent->children.begin() + half, parent->children.end(), next->children.begin());
+        for (std::size_t at = half; at < fan_out; ++at) next->put(at - half, parent->child(at));
         parent->count = static_cast<std::uint8_t>(half);
         if (child + 1 > half || half == fan_out)
             insert_child(next, child + 1 - half, describe(right));
@@ -486,13 +536,12 @@ class Rope {
     }
 
     static void insert_child(Inner* node, std::size_t at, const Child& child) {
-        std::copy_backward(node->children.begin() + at, node->children.begin() + node->count,
-                           node->children.begin() + node->count + 1);
-        node->children[at] = child;
+        node->shift(at, at + 1);
+        node->put(at, child);
         ++node->count;
     }
     static void erase_child(Inner* node, std::size_t at) {
-        std::copy(node->children.begin() + at + 1, node->children.begin() + node->count, node->children.begin() + at);
+        node->shift(at + 1, at);
         --node->count;
     }
 
@@ -512,6 +561,7 @@ class Rope {
         leaf->content.erase(at, count);
         erase_runs(leaf, at, count);
         size_ -= count;
+        finger_.size -= count;
         balance(path, leaf, count);
         return count;
     }
@@ -544,11 +594,12 @@ class Rope {
         for (std::size_t depth = path.depth; depth > 0; --depth) {
             const auto [parent, child] = path.steps[depth - 1];
             if (node->count == 0) {
+                finger_ = {};
                 release(node);
                 erase_child(parent, child);
             } else {
-                parent->children[child].size -= erased;
-                parent->children[child].first = first_of(node);
+                parent->sizes[child] -= erased;
+                parent->firsts[child] = first_of(node);
                 if (is_small(node) && child + 1u < parent->count)
                     unite(parent, child);
                 else if (is_small(node) && child > 0)
@@ -557,7 +608,8 @@ class Rope {
             node = parent;
         }
         while (root_->level > 0 && root_->count == 1) {
-            Node* only = share(inner(root_)->children[0].node);
+            finger_ = {};
+            Node* only = share(inner(root_)->nodes[0]);
             release(std::exchange(root_, only));
         }
         if (root_->count == 0) release(std::exchange(root_, nullptr));
@@ -568,29 +620,32 @@ class Rope {
     }
 
     /// The children `at` and `at + 1` become one, if that leaves it room.
-    static void unite(Inner* parent, std::size_t at) {
-        const Node *a = parent->children[at].node, *b = parent->children[at + 1].node;
+    void unite(Inner* parent, std::size_t at) {
+        const Node *a = parent->nodes[at], *b = parent->nodes[at + 1];
         if (a->count + b->count > fan_out * 3 / 4) return;
         if (a->level == 0 && !(leaf(a)->content.is_small() && leaf(b)->content.is_small())) return;
-        Node* right = own(parent->children[at + 1].node);
-        Node* left = own(parent->children[at].node);
+        finger_ = {};
+        Node* right = own(parent->nodes[at + 1]);
+        Node* left = own(parent->nodes[at]);
         if (left->level == 0) {
-            left = reserve(parent->children[at].node, right->count);
+            left = reserve(parent->nodes[at], right->count);
             leaf(left)->content.insert(leaf(left)->content.size(), leaf(right)->content, 0,
                                        leaf(right)->content.size());
             std::copy_n(leaf(right)->runs(), right->count, leaf(left)->runs() + left->count);
         } else {
-            std::copy_n(inner(right)->children.begin(), right->count, inner(left)->children.begin() + left->count);
+            for (std::size_t from = 0; from < right->count; ++from)
+                inner(left)->put(left->count + from, inner(right)->child(from));
         }
         left->count = static_cast<std::uint8_t>(left->count + right->count);
         right->count = 0;
         release(right);
-        parent->children[at] = describe(left);
+        parent->put(at, describe(left));
         erase_child(parent, at + 1);
     }
 
     Node* root_ = nullptr;
     std::size_t size_ = 0;
+    Finger finger_;
 };
 
 }  // namespace netsync::detail

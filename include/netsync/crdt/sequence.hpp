@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/rope.hpp>
+#include <netsync/crdt/run_trail.hpp>
 #include <netsync/crdt/trail.hpp>
 #include <netsync/error.hpp>
 #include <optional>
@@ -97,10 +98,10 @@ class Sequence {
                 if (limit) break;
             }
         }
-        if (!before && !after) return {BunchRef::make(nullptr, 0, Side::right, Name::of(first)), 0};
+        if (!before && !after) return {BunchRef::make({}, 0, Side::right, Name::of(first)), 0};
         const Side side = !before || is_right_of(after, before) ? Side::left : Side::right;
         const Position at = side == Side::left ? after.position : before.position;
-        return {BunchRef::make(at.bunch, at.offset, side, Name::of(first)), 0};
+        return {BunchRef::make(BunchRef{at.bunch}, at.offset, side, Name::of(first)), 0};
     }
 
     /// For a delta: elements at the end, with values from `source`.
@@ -199,20 +200,12 @@ class Sequence {
         for_each_run([&](const Run& run) { ++runs, elements += run.length; });
         out.count(runs * 2 + (erased_.empty() ? 0 : 1));
         out.charge(runs * run_cost);
-        TrailWriter trail{out};
-        for_each_run([&](const Run& run) {
-            trail.write(run.bunch, run.offset, run.length);
-            write_dot(out, run);
-        });
+        RunWriter writer{out};
+        for_each_run([&](const Run& run) { writer.write(run); });
         if (runs > 0) Content::save(out, walk());
         if (erased_.empty()) return;
-        const std::vector<Erased> sorted = sorted_erased();
-        out.count(sorted.size(), sizeof(Erased));
-        TrailWriter again{out};
-        for (const Erased& range : sorted) {
-            again.write(range.bunch.get(), range.offset, 1);
-            out.varint(range.length - 1);
-        }
+        if (erased_.size() > 1) return save_erased(out, sorted_erased());
+        save_erased(out, erased_);
     }
 
     template <class Archive>
@@ -221,20 +214,11 @@ class Sequence {
         in.charge(head / 2 * run_cost);
         std::vector<std::pair<BunchRef, Run>> runs;
         if (in.ok()) runs.reserve(head / 2);
-        TrailReader trail{in};
+        RunReader reader{in};
         std::uint64_t total = 0;
         for (std::size_t left = head / 2; left > 0 && in.ok(); --left) {
-            Run run;
-            bool tie = false;
-            trail.read([&] { return tie = true; });
-            if (!in.ok()) return;
-            run.bunch = trail.bunch().get();
-            run.offset = trail.offset();
-            read_dot(in, run);
-            trail.finish(run.length);
-            if (!runs.empty() && runs.back().second.continues(run)) in.fail(errc::malformed);
-            if (tie && !precedes(last_dot(runs.back().second), run.dot)) in.fail(errc::malformed);
-            runs.emplace_back(trail.bunch(), run);
+            const Run run = reader.read();
+            runs.emplace_back(reader.bunch(), run);
             total += run.length;
         }
         if (!in.ok()) return;
@@ -263,17 +247,15 @@ class Sequence {
 
     /// The bunch in this sequence's own memory, as far as it is there: in a neighbour's ways up, if anywhere.
     static BunchRef adopt(const Bunch* theirs, const typename Rope<Content>::Neighbours& near) {
-        if (near.before.position.bunch == theirs || near.after.position.bunch == theirs) return BunchRef{theirs};
         const Bunch* before = meet(near.before.position.bunch, theirs).bunch;
         const Bunch* after = meet(near.after.position.bunch, theirs).bunch;
         const Bunch* mine = depth_of(before) < depth_of(after) ? after : before;
         if (depth_of(mine) == depth_of(theirs)) return BunchRef{mine};
         if (ancestor_at(theirs, depth_of(mine)) == mine) return BunchRef{theirs};
-        std::vector<const Bunch*> links;
-        for (const Bunch* link = theirs; depth_of(link) > depth_of(mine); link = link->parent) links.push_back(link);
         BunchRef made{mine};
-        for (auto link = links.rbegin(); link != links.rend(); ++link)
-            made = BunchRef::make(made.get(), (*link)->offset, (*link)->side, (*link)->name);
+        for_each_below(depth_of(mine), theirs, [&](const Bunch* link) {
+            made = BunchRef::make(std::move(made), link->offset, link->side, link->name);
+        });
         return made;
     }
 
@@ -288,9 +270,12 @@ class Sequence {
                     length = std::max(run.count_before(found.near.after), 1u);
                 else
                     length = run.length;
-                const BunchRef bunch = adopt(run.bunch, found.near);
                 Run part = run.part(0, length);
-                part.bunch = bunch.get();
+                BunchRef made;
+                if (run.bunch != found.near.before.position.bunch && run.bunch != found.near.after.position.bunch) {
+                    made = adopt(run.bunch, found.near);
+                    part.bunch = made.get();
+                }
                 rope_.insert(found.index, part, from, first);
                 near_ = found.index + length;
                 changed = true;
@@ -380,8 +365,6 @@ class Sequence {
 
     // Encoding.
 
-    static Dot last_dot(const Run& run) { return run.dot_at(run.length - 1); }
-
     /// Calls `f(run)` for all that is kept here, in the fewest runs.
     template <class F>
     void for_each_run(F&& f) const {
@@ -399,50 +382,9 @@ class Sequence {
         if (held.length > 0) f(std::as_const(held));
     }
 
-    /// The dot of a bunch's element, had all of its elements been made one after the other; none in a frame, whose own
-    /// dots are short, and may become others when it is issued again.
-    template <class Archive>
-    static std::uint64_t expected_counter(const Archive& space, const Run& run) {
-        return space.is_frame() ? 0 : run.bunch->name.counter + static_cast<std::uint64_t>(std::int64_t{run.offset});
-    }
-
-    /// The length and the first dot: as expected, with a counter near it, or anywhere.
-    template <class Archive>
-    static void write_dot(Archive& out, const Run& run) {
-        const auto expected = expected_counter(out.space(), run);
-        const bool own = !out.space().is_frame() && id_of(run.dot.replica()) == run.bunch->name.replica;
-        const auto kind = !own ? 2u : run.dot.counter() == expected ? 0u : 1u;
-        out.varint((std::uint64_t{run.length} - 1) * 3 + kind);
-        if (kind == 1) out(static_cast<std::int64_t>(run.dot.counter() - expected));
-        if (kind == 2) out(run.dot);
-    }
-
-    template <class Archive>
-    static void read_dot(Archive& in, Run& run) {
-        const std::uint64_t head = in.varint();
-        const std::uint64_t length = head / 3 + 1, kind = head % 3;
-        if (!in.ok() || !in.space() || length > static_cast<std::uint64_t>(max_offset) * 2)
-            return in.fail(errc::malformed);
-        run.length = static_cast<std::uint32_t>(length);
-        if (kind == 2) {
-            in(run.dot);
-        } else {
-            std::int64_t further = 0;
-            if (kind == 1) in(further);
-            const std::uint64_t counter = expected_counter(*in.space(), run) + static_cast<std::uint64_t>(further);
-            const auto position = in.space()->position(run.bunch->name.replica);
-            if (!in.ok() || in.space()->is_frame() || !position || counter > max_counter)
-                return in.fail(errc::malformed);
-            run.dot = Dot{in.space()->range(*position).replica, counter};
-        }
-        if (!in.ok() || run.dot.counter() + length > max_counter + 1) return in.fail(errc::malformed);
-        if (!in.space()->position(run.dot) || !in.space()->position(last_dot(run))) in.fail(errc::malformed);
-    }
-
     /// Each position once: the fewest ranges, by their first positions.
     std::vector<Erased> sorted_erased() const {
         std::vector<Erased> sorted = erased_, result;
-        if (sorted.size() < 2) return sorted;
         std::sort(sorted.begin(), sorted.end(), [&](const Erased& a, const Erased& b) {
             return a.bunch->key != b.bunch->key ? a.bunch->key < b.bunch->key : a.offset < b.offset;
         });
@@ -459,6 +401,16 @@ class Sequence {
             return compare(Position{a.bunch.get(), a.offset}, Position{b.bunch.get(), b.offset}) < 0;
         });
         return result;
+    }
+
+    template <class Archive>
+    static void save_erased(Archive& out, const std::vector<Erased>& sorted) {
+        out.count(sorted.size(), sizeof(Erased));
+        TrailWriter again{out};
+        for (const Erased& range : sorted) {
+            again.write(range.bunch.get(), range.offset, 1);
+            out.varint(range.length - 1);
+        }
     }
 
     template <class Archive>

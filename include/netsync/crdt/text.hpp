@@ -18,7 +18,7 @@ namespace detail {
 class TextContent {
    public:
     static constexpr std::uint32_t chunk = 128;  // code points inserted at once
-    static constexpr std::size_t limit = 1024;   // bytes
+    static constexpr std::size_t limit = 640;    // bytes
 
     TextContent() = default;
     explicit TextContent(std::string_view text) : bytes_(text), points_(count_points(text)) {}

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <netsync/crdt/position.hpp>
 #include <netsync/error.hpp>
-#include <vector>
+#include <utility>
 
 namespace netsync::detail {
 
@@ -16,32 +16,22 @@ class TrailWriter {
    public:
     explicit TrailWriter(Archive& out) : out_(out) {}
 
-    /// The positions of `length` elements from `offset` on.
-    void write(const Bunch* bunch, std::int32_t offset, std::uint32_t length) {
-        const Meeting at = meet(bunch_, bunch);
-        const std::uint32_t up = depth_of(bunch_) - depth_of(at.bunch), down = depth_of(bunch) - depth_of(at.bunch);
-        out_.varint(std::uint64_t{up} * 4 + std::min(down, 3u));
-        if (down >= 3) out_.varint(down - 3);
-        out_.charge(down * bunch_cost);
-        links_.clear();
-        for (const Bunch* link = bunch; links_.size() < down; link = link->parent) links_.push_back(link);
-        std::int32_t expected = at.left ? at.left->offset : last_;
-        for (auto link = links_.rbegin(); link != links_.rend(); ++link) {
-            const std::int64_t far = std::int64_t{(*link)->offset} - expected;
-            out_.varint(zigzag(far) * 2 + ((*link)->side == Side::left ? 1 : 0));
-            write_name((*link)->name);
-            expected = 0;
-        }
-        if (down == 0) expected = static_cast<std::int32_t>(offset_after(at.left ? at.left->slot() : slot_of(last_)));
-        out_(std::int64_t{offset} - expected);
+    /// Whether an element at `offset` would stand right after the last.
+    bool is_next(const Bunch* bunch, std::int32_t offset) const noexcept {
+        return bunch_ && same_bunch(bunch_, bunch) && offset == last_ + 1;
+    }
+
+    /// The positions of `length` elements from `offset` on; `next`: they go on from the last, and the reader knows.
+    void write(const Bunch* bunch, std::int32_t offset, std::uint32_t length, bool next = false) {
+        if (!next) write_way(bunch, offset);
         bunch_ = bunch;
         last_ = offset + static_cast<std::int32_t>(length) - 1;
     }
 
     void write_name(const Name& name) {
-        const auto known = std::find(replicas_.begin(), replicas_.end(), name.replica);
-        out_.varint(static_cast<std::uint64_t>(known - replicas_.begin()));
-        if (known == replicas_.end()) {
+        const std::size_t known = replicas_.find(name.replica);
+        out_.varint(known);
+        if (known == replicas_.size()) {
             write_replica(out_, name.replica);
             out_.charge(sizeof(ReplicaId));
             replicas_.push_back(name.replica);
@@ -52,6 +42,23 @@ class TrailWriter {
     static constexpr std::size_t bunch_cost = sizeof(Bunch) + 16;
 
    private:
+    void write_way(const Bunch* bunch, std::int32_t offset) {
+        const Meeting at = meet(bunch_, bunch);
+        const std::uint32_t up = depth_of(bunch_) - depth_of(at.bunch), down = depth_of(bunch) - depth_of(at.bunch);
+        out_.varint(std::uint64_t{up} * 4 + std::min(down, 3u));
+        if (down >= 3) out_.varint(down - 3);
+        out_.charge(down * bunch_cost);
+        std::int32_t expected = at.left ? at.left->offset : last_;
+        for_each_below(depth_of(at.bunch), bunch, [&](const Bunch* link) {
+            const std::int64_t far = std::int64_t{link->offset} - expected;
+            out_.varint(zigzag(far) * 2 + (link->side == Side::left ? 1 : 0));
+            write_name(link->name);
+            expected = 0;
+        });
+        if (down == 0) expected = static_cast<std::int32_t>(offset_after(at.left ? at.left->slot() : slot_of(last_)));
+        out_(std::int64_t{offset} - expected);
+    }
+
     static std::uint64_t zigzag(std::int64_t value) noexcept {
         return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
     }
@@ -59,8 +66,7 @@ class TrailWriter {
     Archive& out_;
     const Bunch* bunch_ = nullptr;
     std::int32_t last_ = 0;
-    std::vector<const Bunch*> links_;
-    std::vector<ReplicaId> replicas_;
+    NamedReplicas replicas_;
 };
 
 /// Reads them from an Input, which fails with errc::malformed on what cannot be. No way leads into a circle, whatever
@@ -97,11 +103,11 @@ class TrailReader {
             const std::int64_t offset = expected + unzigzag(coded / 2);
             const Name name = read_name();
             if (!in_.ok() || !is_offset(offset)) return fail(), 0;
-            const Bunch* parent = bunch_.get();
-            bunch_ = BunchRef::make(parent, static_cast<std::int32_t>(offset), side, name);
+            const bool top = bunch_.get() == nullptr;
+            bunch_ = BunchRef::make(std::move(bunch_), static_cast<std::int32_t>(offset), side, name);
             if (step == 0 && !first && (bunch_->slot() < before || (bunch_->slot() == before && !(left->name < name))))
                 return fail(), 0;
-            if (!parent && (offset != 0 || side != Side::right)) return fail(), 0;
+            if (top && (offset != 0 || side != Side::right)) return fail(), 0;
             expected = 0;
         }
         if (down == 0) expected = offset_after(before);
@@ -115,6 +121,12 @@ class TrailReader {
         if (down > 0) return static_cast<std::uint32_t>(down);
         if (slot_of(offset_) < before || (slot_of(offset_) == before && !is_later())) fail();
         return 0;
+    }
+
+    /// Goes on to the position right after the last.
+    void read_next() {
+        if (!bunch_.get() || last_ >= max_offset) return fail();
+        offset_ = last_ + 1;
     }
 
     /// Says how many elements it was; none of them may lie beyond the limit.
@@ -150,7 +162,7 @@ class TrailReader {
     BunchRef bunch_;
     std::int32_t offset_ = 0;
     std::int32_t last_ = 0;
-    std::vector<ReplicaId> replicas_;
+    NamedReplicas replicas_;
 };
 
 }  // namespace netsync::detail
