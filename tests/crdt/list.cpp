@@ -194,7 +194,7 @@ TEST_CASE("no bytes make a list do harm") {
     Random random{9};
     auto s = make_sites<List<int>>(2);
     std::vector<Bytes> good;
-    for (int step = 0; step < 60; ++step) {
+    for (std::size_t step = 0; step < 60; ++step) {
         const auto sent =
             s[step % 2].change({1}, [&](const auto& list, Change& change) { return mutate(list, change, random); });
         s[1 - step % 2].deliver(sent);

@@ -244,7 +244,7 @@ TEST_CASE("no bytes make a text do harm") {
     Random random{5};
     auto s = make_sites<Text>(2);
     std::vector<Bytes> good;
-    for (int step = 0; step < 60; ++step) {
+    for (std::size_t step = 0; step < 60; ++step) {
         const auto sent =
             s[step % 2].change({1}, [&](const Text& text, Change& change) { return mutate(text, change, random); });
         s[1 - step % 2].deliver(sent);

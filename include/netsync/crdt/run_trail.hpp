@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <netsync/crdt/rope.hpp>
+#include <netsync/crdt/run.hpp>
 #include <netsync/crdt/trail.hpp>
 #include <netsync/error.hpp>
 #include <vector>
