@@ -341,6 +341,36 @@ TEST_CASE("what is issued again by another incarnation reads as it was written")
     CHECK(third.state.str().substr(1, 4) == "aann");
 }
 
+TEST_CASE("a delta that hangs as deep as its bytes allow") {
+    for (const std::uint64_t depth : {5000u, 15'000u, 60'000u}) {
+        Output out{DotSpace{DotRange{intern({200, 1}), 1, 1}, Ntp64{1}}};
+        out.varint(2);          // one run
+        out.varint(1);          // of one element, at the end of a way:
+        out.varint(3);          // down
+        out.varint(depth - 3);  // so far
+        for (std::uint64_t link = 0; link < depth; ++link) {
+            out.varint(0);  // right of the element at 0
+            out.varint(0);  // named by the first replica
+            if (link == 0) out.varint(0), out(ReplicaId{200, 1});
+            out.varint(link + 1);
+        }
+        out(std::int64_t{0}, Dot{intern({200, 1}), 1}, std::string{"x"});
+        FrameHeader header{.origin = {200, 1}, .time = Ntp64{1}};
+        const auto delta = Frame::make(std::move(header), out.view(), 0).template delta<Text>();
+        if (depth == 15'000) {  // 60 KB, and 1 MiB is not enough
+            CHECK(delta.error() == errc::too_large);
+            continue;
+        }
+        REQUIRE(delta);
+        auto s = make_sites<Text>(1);
+        s[0].change({1}, put(0, "ab"));
+        CausalContext context;
+        context.add(Dot{intern({200, 1}), 1});
+        CHECK(merge(s[0].state, *delta, Join{.mine = s[0].seen, .theirs = context}));
+        CHECK(s[0].state.size() == 3);
+    }
+}
+
 TEST_CASE("a replica's text: paths, batches, another replica") {
     MemoryHub network;
     MemoryReplica<Page> one{network}, other{network};

@@ -236,7 +236,7 @@ class Sequence {
         std::int32_t offset = 0;
         std::uint32_t length = 0;
     };
-    static constexpr std::size_t run_cost = 3 * sizeof(Run);
+    static constexpr std::size_t run_cost = 2 * sizeof(Run) + sizeof(void*);
 
     static bool is_right_of(const Element& after, const Element& before) noexcept {
         const auto slot = slot_within(before.position.bunch, after.position);
