@@ -272,7 +272,11 @@ class Sequence {
                     length = run.length;
                 Run part = run.part(0, length);
                 BunchRef made;
-                if (run.bunch != found.near.before.position.bunch && run.bunch != found.near.after.position.bunch) {
+                if (const Bunch* before = found.near.before.position.bunch; same_bunch(before, run.bunch)) {
+                    part.bunch = before;
+                } else if (const Bunch* after = found.near.after.position.bunch; same_bunch(after, run.bunch)) {
+                    part.bunch = after;
+                } else {
                     made = adopt(run.bunch, found.near);
                     part.bunch = made.get();
                 }
