@@ -16,6 +16,7 @@
 #include <netsync/crdt/g_set.hpp>
 #include <netsync/crdt/inverse.hpp>
 #include <netsync/crdt/joined.hpp>
+#include <netsync/crdt/list.hpp>
 #include <netsync/crdt/lww_choice.hpp>
 #include <netsync/crdt/lww_map.hpp>
 #include <netsync/crdt/lww_register.hpp>
@@ -28,6 +29,7 @@
 #include <netsync/crdt/pn_counter.hpp>
 #include <netsync/crdt/resettable_counter.hpp>
 #include <netsync/crdt/rw_set.hpp>
+#include <netsync/crdt/text.hpp>
 #include <netsync/crdt/two_phase_set.hpp>
 #include <netsync/crdt/verbs.hpp>
 #include <netsync/error.hpp>

@@ -86,6 +86,9 @@ inline Joined<HighestBid> mutate(const Joined<HighestBid>& now, Change& change, 
 inline HighestBid mutate(const HighestBid&, Change&, Random& random) { return {pick(random, 100)}; }
 // Nested types call each other.
 inline Folder mutate(const Folder& now, Change& change, Random& random);
+inline Text mutate(const Text& now, Change& change, Random& random);  // sequences.hpp
+template <class E>
+List<E> mutate(const List<E>& now, Change& change, Random& random);  // sequences.hpp
 template <class P>
 Owned<P> mutate(const Owned<P>& now, Change& change, Random& random);
 template <class V>

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <netsync/crdt/change.hpp>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -72,6 +74,36 @@ struct CallClear {
         return target.clear(change);
     }
 };
+struct CallInsert {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.insert(change, given...)) {
+        return target.insert(change, given...);
+    }
+};
+struct CallErase {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.erase(change, given...)) {
+        return target.erase(change, given...);
+    }
+};
+struct CallPushBack {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.push_back(change, given...)) {
+        return target.push_back(change, given...);
+    }
+};
+struct CallAppend {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.append(change, given...)) {
+        return target.append(change, given...);
+    }
+};
+struct CallMove {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.move(change, given...)) {
+        return target.move(change, given...);
+    }
+};
 
 struct CallEnable {
     auto operator()(const auto& target, Change& change) const -> decltype(target.enable(change)) {
@@ -127,6 +159,22 @@ auto assign(Arguments&&... arguments) {
 inline auto increment(std::uint64_t by = 1) { return detail::verb<detail::CallIncrement>(by); }
 /// Counts down.
 inline auto decrement(std::uint64_t by = 1) { return detail::verb<detail::CallDecrement>(by); }
+/// Inserts into a list or a text: `insert(index, value)`, `insert(index, first, last)`, `insert(index, "text")`.
+template <class... Arguments>
+auto insert(std::size_t index, Arguments&&... arguments) {
+    return detail::verb<detail::CallInsert>(index, std::forward<Arguments>(arguments)...);
+}
+/// Erases elements of a list, or code points of a text.
+inline auto erase(std::size_t index, std::size_t count = 1) { return detail::verb<detail::CallErase>(index, count); }
+/// Inserts a value at the end of a list.
+template <class Value>
+auto push_back(Value&& value) {
+    return detail::verb<detail::CallPushBack>(std::forward<Value>(value));
+}
+/// Inserts at the end of a text.
+inline auto append(std::string text) { return detail::verb<detail::CallAppend>(std::move(text)); }
+/// Moves an element of a list, so that it is the one at `to`.
+inline auto move(std::size_t from, std::size_t to) { return detail::verb<detail::CallMove>(from, to); }
 /// Removes everything that is seen.
 inline auto clear() { return detail::verb<detail::CallClear>(); }
 /// Sets a flag.

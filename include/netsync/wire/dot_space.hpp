@@ -25,6 +25,7 @@ class DotSpace {
     }
 
     Ntp64 time() const noexcept { return time_; }
+    bool is_frame() const noexcept { return single_; }
     std::size_t size() const noexcept { return single_ ? 1 : ranges_.size(); }
     const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_[position]; }
 
@@ -38,6 +39,20 @@ class DotSpace {
             at = found->second;
         }
         if (!range(at).contains(dot)) return std::nullopt;
+        return at;
+    }
+
+    /// Where the range of a replica stands. O(log n).
+    std::optional<std::size_t> position(const ReplicaId& replica) const noexcept {
+        std::size_t at = 0;
+        for (std::size_t end = size(); at < end;) {
+            const std::size_t middle = at + (end - at) / 2;
+            if (id_of(range(middle).replica) < replica)
+                at = middle + 1;
+            else
+                end = middle;
+        }
+        if (at == size() || id_of(range(at).replica) != replica) return std::nullopt;
         return at;
     }
 

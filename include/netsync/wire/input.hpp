@@ -105,6 +105,9 @@ class Input {
     }
     ByteView bytes() { return raw(count(1)); }
 
+    /// The dots that may be read, or null where there are none.
+    const DotSpace* space() const noexcept { return space_; }
+
     void fail(std::error_code error) {
         if (!error_) error_ = error;
         at_ = end_;

@@ -78,6 +78,9 @@ class Output {
         raw(bytes);
     }
 
+    /// The dots that may be written.
+    const DotSpace& space() const noexcept { return space_; }
+
     void fail(std::error_code error) {
         if (!error_) error_ = error;
     }
