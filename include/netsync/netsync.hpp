@@ -16,6 +16,7 @@
 #include <netsync/crdt/owned.hpp>
 #include <netsync/crdt/path.hpp>
 #include <netsync/crdt/pn_counter.hpp>
+#include <netsync/crdt/tree.hpp>
 #include <netsync/crdt/verbs.hpp>
 #include <netsync/error.hpp>
 #include <netsync/fwd.hpp>

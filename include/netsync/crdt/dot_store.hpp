@@ -185,6 +185,18 @@ class DotMap {
         return entries_.find(key);
     }
 
+    /// The same, for what a type keeps beside the content and derives from it.
+    template <class Query>
+    Content* writable(const Query& key) {
+        return entries_.find(key);
+    }
+
+    /// Forgets an entry: see causal_leaf on drop_stable.
+    template <class Query>
+    bool erase(const Query& key) {
+        return entries_.erase(key);
+    }
+
     /// For deltas: the entry of `key`, made if there is none.
     Content& operator[](const Key& key) { return *entries_.try_emplace(key).first; }
 

@@ -25,6 +25,7 @@ class DotSpace {
     }
 
     Ntp64 time() const noexcept { return time_; }
+    bool is_change() const noexcept { return single_; }
     std::size_t size() const noexcept { return single_ ? 1 : ranges_.size(); }
     const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_[position]; }
 

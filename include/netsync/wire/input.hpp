@@ -105,6 +105,9 @@ class Input {
     }
     ByteView bytes() { return raw(count(1)); }
 
+    /// Whether what is read is a change, and not a state.
+    bool reads_change() const noexcept { return space_ && space_->is_change(); }
+
     void fail(std::error_code error) {
         if (!error_) error_ = error;
         at_ = end_;
