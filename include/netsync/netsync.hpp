@@ -30,6 +30,7 @@
 #include <netsync/crdt/resettable_counter.hpp>
 #include <netsync/crdt/rw_set.hpp>
 #include <netsync/crdt/text.hpp>
+#include <netsync/crdt/tree.hpp>
 #include <netsync/crdt/two_phase_set.hpp>
 #include <netsync/crdt/verbs.hpp>
 #include <netsync/error.hpp>

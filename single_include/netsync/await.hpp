@@ -7,25 +7,25 @@
 
 // ---- netsync/await.hpp ----
 
-// netsync: the opt-in header for waiting until a change is replicated, with futures and coroutines: "is it replicated
-// yet?". With callbacks it is Replica::on_replicated.
+// netsync: the opt-in header for waiting until a change is replicated or durable, with futures and coroutines: "is it
+// replicated yet?". With callbacks these are Replica::on_replicated and on_durable.
 
 namespace netsync {
 
-/// What when_replicated() returns. Await it, or take its future, once. Destroying it while a coroutine waits for it, which
-/// is what destroying the coroutine does, cancels it.
-template <class Replica>
-class [[nodiscard]] Replication {
+/// What when_replicated() and when_durable() return. Await it, or take its future, once. Destroying it while a coroutine
+/// waits for it, which is what destroying the coroutine does, cancels it.
+class [[nodiscard]] Awaited {
    public:
-    Replication(Replica& replica, const Token& token, Audience audience, Duration timeout)
-        : replica_(replica), token_(token), audience_(std::move(audience)), timeout_(timeout) {}
-    Replication(Replication&&) noexcept = default;
-    ~Replication() {
+    using Answer = std::function<void(std::error_code)>;
+
+    explicit Awaited(std::function<Subscription(Answer)> ask) : ask_(std::move(ask)) {}
+    Awaited(Awaited&&) noexcept = default;
+    ~Awaited() {
         if (waiting_) waiting_->subscription.reset();
     }
 
-    /// The answer, for a thread to wait for: not one that runs the replica's transport. It comes at the timeout at the
-    /// latest, or when the replica stops.
+    /// The answer, for a thread to wait for: not one that runs the replica's transport, or its callbacks. It comes at the
+    /// timeout at the latest, or when the replica stops.
     std::future<std::error_code> future() && {
         struct Promised {
             std::promise<std::error_code> promise;
@@ -33,23 +33,20 @@ class [[nodiscard]] Replication {
         };
         const auto promised = std::make_shared<Promised>();
         std::future<std::error_code> future = promised->promise.get_future();
-        promised->subscription =
-            replica_.on_replicated(token_, std::move(audience_), timeout_,
-                                   [promised](std::error_code error) { promised->promise.set_value(error); });
+        promised->subscription = ask_([promised](std::error_code error) { promised->promise.set_value(error); });
         return future;
     }
 
     bool await_ready() const noexcept { return false; }
 
-    /// The coroutine goes on where the answer is told: on a thread of the transport, without the replica's mutex.
+    /// The coroutine goes on where the answer is told: on a thread of the transport or of the store, without the replica's mutex.
     bool await_suspend(std::coroutine_handle<> coroutine) {
         waiting_ = std::make_shared<Waiting>();
         const std::shared_ptr<Waiting> waiting = waiting_;  // the coroutine may go on, and end, before this returns
-        waiting->subscription =
-            replica_.on_replicated(token_, std::move(audience_), timeout_, [waiting, coroutine](std::error_code error) {
-                waiting->answer = error;
-                if (waiting->met.exchange(true)) coroutine.resume();
-            });
+        waiting->subscription = ask_([waiting, coroutine](std::error_code error) {
+            waiting->answer = error;
+            if (waiting->met.exchange(true)) coroutine.resume();
+        });
         return !waiting->met.exchange(true);
     }
 
@@ -62,20 +59,25 @@ class [[nodiscard]] Replication {
         std::atomic<bool> met{false};  // by the answer or by the suspension, whichever comes first
     };
 
-    Replica& replica_;
-    Token token_;
-    Audience audience_;
-    Duration timeout_;
+    std::function<Subscription(Answer)> ask_;
     std::shared_ptr<Waiting> waiting_;
 };
 
 /// `co_await when_replicated(replica, token, Audience::peers(2), 5s)`, or `when_replicated(...).future()`: an empty
 /// std::error_code when the audience holds the change and all before it; else as Replica::on_replicated says.
 template <store Store, transport Transport, clock Clock, crdt CrdtType>
-Replication<Replica<Store, Transport, Clock, CrdtType>>
-when_replicated(Replica<Store, Transport, Clock, CrdtType>& replica, const Token& token, Audience audience,
-                Duration timeout) {
-    return {replica, token, std::move(audience), timeout};
+Awaited when_replicated(Replica<Store, Transport, Clock, CrdtType>& replica, const Token& token, Audience audience,
+                        Duration timeout) {
+    return Awaited{[&replica, token, audience = std::move(audience), timeout](Awaited::Answer answer) {
+        return replica.on_replicated(token, audience, timeout, std::move(answer));
+    }};
+}
+
+/// The same for a change that is to be durable: `when_durable(replica, replica.update(...)).future().get()` is the
+/// synchronous form of an update. See Replica::on_durable.
+template <store Store, transport Transport, clock Clock, crdt CrdtType>
+Awaited when_durable(Replica<Store, Transport, Clock, CrdtType>& replica, const Token& token) {
+    return Awaited{[&replica, token](Awaited::Answer answer) { return replica.on_durable(token, std::move(answer)); }};
 }
 
 }  // namespace netsync

@@ -602,6 +602,9 @@ class MessageWriter {
     /// Bytes that have not left.
     std::size_t waiting() const noexcept { return waiting_; }
 
+    /// What they take here, with their places in the queue: small messages cost more than their bytes.
+    std::size_t memory() const noexcept { return waiting_ + messages_.size() * sizeof(Message); }
+
     void push(SharedBytes message) {
         assert(message->size() <= std::numeric_limits<std::uint32_t>::max() && "a length has 32 bits");
         waiting_ += sizeof(MessageLength) + message->size();
@@ -720,7 +723,7 @@ class TcpLink : public std::enable_shared_from_this<TcpLink> {
     bool send(SharedBytes message) {
         const std::lock_guard lock{mutex_};
         if (stage_ != Stage::opening && stage_ != Stage::open) return true;
-        if (writer_.waiting() > host_.limits.backlog) return false;
+        if (writer_.memory() > host_.limits.backlog) return false;
         const bool idle = writer_.empty();
         writer_.push(std::move(message));
         if (idle && stage_ == Stage::open) write();
@@ -1182,9 +1185,9 @@ static_assert(transport<TcpTransport<>>);
 
 namespace netsync {
 
-/// A replica that keeps its data in memory and finds the others of its pool by UDP announcements and options.peers. It
-/// runs on a thread of its own, or on the Asio executor that it is given.
-template <crdt T>
-using LanReplica = Replica<MemoryStore, TcpTransport<UdpDiscovery, StaticPeers>, HybridClock, T>;
+/// A replica that finds the others of its pool by UDP announcements and options.peers. It runs on a thread of its own, or
+/// on the Asio executor that it is given. It keeps its data in memory, or in options.file: LanReplica<T, SqliteStore>.
+template <crdt T, store Store = MemoryStore>
+using LanReplica = Replica<Store, TcpTransport<UdpDiscovery, StaticPeers>, HybridClock, T>;
 
 }  // namespace netsync

@@ -142,6 +142,14 @@ enum class errc {
     retired,
     no_such_member,
     outdated,
+    not_a_store,
+    store_version,
+    store_in_use,
+    store_damaged,
+    store_full,
+    store_read_only,
+    store_io,
+    store_behind,
 };
 
 /// Whose fault an error is: what a program decides on, where `errc` is what a person reads.
@@ -181,6 +189,15 @@ class ErrorCategory final : public std::error_category {
         case errc::retired: return "retired: the pool has given up this incarnation; its owner takes a new one";
         case errc::outdated: return "outdated: made without what all had seen and forgotten; its owner issues it again";
         case errc::no_such_member: return "no such member: expected the id of another replica of this pool";
+        case errc::not_a_store: return "not a store: expected a file that a store of this library has made";
+        case errc::store_version: return "store version: expected a file of the version that this program writes";
+        case errc::store_in_use: return "store in use: expected a file that no other replica has open or writes to";
+        case errc::store_damaged: return "store damaged: expected to read what was written; the file is not written to";
+        case errc::store_full: return "store full: expected room on the disk";
+        case errc::store_read_only: return "store read-only: expected a file in a directory that can be written";
+        case errc::store_io: return "store input or output failed: expected a disk that can be read and written";
+        case errc::store_behind:
+            return "store behind: expected less to wait for the disk; try again when it has caught up";
         }
         return "unknown netsync error";
     }
@@ -224,10 +241,18 @@ constexpr condition condition_of(errc code) noexcept {
     case errc::outdated:
     case errc::retired:
     case errc::not_contiguous:
+    case errc::store_behind:
     case errc::timed_out: return condition::retry_later;
     case errc::not_utf8:
     case errc::bad_endpoint:
     case errc::no_such_member:
+    case errc::not_a_store:
+    case errc::store_version:
+    case errc::store_in_use:
+    case errc::store_damaged:
+    case errc::store_full:
+    case errc::store_read_only:
+    case errc::store_io:
     case errc::replica_table_full: return condition::local_failure;
     }
     return condition::local_failure;
@@ -765,6 +790,19 @@ class SortedMap {
         return place.found ? &entry(node, place.at)->value : nullptr;
     }
 
+    /// From the first entry that does not lie before `key`. O(log size).
+    template <class Query>
+    Iterator lower_bound(const Query& key) const {
+        return root_ ? Iterator{root_, prefix_of<Key>(key), key} : end();
+    }
+
+    /// The last entry, of a map that is not empty. O(log size).
+    Entry last() const {
+        const Node* node = root_;
+        while (node->level > 0) node = inner(node)->children[node->count - 1u];
+        return {key_at(node, node->count - 1u), entry(node, node->count - 1u)->value};
+    }
+
     /// For writing: nothing of it is shared any more.
     template <class Query>
     Value* find(const Query& key) {
@@ -827,9 +865,31 @@ class SortedMap {
         explicit Iterator(const Node* root) {
             if (root && root->count > 0) go_down(root);
         }
+        template <class Query>
+        Iterator(const Node* root, std::uint64_t prefix, const Query& key) {
+            const Node* node = root;
+            while (node->level > 0) {
+                const std::size_t child = child_for(inner(node), prefix, key);
+                above_[depth_++] = {inner(node), child};
+                node = inner(node)->children[child];
+            }
+            leaf_ = node;
+            at_ = place_of(node, prefix, key).at;
+            if (at_ == leaf_->count) go_on();
+        }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
         Iterator& operator++() {
-            if (++at_ < leaf_->count) return *this;
+            if (++at_ == leaf_->count) go_on();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
+            return a.leaf_ == b.leaf_ && a.at_ == b.at_;
+        }
+
+       private:
+        /// To the next leaf.
+        void go_on() {
             leaf_ = nullptr;
             at_ = 0;
             while (depth_ > 0) {
@@ -840,14 +900,7 @@ class SortedMap {
                 }
                 --depth_;
             }
-            return *this;
         }
-        void operator++(int) { ++*this; }
-        friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
-            return a.leaf_ == b.leaf_ && a.at_ == b.at_;
-        }
-
-       private:
         void go_down(const Node* node) {
             for (; node->level > 0; node = inner(node)->children[0]) above_[depth_++] = {inner(node), 0};
             leaf_ = node;
@@ -1800,6 +1853,7 @@ struct AnyDot {
 /// - its encoding: `save`/`load` over an archive (wire/archive.hpp), in one canonical form, so that equal states have
 ///   equal bytes.
 /// - optional `drop_stable(vector)`: forget metadata that every member has seen (tombstones); true if anything went.
+/// - optional `reissue(keep)`: for a delta that says more than its own change did (see netsync::reissue).
 /// - optional `permits(owner)`: for a delta, whether `owner` may make it (see Owned).
 ///
 /// Laws: idempotent, commutative, associative; state ⊔ delta = the state as mutated. Exemplar: OrSet.
@@ -1981,6 +2035,17 @@ bool drop_stable(T& state, const VersionVector& stable) {
     } else {
         return false;
     }
+}
+
+/// Turns a delta that is issued again, by another incarnation and under other dots, into what it alone says: a counter's
+/// delta sums up the earlier totals of its replica, and now these stay. `keep(counter)` is called for each dot of that
+/// replica which the delta superseded when it was first issued, and does not any more.
+template <crdt T>
+void reissue(T& delta, const std::function<void(std::uint64_t)>& keep) {
+    if constexpr (requires { delta.reissue(keep); })
+        delta.reissue(keep);
+    else if constexpr (detail::composite<T>)
+        detail::for_each_field([&](auto& field) { netsync::reissue(field, keep); }, delta);
 }
 
 }  // namespace netsync
@@ -2180,23 +2245,51 @@ std::vector<Item> sorted_items(const OneOrMore<Item>& items) {
 
 template <class Archive, class Item>
 void save_items(Archive& out, const OneOrMore<Item>& items) {
-    out.count(items.size(), sizeof(Item));
-    if (items.size() == 1)
-        items.for_each([&](const Item& item) { out(item); });
-    else
-        for (const Item& item : sorted_items(items)) out(item);
+    if (items.empty()) return out.no_dot();
+    out.charge(items.size() * sizeof(Item));
+    const auto save = [&](const Item& item, bool more) {
+        out.dot(dot_of(item), more);
+        if constexpr (requires { item.value; }) out(item.value);
+    };
+    if (items.size() == 1) return items.for_each([&](const Item& item) { save(item, false); });
+    std::size_t left = items.size();
+    for (const Item& item : sorted_items(items)) save(item, --left > 0);
 }
 
 template <class Archive, class Item>
 void load_items(Archive& in, OneOrMore<Item>& items) {
     Dot previous;
-    for (std::size_t left = in.count(sizeof(Item)); left > 0 && in.ok(); --left) {
-        Item item{};
-        in(item);
-        if (!dot_of(item) || (previous && !precedes(previous, dot_of(item)))) return in.fail(errc::malformed);
-        previous = dot_of(item);
-        items.push_back(std::move(item));
+    for (bool more = true; more && in.ok();) {
+        const Dot dot = in.dot(more);
+        if (!previous && !dot) return;
+        if (!dot || (previous && !precedes(previous, dot))) return in.fail(errc::malformed);
+        in.charge(sizeof(Item));
+        previous = dot;
+        if constexpr (std::is_same_v<Item, Dot>) {
+            items.push_back(dot);
+        } else {
+            Item item{dot, {}};
+            in(item.value);
+            items.push_back(std::move(item));
+        }
     }
+}
+
+/// Keys go in ascending order; of a text what it shares with the one before is not said again. `Before` is the key before,
+/// if any.
+template <class Archive, class Key>
+void save_key(Archive& out, const Key* before, const Key& key) {
+    if constexpr (std::is_same_v<Key, std::string>)
+        if (before) return out.text_after(*before, key);
+    out(key);
+}
+
+template <class Archive, class Key>
+void load_key(Archive& in, const Key* before, Key& key) {
+    if constexpr (std::is_same_v<Key, std::string>)
+        if (before) return in.text_after(*before, key);
+    in(key);
+    if (before && in.ok() && !(*before < key)) in.fail(errc::malformed);
 }
 
 }  // namespace detail
@@ -2242,14 +2335,6 @@ class DotFun {
         Value value{};
 
         constexpr explicit operator bool() const noexcept { return static_cast<bool>(dot); }
-        template <class Archive>
-        void save(Archive& out) const {
-            out(dot, value);
-        }
-        template <class Archive>
-        void load(Archive& in) {
-            in(dot, value);
-        }
     };
 
     DotFun() = default;
@@ -2315,16 +2400,34 @@ class DotMap {
         return entries_.find(key);
     }
 
+    /// The same, for what a type keeps beside the content and derives from it.
+    template <class Query>
+    Content* writable(const Query& key) {
+        return entries_.find(key);
+    }
+
+    /// Forgets an entry: see causal_leaf on drop_stable.
+    template <class Query>
+    bool erase(const Query& key) {
+        return entries_.erase(key);
+    }
+
     /// For deltas: the entry of `key`, made if there is none.
     Content& operator[](const Key& key) { return *entries_.try_emplace(key).first; }
 
     /// For deltas: says that all that was seen under `key` goes; its dots are removed by the change.
     void empty_key(const Key& key) { emptied_.make().try_emplace(key); }
 
+    /// For deltas: whether all that was seen under `key` goes.
+    template <class Query>
+    bool empties(const Query& key) const {
+        return emptied_ && emptied_->find(key);
+    }
+
     /// For deltas: whether `key` was touched.
     template <class Query>
     bool mentions(const Query& key) const {
-        return entries_.find(key) || is_emptied(key);
+        return entries_.find(key) || empties(key);
     }
 
     /// For deltas: visits each key that was touched, once.
@@ -2341,7 +2444,7 @@ class DotMap {
     bool merge(const DotMap& theirs, const Join& join) {
         bool changed = false;
         for (const Entry entry : theirs.entries_)
-            changed |= merge_key(entry.key, &entry.value, theirs.is_emptied(entry.key) ? join.whole() : join);
+            changed |= merge_key(entry.key, &entry.value, theirs.empties(entry.key) ? join.whole() : join);
         theirs.for_each_emptied([&](const Key& key) {
             if (!theirs.entries_.find(key)) changed |= merge_key(key, nullptr, join.whole());
             if (join.target == Target::delta) empty_key(key);
@@ -2357,6 +2460,13 @@ class DotMap {
 
     bool permits(OwnerId owner) const {
         return std::all_of(begin(), end(), [&](const Entry& entry) { return netsync::permits(entry.value, owner); });
+    }
+
+    /// See netsync::reissue.
+    void reissue(const std::function<void(std::uint64_t)>& keep) {
+        std::vector<Key> keys;
+        for (const Entry entry : entries_) keys.push_back(entry.key);
+        for (const Key& key : keys) netsync::reissue(*entries_.find(key), keep);
     }
 
     /// Applies `drop(content)`, which says whether it forgot anything, to the entries that `may_drop(content)` names;
@@ -2379,10 +2489,19 @@ class DotMap {
     void save(Archive& out) const {
         out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
         out.charge(entries_.size() * entry_size());
-        for (const Entry entry : entries_) out(entry.key, entry.value);
+        const Key* before = nullptr;
+        for (const Entry entry : entries_) {
+            detail::save_key(out, before, entry.key);
+            out(entry.value);
+            if constexpr (std::is_reference_v<decltype(entry.key)>) before = &entry.key;
+        }
         if (!emptied_) return;
         out.count(emptied_->size(), Keys::entry_size());
-        for_each_emptied([&](const Key& key) { out(key); });
+        before = nullptr;
+        for_each_emptied([&](const Key& key) {
+            detail::save_key(out, before, key);
+            before = &key;
+        });
     }
 
     template <class Archive>
@@ -2392,9 +2511,8 @@ class DotMap {
         Key previous{};
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
-            in(key);
+            detail::load_key(in, at > 0 ? &previous : nullptr, key);
             if (!in.ok()) return;
-            if (at > 0 && !(previous < key)) return in.fail(errc::malformed);
             Content& content = *entries_.try_emplace(key).first;
             in(content);
             if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
@@ -2405,8 +2523,8 @@ class DotMap {
         if (count == 0) return in.fail(errc::malformed);
         for (std::size_t at = 0; at < count && in.ok(); ++at) {
             Key key{};
-            in(key);
-            if (at > 0 && !(previous < key)) return in.fail(errc::malformed);
+            detail::load_key(in, at > 0 ? &previous : nullptr, key);
+            if (!in.ok()) return;
             empty_key(key);
             previous = std::move(key);
         }
@@ -2421,11 +2539,6 @@ class DotMap {
     using Keys = detail::SortedMap<Key, Nothing>;
 
     static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
-
-    template <class Query>
-    bool is_emptied(const Query& key) const {
-        return emptied_ && emptied_->find(key);
-    }
 
     template <class F>
     void for_each_emptied(F&& visit) const {
@@ -2465,6 +2578,923 @@ class DotMap {
 
     detail::SortedMap<Key, Content> entries_;
     detail::Lazy<Keys> emptied_;  // in deltas only
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/marked.hpp ----
+
+// netsync: adds and remove-marks side by side: what a type is made of in which a remove can win.
+
+namespace netsync::detail {
+
+/// What was added, and that it was removed, each under its own dots.
+struct Marked {
+    DotSet adds{};
+    DotSet marks{};
+
+    bool present() const noexcept { return !adds.is_bottom() && marks.is_bottom(); }
+};
+
+/// Whether all of these dots have been seen by every member.
+template <crdt T>
+bool is_within(const T& content, const VersionVector& stable) {
+    bool within = true;
+    netsync::for_each_dot(content, [&](Dot dot) { within = within && stable.contains(dot); });
+    return within;
+}
+
+/// Entries of which nothing can be read any more and that every member has seen: the next change made here takes them away,
+/// as any remove does. Forgetting them without a change would not do: a later add could not name the mark that it comes
+/// after, and would lose where the mark is still held. A note for this copy alone: neither compared, encoded nor merged.
+template <class Key>
+class Settled {
+   public:
+    static constexpr std::size_t most = 64;  // keys in one change
+
+    /// Notes the entries of `map` that `is_spent(content, stable)` names, up to `most`; true if there are others than before.
+    template <class Map, class IsSpent>
+    bool note(const Map& map, const VersionVector& stable, IsSpent&& is_spent) {
+        Note note{stable, {}};
+        for (const auto entry : map) {
+            if (note.keys.size() == most) break;
+            if (is_spent(entry.value, stable)) note.keys.push_back(entry.key);
+        }
+        if (note.keys.empty() ? !note_ : note_ && note_->keys == note.keys) return false;
+        note_ = note.keys.empty() ? nullptr : std::make_shared<const Note>(std::move(note));
+        return true;
+    }
+
+    /// Adds to `delta` that these entries go, but for that of `except`.
+    template <class Map, class IsSpent>
+    void take_away(const Map& map, Change& change, Map& delta, IsSpent&& is_spent, const Key* except = nullptr) const {
+        if (!note_) return;
+        for (const Key& key : note_->keys) {
+            const auto* content = map.find(key);
+            if (!content || (except && key == *except) || !is_spent(*content, note_->stable)) continue;
+            change.remove_all(*content);
+            delta.empty_key(key);
+        }
+    }
+
+   private:
+    struct Note {
+        VersionVector stable;
+        std::vector<Key> keys;
+    };
+    std::shared_ptr<const Note> note_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/totals.hpp ----
+
+// netsync: what the counters are made of: the total of each replica, under its latest dot.
+
+namespace netsync::detail {
+
+constexpr std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) noexcept {
+    return a > std::numeric_limits<std::uint64_t>::max() - b ? std::numeric_limits<std::uint64_t>::max() : a + b;
+}
+
+/// Counted up and counted down. Wraps at 64 bits.
+struct UpDown {
+    std::uint64_t up = 0;
+    std::uint64_t down = 0;
+
+    void add(const UpDown& other) noexcept { up += other.up, down += other.down; }
+    template <class Archive>
+    void save(Archive& out) const {
+        out(up, down);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        in(up, down);
+    }
+    friend bool operator==(const UpDown&, const UpDown&) = default;
+};
+
+/// Each replica's total lies under its latest dot and takes the place of those before it. A delta says beside the total
+/// what the change itself counted, and which totals it sums up: where it is issued again by another incarnation
+/// (sync/local_copy.hpp) it counts that alone, and the totals before it stay.
+/// `Amount` has `add(const Amount&)`, and where it wants to know its first dot, `begin(Dot)`.
+template <class Amount>
+class Totals {
+   public:
+    using Entry = typename DotFun<Amount>::Entry;
+
+    /// A delta that adds `by` to what this replica has counted; `amend(entry)` gives what an entry counts as. O(replicas).
+    template <class Amend>
+    [[nodiscard]] Totals count(Change& change, const Amount& by, Amend&& amend) const {
+        Totals delta;
+        Counted& counted = delta.counted_.make();
+        Amount total = counted.by = by;
+        totals_.for_each([&](const Entry& entry) {
+            if (entry.dot.replica() != change.replica()) return;
+            total.add(amend(entry));
+            counted.sums_up.push_back(entry.dot.counter());
+            change.remove(entry.dot);
+        });
+        std::sort(counted.sums_up.begin(), counted.sums_up.end());
+        const Dot dot = change.mint();
+        begin(total, dot);
+        delta.totals_ = {dot, std::move(total)};
+        return delta;
+    }
+    [[nodiscard]] Totals count(Change& change, const Amount& by) const {
+        return count(change, by, [](const Entry& entry) -> const Amount& { return entry.value; });
+    }
+
+    template <class F>
+    void for_each(F&& f) const {
+        totals_.for_each(f);
+    }
+
+    bool holds(ReplicaIndex replica) const {
+        return totals_.find_if([&](const Entry& entry) { return entry.dot.replica() == replica; }) != nullptr;
+    }
+
+    /// For a delta: what the change itself counted; null where it counted nothing.
+    const Amount* counted() const noexcept { return counted_ ? &counted_->by : nullptr; }
+
+    bool merge(const Totals& theirs, const Join& join) {
+        const std::uint64_t before = join.target == Target::delta && counted_ ? counter() : 0;
+        const bool changed = totals_.merge(theirs.totals_, join);
+        if (join.target == Target::delta) group(theirs, before);
+        return changed;
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        totals_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return totals_.is_bottom(); }
+
+    /// See netsync::reissue.
+    void reissue(const std::function<void(std::uint64_t)>& keep) {
+        if (!counted_) return;
+        for (const std::uint64_t counter : counted_->sums_up) keep(counter);
+        counted_->sums_up.clear();
+        Dot dot;
+        totals_.for_each_dot([&](Dot minted) { dot = minted; });
+        Amount again = counted_->by;
+        begin(again, dot);
+        totals_ = {dot, std::move(again)};
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        totals_.save(out);
+        out(static_cast<bool>(counted_));
+        if (counted_) out(counted_->by, counted_->sums_up);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        totals_.load(in);
+        bool counted = false;
+        in(counted);
+        if (!counted) return;
+        if (totals_.size() != 1) return in.fail(errc::malformed);
+        Counted& change = counted_.make();
+        in(change.by, change.sums_up);
+    }
+
+    friend bool operator==(const Totals& a, const Totals& b) { return a.totals_ == b.totals_; }
+
+   private:
+    struct Counted {
+        Amount by{};
+        std::vector<std::uint64_t> sums_up{};  // counters of the same replica
+    };
+
+    static void begin(Amount& amount, Dot dot) {
+        if constexpr (requires { amount.begin(dot); }) amount.begin(dot);
+    }
+
+    std::uint64_t counter() const {
+        std::uint64_t latest = 0;
+        totals_.for_each_dot([&](Dot dot) { latest = dot.counter(); });
+        return latest;
+    }
+
+    /// Two changes become one: what the later sums up of the earlier is the group's own.
+    void group(const Totals& theirs, std::uint64_t before) {
+        if (totals_.is_bottom()) return counted_.reset();
+        if (!theirs.counted_) return;
+        Counted later = *theirs.counted_;
+        if (counted_ && std::erase(later.sums_up, before) > 0) {
+            later.by.add(counted_->by);
+            later.sums_up.insert(later.sums_up.end(), counted_->sums_up.begin(), counted_->sums_up.end());
+            std::sort(later.sums_up.begin(), later.sums_up.end());
+        }
+        counted_.make() = std::move(later);
+    }
+
+    DotFun<Amount> totals_;
+    Lazy<Counted> counted_;  // in deltas only
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/resettable_counter.hpp ----
+
+// netsync: a counter that can be set back to zero.
+
+namespace netsync {
+
+/// A counter whose `reset` takes away exactly the counts that its maker had seen; counts made meanwhile stay (observed
+/// reset; compare Weidner, Almeida 2022). A reset says how far it goes into the total of each replica, and of concurrent
+/// resets the one that goes further counts, so that they take nothing twice. Inside a removable parent: a remove takes the
+/// totals that it has seen; a replica that counts concurrently keeps what it knows to be left of its own. Holds a total for
+/// each replica that ever counted, reset or not. All O(replicas).
+class ResettableCounter {
+   public:
+    /// A delta that counts up by `by`.
+    [[nodiscard]] ResettableCounter increment(Change& change, std::uint64_t by = 1) const {
+        return count(change, {{by, 0}, {}, 0});
+    }
+    /// A delta that counts down by `by`.
+    [[nodiscard]] ResettableCounter decrement(Change& change, std::uint64_t by = 1) const {
+        return count(change, {{0, by}, {}, 0});
+    }
+
+    /// A delta that takes away all counts that are seen here; nothing where there are none.
+    [[nodiscard]] ResettableCounter reset(Change& change) const {
+        ResettableCounter delta;
+        Gone gone;
+        bool news = false;
+        totals_.for_each([&](const auto& entry) {
+            gone[run_of(entry)] = entry.value.counted;
+            news = news || remaining(entry) != detail::UpDown{};
+        });
+        if (!news) return delta;
+        change.remove_all(resets_);
+        delta.resets_ = {change.mint(), std::move(gone)};
+        return delta;
+    }
+
+    std::int64_t value() const {
+        std::uint64_t sum = 0;
+        totals_.for_each([&](const auto& entry) {
+            const detail::UpDown left = remaining(entry);
+            sum += left.up - left.down;
+        });
+        return static_cast<std::int64_t>(sum);
+    }
+
+    bool merge(const ResettableCounter& theirs, const Join& join) {
+        const bool counted = totals_.merge(theirs.totals_, join);
+        return resets_.merge(theirs.resets_, join) || counted;
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        totals_.for_each_dot(visit);
+        resets_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return totals_.is_bottom() && resets_.is_bottom(); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { totals_.reissue(keep); }
+    template <class Archive>
+    void save(Archive& out) const {
+        totals_.save(out);
+        resets_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        totals_.load(in);
+        resets_.load(in);
+    }
+
+    friend bool operator==(const ResettableCounter&, const ResettableCounter&) = default;
+
+   private:
+    /// One run of a replica: from its first count here to the one before its total is removed by a parent.
+    struct Run {
+        ReplicaId replica;
+        std::uint64_t first = 0;
+        friend constexpr auto operator<=>(const Run&, const Run&) = default;
+    };
+    struct Total {
+        detail::UpDown counted;
+        detail::UpDown gone;      // what its replica knew to be reset
+        std::uint64_t first = 0;  // the counter that its run began with
+
+        void add(const Total& other) noexcept {
+            counted.add(other.counted);
+            gone.add(other.gone);
+            if (first == 0) first = other.first;
+        }
+        void begin(Dot dot) noexcept {
+            if (first == 0) first = dot.counter();
+        }
+        template <class Archive>
+        void save(Archive& out) const {
+            out(counted, gone, first);
+        }
+        template <class Archive>
+        void load(Archive& in) {
+            in(counted, gone, first);
+        }
+        friend bool operator==(const Total&, const Total&) = default;
+    };
+    using Gone = std::map<Run, detail::UpDown>;
+    using Entry = detail::Totals<Total>::Entry;
+
+    static Run run_of(const Entry& entry) { return {id_of(entry.dot.replica()), entry.value.first}; }
+
+    /// What is reset of a total, by its own account or another's.
+    detail::UpDown gone_of(const Entry& entry) const {
+        detail::UpDown gone = entry.value.gone;
+        resets_.for_each([&](const auto& reset) {
+            if (const auto found = reset.value.find(run_of(entry)); found != reset.value.end()) {
+                gone.up = std::max(gone.up, found->second.up);
+                gone.down = std::max(gone.down, found->second.down);
+            }
+        });
+        return {std::min(gone.up, entry.value.counted.up), std::min(gone.down, entry.value.counted.down)};
+    }
+    detail::UpDown remaining(const Entry& entry) const {
+        const detail::UpDown gone = gone_of(entry);
+        return {entry.value.counted.up - gone.up, entry.value.counted.down - gone.down};
+    }
+
+    ResettableCounter count(Change& change, const Total& by) const {
+        ResettableCounter delta;
+        delta.totals_ = totals_.count(change, by, [&](const Entry& entry) {
+            Total amended = entry.value;
+            amended.gone = gone_of(entry);
+            return amended;
+        });
+        return delta;
+    }
+
+    detail::Totals<Total> totals_;
+    DotFun<Gone> resets_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/bag.hpp ----
+
+// netsync: a multiset: elements and how often each is there.
+
+namespace netsync {
+
+/// Each element has a ResettableCounter: adds of all replicas add up, removing a number counts down, removing an element
+/// takes all that its remover had seen, and what is added meanwhile stays. An element that two replicas took the last one
+/// of is not there; the next add makes up for that first. An element that is not there any more costs its counter until
+/// every member has seen it go; then the next change made by anybody who knows takes it away (`compact` does nothing else).
+/// add, remove, count: O(log size + replicas).
+template <class Element>
+class Bag {
+   public:
+    /// A delta that adds `number` of `element`; nothing where that is not positive.
+    template <std::integral Number = int>
+    [[nodiscard]] Bag add(Change& change, Element element, Number number = 1) const {
+        Bag delta;
+        if (!(number > 0)) return delta;
+        settled_.take_away(elements_, change, delta.elements_, is_spent, &element);
+        const ResettableCounter now = counter(element);
+        const auto missing = now.value() < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(now.value()) : 0u;
+        delta.elements_[element] = now.increment(change, static_cast<std::uint64_t>(number) + missing);
+        return delta;
+    }
+
+    /// A delta that removes `number` of `element`, or as many as are seen here. Nothing where there are none.
+    template <class Query, std::integral Number>
+    [[nodiscard]] Bag remove(Change& change, const Query& element, Number number) const {
+        Bag delta;
+        const std::uint64_t held = count(element);
+        if (!(number > 0) || held == 0) return delta;
+        if (static_cast<std::uint64_t>(number) >= held) return remove(change, element);
+        delta.elements_[Element(element)] = counter(element).decrement(change, static_cast<std::uint64_t>(number));
+        return delta;
+    }
+    /// A delta that removes all of `element` that are seen here.
+    template <class Query>
+    [[nodiscard]] Bag remove(Change& change, const Query& element) const {
+        Bag delta;
+        const Element key(element);
+        if (count(key) == 0) return delta;
+        settled_.take_away(elements_, change, delta.elements_, is_spent, &key);
+        delta.elements_[key] = counter(key).reset(change);
+        return delta;
+    }
+
+    /// A delta that takes away what is left of elements that every member is known to have seen go, 64 at most.
+    [[nodiscard]] Bag compact(Change& change) const {
+        Bag delta;
+        settled_.take_away(elements_, change, delta.elements_, is_spent);
+        return delta;
+    }
+
+    /// How many of `element` are there.
+    template <class Query>
+    std::uint64_t count(const Query& element) const {
+        const ResettableCounter* held = elements_.find(element);
+        return held && held->value() > 0 ? static_cast<std::uint64_t>(held->value()) : 0;
+    }
+    template <class Query>
+    bool contains(const Query& element) const {
+        return count(element) > 0;
+    }
+    /// The different elements. O(n).
+    std::size_t size() const {
+        std::size_t count = 0;
+        for_each([&](const Element&, std::uint64_t) { ++count; });
+        return count;
+    }
+    bool empty() const { return size() == 0; }
+
+    /// Calls `f(element, count)` for each that is there, by ascending element.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [element, counter] : elements_)
+            if (counter.value() > 0) f(element, static_cast<std::uint64_t>(counter.value()));
+    }
+    /// For a delta: calls `f(element)` for each element that it adds or removes.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        for (const auto& [element, counter] : elements_) f(element);
+    }
+
+    bool merge(const Bag& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        elements_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return elements_.is_bottom(); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { elements_.reissue(keep); }
+    /// Notes what may go; the next change takes it away. True if that is other than before.
+    bool drop_stable(const VersionVector& stable) { return settled_.note(elements_, stable, is_spent); }
+    template <class Archive>
+    void save(Archive& out) const {
+        elements_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        elements_.load(in);
+    }
+
+    friend bool operator==(const Bag& a, const Bag& b) { return a.elements_ == b.elements_; }
+
+   private:
+    static bool is_spent(const ResettableCounter& held, const VersionVector& stable) {
+        return held.value() == 0 && detail::is_within(held, stable);
+    }
+
+    template <class Query>
+    ResettableCounter counter(const Query& element) const {
+        const ResettableCounter* held = elements_.find(element);
+        return held ? *held : ResettableCounter{};
+    }
+
+    DotMap<Element, ResettableCounter> elements_;
+    detail::Settled<Element> settled_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/bounded_counter.hpp ----
+
+// netsync: a counter that never falls below a bound, without asking anybody first.
+
+namespace netsync {
+
+/// The bounded counter (Balegas et al. 2015): who counts up gets the right to count as much down, and rights are given from
+/// owner to owner. A decrement beyond one's own rights is refused: its delta is bottom, so nothing is sent; `rights(owner)`
+/// tells beforehand. A right is used only by one who has seen where it came from, so the value stays at or above `Lower`
+/// under every causal order of merges, and rights of all owners add up to what is above it.
+/// Rights are an owner's: they survive a new incarnation, but two live copies of one disk could each use the same ones.
+/// Inside a removable parent: a remove takes the rows that it has seen; where a right that was given in them had been used
+/// meanwhile, the value reads as `Lower` until that is counted up again. All O(replicas + transfers between pairs).
+template <std::int64_t Lower = 0>
+class BoundedCounter {
+   public:
+    /// A delta that counts up by `by`: as many rights more for the own owner.
+    [[nodiscard]] BoundedCounter increment(Change& change, std::uint64_t by = 1) const {
+        return count(change, {by, 0, {}});
+    }
+
+    /// A delta that counts down by `by`; nothing where the own owner has fewer rights.
+    [[nodiscard]] BoundedCounter decrement(Change& change, std::uint64_t by = 1) const {
+        return by > rights(change.owner()) ? BoundedCounter{} : count(change, {0, by, {}});
+    }
+
+    /// A delta that gives `by` of one's rights to `to`; nothing where there are fewer, or to oneself.
+    [[nodiscard]] BoundedCounter transfer(Change& change, OwnerId to, std::uint64_t by = 1) const {
+        if (by == 0 || to == change.owner() || by > rights(change.owner())) return {};
+        return count(change, {0, 0, {{to, by}}});
+    }
+
+    /// How much `owner` may count down or give away.
+    std::uint64_t rights(OwnerId owner) const {
+        std::uint64_t got = 0, gone = 0;
+        rows_.for_each([&](const auto& row) {
+            const bool own = id_of(row.dot.replica()).owner() == owner;
+            if (own)
+                got = detail::saturating_add(got, row.value.up), gone = detail::saturating_add(gone, row.value.down);
+            for (const auto& [to, given] : row.value.given) {
+                if (to == owner) got = detail::saturating_add(got, given);
+                if (own) gone = detail::saturating_add(gone, given);
+            }
+        });
+        return got > gone ? got - gone : 0;
+    }
+
+    static constexpr std::int64_t lower() noexcept { return Lower; }
+
+    std::int64_t value() const {
+        std::uint64_t up = 0, down = 0;
+        rows_.for_each([&](const auto& row) {
+            up = detail::saturating_add(up, row.value.up);
+            down = detail::saturating_add(down, row.value.down);
+        });
+        if (down >= up) return Lower;
+        constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+        constexpr std::uint64_t room = static_cast<std::uint64_t>(highest) - static_cast<std::uint64_t>(Lower);
+        return up - down >= room ? highest : static_cast<std::int64_t>(static_cast<std::uint64_t>(Lower) + (up - down));
+    }
+
+    bool merge(const BoundedCounter& theirs, const Join& join) { return rows_.merge(theirs.rows_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        rows_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return rows_.is_bottom(); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { rows_.reissue(keep); }
+    template <class Archive>
+    void save(Archive& out) const {
+        rows_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        rows_.load(in);
+    }
+
+    friend bool operator==(const BoundedCounter&, const BoundedCounter&) = default;
+
+   private:
+    /// What one replica has done: a row of the paper's matrix, and its use.
+    struct Row {
+        std::uint64_t up = 0;
+        std::uint64_t down = 0;
+        std::map<OwnerId, std::uint64_t> given;
+
+        void add(const Row& other) {
+            up = detail::saturating_add(up, other.up);
+            down = detail::saturating_add(down, other.down);
+            for (const auto& [to, by] : other.given) given[to] = detail::saturating_add(given[to], by);
+        }
+        template <class Archive>
+        void save(Archive& out) const {
+            out(up, down, given);
+        }
+        template <class Archive>
+        void load(Archive& in) {
+            in(up, down, given);
+        }
+        friend bool operator==(const Row&, const Row&) = default;
+    };
+
+    BoundedCounter count(Change& change, const Row& by) const {
+        BoundedCounter delta;
+        delta.rows_ = rows_.count(change, by);
+        return delta;
+    }
+
+    detail::Totals<Row> rows_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/disable_wins_flag.hpp ----
+
+// netsync: a flag in which disabling wins.
+
+namespace netsync {
+
+/// Off at first; a disable wins over the enables that had not seen it. Holds one dot while nobody writes at once. O(1).
+class DisableWinsFlag {
+   public:
+    [[nodiscard]] DisableWinsFlag enable(Change& change) const {
+        DisableWinsFlag delta;
+        change.remove_all(flag_);
+        delta.flag_.adds = DotSet{change.mint()};
+        return delta;
+    }
+    /// Nothing where the flag was never enabled.
+    [[nodiscard]] DisableWinsFlag disable(Change& change) const {
+        DisableWinsFlag delta;
+        if (is_bottom()) return delta;
+        change.remove_all(flag_);
+        delta.flag_.marks = DotSet{change.mint()};
+        return delta;
+    }
+
+    bool value() const noexcept { return flag_.present(); }
+
+    bool merge(const DisableWinsFlag& theirs, const Join& join) { return netsync::merge(flag_, theirs.flag_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        netsync::for_each_dot(flag_, visit);
+    }
+    bool is_bottom() const noexcept { return netsync::is_bottom(flag_); }
+    template <class Archive>
+    void save(Archive& out) const {
+        out(flag_);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        in(flag_);
+    }
+
+    friend bool operator==(const DisableWinsFlag& a, const DisableWinsFlag& b) {
+        return netsync::equal(a.flag_, b.flag_);
+    }
+
+   private:
+    detail::Marked flag_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/enable_wins_flag.hpp ----
+
+// netsync: a flag in which enabling wins.
+
+namespace netsync {
+
+/// Off at first; an enable wins over the disables that had not seen it. A disabled flag holds nothing. O(1).
+class EnableWinsFlag {
+   public:
+    [[nodiscard]] EnableWinsFlag enable(Change& change) const {
+        EnableWinsFlag delta;
+        change.remove_all(enables_);
+        delta.enables_ = DotSet{change.mint()};
+        return delta;
+    }
+    /// Nothing where the flag is off.
+    [[nodiscard]] EnableWinsFlag disable(Change& change) const {
+        EnableWinsFlag delta;
+        change.remove_all(enables_);
+        delta.disabled_ = value();
+        return delta;
+    }
+
+    bool value() const noexcept { return !enables_.is_bottom(); }
+
+    bool merge(const EnableWinsFlag& theirs, const Join& join) {
+        if (join.target == Target::delta) disabled_ = disabled_ || theirs.disabled_;
+        return enables_.merge(theirs.enables_, join);
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        enables_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return enables_.is_bottom() && !disabled_; }
+    template <class Archive>
+    void save(Archive& out) const {
+        enables_.save(out);
+        if (enables_.is_bottom()) out(disabled_);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        enables_.load(in);
+        if (enables_.is_bottom()) in(disabled_);
+    }
+
+    friend bool operator==(const EnableWinsFlag& a, const EnableWinsFlag& b) { return a.enables_ == b.enables_; }
+
+   private:
+    DotSet enables_;
+    bool disabled_ = false;  // in deltas only: mentions that what was seen goes
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/extreme_register.hpp ----
+
+// netsync: the least or the greatest value ever written.
+
+namespace netsync {
+
+/// Of all that was written the value that `Better` puts first. Each write lies under its own dot, as in Joined, so that a
+/// parent that is removed takes exactly what its remover had seen. A write that is no better than what is seen is nothing.
+/// Before the first write it reads as a default-constructed value. assign: O(1).
+template <class Value, class Better>
+class ExtremeRegister {
+   public:
+    /// A delta that writes `value`; nothing where one as good is there.
+    [[nodiscard]] ExtremeRegister assign(Change& change, Value value) const {
+        ExtremeRegister delta;
+        if (const Value* held = best(); held && !Better{}(value, *held)) return delta;
+        change.remove_all(writes_);
+        delta.writes_ = {change.mint(), std::move(value)};
+        return delta;
+    }
+
+    bool has_value() const noexcept { return !writes_.is_bottom(); }
+
+    const Value& value() const {
+        static const Value unwritten{};
+        const Value* held = best();
+        return held ? *held : unwritten;
+    }
+
+    bool merge(const ExtremeRegister& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        writes_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        writes_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        writes_.load(in);
+    }
+
+    friend bool operator==(const ExtremeRegister&, const ExtremeRegister&) = default;
+
+   private:
+    const Value* best() const {
+        const Value* best = nullptr;
+        writes_.for_each([&](const auto& entry) {
+            if (!best || Better{}(entry.value, *best)) best = &entry.value;
+        });
+        return best;
+    }
+
+    DotFun<Value> writes_;
+};
+
+/// The least value ever written.
+template <class Value>
+using MinRegister = ExtremeRegister<Value, std::less<Value>>;
+/// The greatest value ever written.
+template <class Value>
+using MaxRegister = ExtremeRegister<Value, std::greater<Value>>;
+
+}  // namespace netsync
+
+// ---- netsync/crdt/g_counter.hpp ----
+
+// netsync: a counter that goes up.
+
+namespace netsync {
+
+/// The sum of what each replica has counted (Shapiro et al. 2011); nothing takes a count back but a removable parent, as
+/// for PnCounter. increment, value: O(replicas). Wraps at 64 bits.
+class GCounter {
+   public:
+    /// A delta that counts up by `by`.
+    [[nodiscard]] GCounter increment(Change& change, std::uint64_t by = 1) const {
+        GCounter delta;
+        delta.totals_ = totals_.count(change, {by});
+        return delta;
+    }
+
+    std::uint64_t value() const {
+        std::uint64_t sum = 0;
+        totals_.for_each([&](const auto& entry) { sum += entry.value.up; });
+        return sum;
+    }
+
+    bool merge(const GCounter& theirs, const Join& join) { return totals_.merge(theirs.totals_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        totals_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return totals_.is_bottom(); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { totals_.reissue(keep); }
+    template <class Archive>
+    void save(Archive& out) const {
+        totals_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        totals_.load(in);
+    }
+
+    friend bool operator==(const GCounter&, const GCounter&) = default;
+
+   private:
+    struct Up {
+        std::uint64_t up = 0;
+
+        void add(const Up& other) noexcept { up += other.up; }
+        template <class Archive>
+        void save(Archive& out) const {
+            out(up);
+        }
+        template <class Archive>
+        void load(Archive& in) {
+            in(up);
+        }
+        friend bool operator==(const Up&, const Up&) = default;
+    };
+
+    detail::Totals<Up> totals_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/g_map.hpp ----
+
+// netsync: keys to CRDTs; keys are never removed.
+
+namespace netsync {
+
+/// The grow-only map: a key that was once updated stays, also where its value has become empty. Since nothing is removed,
+/// its values may forget what is causally stable, as those of an OrMap may not. `Value` is causal and may be incomplete
+/// here. update, find: O(log size) beside the value's own cost.
+template <class Key, class Value>
+class GMap {
+   public:
+    /// A delta that changes the value under `key`, which is made if there is none: `f(const Value&, Change&)` returns the
+    /// value's delta.
+    template <class Query, class F>
+    [[nodiscard]] GMap update(Change& change, const Query& key, F&& f) const {
+        require_causal();
+        const Value* held = find(key);
+        Entry part{};
+        part.value = f(held ? *held : bottom(), change);
+        if (!held) part.made = DotSet{change.mint()};
+        GMap delta;
+        if (!netsync::is_bottom(part)) delta.entries_[Key(key)] = std::move(part);
+        return delta;
+    }
+
+    /// The value under `key`, or null. Good until the map changes.
+    template <class Query>
+    const Value* find(const Query& key) const {
+        const Entry* held = entries_.find(key);
+        return held ? &held->value : nullptr;
+    }
+    template <class Query>
+    bool contains(const Query& key) const {
+        return find(key) != nullptr;
+    }
+    bool empty() const noexcept { return entries_.empty(); }
+    std::size_t size() const noexcept { return entries_.size(); }
+
+    /// Calls `f(key, value)` for each, by ascending key.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [key, entry] : entries_) f(key, entry.value);
+    }
+    /// For a delta: calls `f(key)` for each key that it touches.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        entries_.for_each_mentioned(f);
+    }
+
+    bool merge(const GMap& theirs, const Join& join) {
+        require_causal();
+        return entries_.merge(theirs.entries_, join);
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        entries_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return entries_.is_bottom(); }
+    bool permits(OwnerId owner) const { return entries_.permits(owner); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { entries_.reissue(keep); }
+    /// O(size): looks at every value.
+    bool drop_stable(const VersionVector& stable) {
+        return entries_.drop_entries([](const Entry&) { return true; },
+                                     [&](Entry& entry) { return netsync::drop_stable(entry.value, stable); });
+    }
+    template <class Archive>
+    void save(Archive& out) const {
+        entries_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        entries_.load(in);
+    }
+
+    friend bool operator==(const GMap& a, const GMap& b) { return a.entries_ == b.entries_; }
+
+   private:
+    struct Entry {
+        DotSet made{};
+        Value value{};
+    };
+
+    static constexpr void require_causal() {
+        static_assert(causal<Value>,
+                      "netsync: the value of a GMap must model netsync::causal (all its content under dots); wrap a "
+                      "monotone type as netsync::Joined<T>");
+    }
+
+    static const Value& bottom() {
+        static const Value value{};
+        return value;
+    }
+
+    DotMap<Key, Entry> entries_;
 };
 
 }  // namespace netsync
@@ -2523,6 +3553,111 @@ class GSet {
 
 }  // namespace netsync
 
+// ---- netsync/crdt/inverse.hpp ----
+
+// netsync: undo: the state before a change and its delta come in, a mutator that takes the change back goes out.
+
+namespace netsync {
+
+/// A leaf whose changes can be taken back: `now.inverse(change, before, delta, scope)` is a delta that undoes `delta`, which
+/// was made when the leaf was `before`; with Scope::whole as if the change had also removed all that was there before.
+template <class T>
+concept invertible_leaf = requires(const T& now, Change& change, const T& before, const T& delta) {
+    { now.inverse(change, before, delta, Scope::whole) } -> std::same_as<T>;
+};
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_invertible = invertible_leaf<T>;
+template <class Fields>
+inline constexpr bool any_invertible = false;
+template <class... Field>
+inline constexpr bool any_invertible<Types<Field...>> = (is_invertible<std::remove_cv_t<Field>> || ...);
+template <composite T>
+inline constexpr bool is_invertible<T> = any_invertible<field_types<T>>;
+
+/// Removes the dots of `made` that are still alive in `held`; true if there were any. O(dots, log).
+template <crdt T>
+bool remove_made(Change& change, const T& held, const T& made) {
+    std::vector<Dot> dots;
+    netsync::for_each_dot(made, [&](Dot dot) { dots.push_back(dot); });
+    std::sort(dots.begin(), dots.end());
+    bool any = false;
+    netsync::for_each_dot(held, [&](Dot dot) {
+        if (!std::binary_search(dots.begin(), dots.end(), dot)) return;
+        change.remove(dot);
+        any = true;
+    });
+    return any;
+}
+
+}  // namespace detail
+
+/// What can be undone, at least in part: see inverse().
+template <class T>
+concept invertible = crdt<T> && detail::is_invertible<T>;
+
+/// A delta of `now` that takes back `delta`, for types within types. Leaves that cannot take anything back stay as they are.
+template <crdt T>
+T inverse_of(const T& now, Change& change, const T& before, const T& delta, Scope scope) {
+    T result{};
+    if constexpr (invertible_leaf<T>) {
+        result = now.inverse(change, before, delta, scope);
+    } else if constexpr (detail::composite<T>) {
+        const auto fields = [](auto& value) {
+            return detail::with_fields(value, [](auto&... field) { return std::tie(field...); });
+        };
+        const auto to = fields(result);
+        const auto present = fields(now), was = fields(before), made = fields(delta);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((std::get<I>(to) = inverse_of(std::get<I>(present), change, std::get<I>(was), std::get<I>(made), scope)),
+             ...);
+        }(std::make_index_sequence<detail::field_count<T>>{});
+    }
+    return result;
+}
+
+/// See inverse().
+template <invertible T>
+struct Inverse {
+    T before;
+    T delta;
+
+    T operator()(const T& now, Change& change) const {
+        return inverse_of(now, change, before, delta, Scope::mentioned);
+    }
+};
+
+/// A mutator that takes a change back: `replica.update(inverse(before, delta))`, also below a path. It is a change like any
+/// other, made now, and touches only what is still as the change left it: what it added goes where it is still that add,
+/// what it removed is added again where it is absent, a register gets its former value (one never written, a default-
+/// constructed one) where nobody has written since, counts are counted back, and a removed key comes back with what was
+/// under it. What others did meanwhile stays. Types that only grow cannot take anything back: within a struct they stay as
+/// they are. O(delta); where a key was removed, O(what was under it).
+template <invertible T>
+Inverse<T> inverse(T before, T delta) {
+    return {std::move(before), std::move(delta)};
+}
+
+/// Makes a change, `steps(batch)` as in Replica::batch, and gives the mutator that undoes it:
+/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the redo.
+template <class Replica, class F>
+auto undoable(Replica& replica, F&& steps) {
+    using T = decltype(replica.state());
+    static_assert(invertible<T>,
+                  "netsync: nothing in this type models netsync::invertible: it has no changes to take back");
+    std::optional<Inverse<T>> undo;
+    replica.batch([&](auto& batch) {
+        T before = batch.state();
+        steps(batch);
+        undo = inverse(std::move(before), batch.delta());
+    });
+    return *std::move(undo);
+}
+
+}  // namespace netsync
+
 // ---- netsync/crdt/joined.hpp ----
 
 // netsync: a monotone type under dots, so that a removable parent can hold it.
@@ -2573,6 +3708,476 @@ class Joined {
 
 }  // namespace netsync
 
+// ---- netsync/crdt/name.hpp ----
+
+// netsync: what is called by one name in every replica, for good: elements and bunches of a sequence (crdt/position.hpp).
+
+namespace netsync::detail {
+
+/// A replica as it travels: short where it is one of a state's. Not in a frame, not even the one that makes it: a frame
+/// that is issued again by another replica keeps the names in it.
+template <class Archive>
+void write_replica(Archive& out, const ReplicaId& replica) {
+    std::optional<std::size_t> at;
+    if (!out.space().is_frame()) at = out.space().position(replica);
+    out.varint(at ? *at + 1 : 0);
+    if (!at) out(replica);
+}
+template <class Archive>
+ReplicaId read_replica(Archive& in) {
+    const std::uint64_t position = in.varint();
+    const auto* space = in.space() && !in.space()->is_frame() ? in.space() : nullptr;
+    ReplicaId replica;
+    if (position == 0) {
+        in(replica);
+        if (replica.is_nil() || (space && space->position(replica))) in.fail(errc::malformed);
+    } else if (!space || position > space->size()) {
+        in.fail(errc::malformed);
+    } else {
+        replica = id_of(space->range(static_cast<std::size_t>(position - 1)).replica);
+    }
+    return replica;
+}
+
+/// The replicas that were named before, of which there is usually one.
+class NamedReplicas {
+   public:
+    std::size_t size() const noexcept { return (first_.is_nil() ? 0u : 1u) + more_.size(); }
+    const ReplicaId& operator[](std::size_t at) const noexcept { return at == 0 ? first_ : more_[at - 1]; }
+    /// Its place, or size() where it was not.
+    std::size_t find(const ReplicaId& replica) const noexcept {
+        if (first_ == replica) return 0;
+        const auto at = static_cast<std::size_t>(std::find(more_.begin(), more_.end(), replica) - more_.begin());
+        return at < more_.size() ? at + 1 : size();
+    }
+    void push_back(const ReplicaId& replica) {
+        if (first_.is_nil())
+            first_ = replica;
+        else
+            more_.push_back(replica);
+    }
+
+   private:
+    ReplicaId first_;
+    std::vector<ReplicaId> more_;
+};
+
+/// A name that is given once: a replica and one of its counters. It stays what it is when a change is issued again
+/// under other dots, and it is not interned.
+struct Name {
+    ReplicaId replica;
+    std::uint64_t counter = 0;
+
+    static Name of(Dot dot) { return {id_of(dot.replica()), dot.counter()}; }
+    constexpr std::uint64_t prefix() const noexcept { return replica.owner_bits; }  // see detail/key_prefix.hpp
+    friend constexpr auto operator<=>(const Name&, const Name&) = default;
+
+    template <class Archive>
+    void save(Archive& out) const {
+        write_replica(out, replica);
+        out.varint(counter);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        replica = read_replica(in);
+        counter = in.varint();
+        if (counter == 0 || counter > max_counter) in.fail(errc::malformed);
+    }
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/position.hpp ----
+
+// netsync: where an element of a sequence stands: a place in a fixed total order, which means the same to a replica that
+// has forgotten everything around it. What List and Text are made of (crdt/sequence.hpp).
+
+namespace netsync::detail {
+
+enum class Side : std::uint8_t { left, right };
+
+/// A run of positions that one replica made, from its first element to both sides: (bunch, 0), (bunch, 1), … typed
+/// forward, (bunch, -1), (bunch, -2), … typed backward. It hangs left or right of a position of another bunch: this is
+/// the tree of Fugue (Weidner, Kleppmann 2023) with its chains folded, as in Weidner's list-positions. Never changed, so
+/// shared by all states, deltas and anchors that speak of it; it lives as long as one of them does, its ancestors with it.
+struct Bunch {
+    const Bunch* parent;  // null: the root, above all bunches
+    const Bunch* jump;    // an ancestor further up, by which any is reached in O(log depth) (Myers 1983)
+    Name name;
+    std::uint64_t key;    // a hash of the way from the root: the same bunch, in whatever memory
+    std::int32_t offset;  // of the parent's position that it hangs at
+    Side side;
+    std::uint32_t depth;
+    mutable std::atomic<std::uint32_t> owners{1};
+
+    /// Where it hangs among what lies in its parent: an element at `offset` is 3 offset + 1.
+    std::int64_t slot() const noexcept { return 3 * std::int64_t{offset} + (side == Side::right ? 2 : 0); }
+};
+
+inline constexpr std::int32_t max_offset = 1 << 30;
+
+inline std::uint32_t depth_of(const Bunch* bunch) noexcept { return bunch ? bunch->depth : 0; }
+inline const Bunch* jump_of(const Bunch* bunch) noexcept { return bunch ? bunch->jump : nullptr; }
+inline bool same_bunch(const Bunch* a, const Bunch* b) noexcept { return a == b || (a && b && a->key == b->key); }
+inline constexpr std::int64_t slot_of(std::int32_t offset) noexcept { return 3 * std::int64_t{offset} + 1; }
+
+/// The least offset whose element lies after `slot`, and the greatest whose element lies before it.
+inline constexpr std::int64_t third(std::int64_t value) noexcept { return value >= 0 ? value / 3 : -((2 - value) / 3); }
+inline constexpr std::int64_t offset_after(std::int64_t slot) noexcept { return third(slot - 1) + 1; }
+inline constexpr std::int64_t offset_before(std::int64_t slot) noexcept { return third(slot - 2); }
+
+inline void retain(const Bunch* bunch) noexcept {
+    if (bunch) bunch->owners.fetch_add(1, std::memory_order_relaxed);
+}
+/// Goes up the tree as far as nobody else holds it. No recursion.
+inline void release(const Bunch* bunch) noexcept {
+    while (bunch && (bunch->owners.load(std::memory_order_acquire) == 1 ||  // nobody else can hold it any more
+                     bunch->owners.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
+        const Bunch* parent = bunch->parent;
+        delete bunch;
+        bunch = parent;
+    }
+}
+
+/// Holds a bunch. Null stands for the root.
+class BunchRef {
+   public:
+    BunchRef() = default;
+    explicit BunchRef(const Bunch* held) noexcept : bunch_(held) { retain(bunch_); }
+    BunchRef(const BunchRef& other) noexcept : BunchRef(other.bunch_) {}
+    BunchRef(BunchRef&& other) noexcept : bunch_(std::exchange(other.bunch_, nullptr)) {}
+    BunchRef& operator=(BunchRef other) noexcept {
+        std::swap(bunch_, other.bunch_);
+        return *this;
+    }
+    ~BunchRef() { release(bunch_); }
+
+    /// A bunch below `parent`.
+    static BunchRef make(BunchRef held, std::int32_t offset, Side side, const Name& name) {
+        const Bunch* parent = held.bunch_;
+        const Bunch* up = jump_of(parent);
+        const Bunch* further = jump_of(up);
+        const bool even = depth_of(parent) - depth_of(up) == depth_of(up) - depth_of(further);
+        std::uint64_t key =
+            mix(parent ? parent->key : 0, static_cast<std::uint64_t>(offset) * 2 + (side == Side::right));
+        key = mix(mix(key, name.replica.owner_bits), mix(name.replica.incarnation, name.counter));
+        BunchRef made;
+        made.bunch_ = new Bunch{parent, even ? further : parent, name, key, offset, side, depth_of(parent) + 1};
+        held.bunch_ = nullptr;
+        return made;
+    }
+
+    const Bunch* get() const noexcept { return bunch_; }
+    const Bunch* operator->() const noexcept { return bunch_; }
+
+   private:
+    const Bunch* bunch_ = nullptr;
+};
+
+/// A view of a position. It holds nothing alive.
+struct Position {
+    const Bunch* bunch = nullptr;
+    std::int32_t offset = 0;
+};
+
+/// An element of a sequence: where it stands and its dot. Elements at one position, which only copies of one replica
+/// make, go by dot.
+struct Element {
+    Position position;
+    Dot dot;
+    explicit operator bool() const noexcept { return position.bunch != nullptr; }
+};
+
+/// The ancestor at `depth`, which is not below its own. O(log depth).
+inline const Bunch* ancestor_at(const Bunch* bunch, std::uint32_t depth) noexcept {
+    while (depth_of(bunch) > depth) bunch = depth_of(bunch->jump) >= depth ? bunch->jump : bunch->parent;
+    return bunch;
+}
+
+/// Calls `f` with each bunch on the way to `bunch` below the ancestor at `depth`, from the top. O(way), no recursion.
+template <class F>
+void for_each_below(std::uint32_t depth, const Bunch* bunch, F&& f) {
+    std::array<const Bunch*, 16> links;
+    while (depth < depth_of(bunch)) {
+        const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(links.size(), depth_of(bunch) - depth));
+        depth += count;
+        const Bunch* link = ancestor_at(bunch, depth);
+        for (std::uint32_t at = count; at > 0; link = link->parent) links[--at] = link;
+        for (std::uint32_t at = 0; at < count; ++at) f(links[at]);
+    }
+}
+
+/// Where two ways to the root meet, and where each comes in: null where it starts there.
+struct Meeting {
+    const Bunch* bunch;
+    const Bunch* left;
+    const Bunch* right;
+};
+inline Meeting meet(const Bunch* a, const Bunch* b) noexcept {
+    const std::uint32_t depth = depth_of(a) < depth_of(b) ? depth_of(a) : depth_of(b);
+    const Bunch *left = nullptr, *right = nullptr;
+    if (depth_of(a) > depth) left = ancestor_at(a, depth + 1), a = left->parent;
+    if (depth_of(b) > depth) right = ancestor_at(b, depth + 1), b = right->parent;
+    if (same_bunch(a, b)) return {a, left, right};
+    while (!same_bunch(a->parent, b->parent)) {
+        const bool far = !same_bunch(a->jump, b->jump);
+        a = far ? a->jump : a->parent;
+        b = far ? b->jump : b->parent;
+    }
+    return {a->parent, a, b};
+}
+
+/// The order of all positions: a walk through the tree. Between the elements at offset k and k + 1 of a bunch lie the
+/// bunches right of k, then those left of k + 1, each by name. O(log depth).
+inline std::strong_ordering compare(Position a, Position b) noexcept {
+    if (same_bunch(a.bunch, b.bunch)) return a.offset <=> b.offset;
+    const Meeting at = meet(a.bunch, b.bunch);
+    const std::int64_t left = at.left ? at.left->slot() : slot_of(a.offset);
+    const std::int64_t right = at.right ? at.right->slot() : slot_of(b.offset);
+    if (left != right) return left <=> right;
+    return at.left->name <=> at.right->name;  // slots of elements are those of no bunch
+}
+
+/// By position, then by dot; no dot comes first.
+inline std::strong_ordering compare(const Element& a, const Element& b) noexcept {
+    if (const auto order = compare(a.position, b.position); order != 0 || a.dot == b.dot) return order;
+    if (!a.dot || !b.dot) return a.dot ? std::strong_ordering::greater : std::strong_ordering::less;
+    return precedes(a.dot, b.dot) ? std::strong_ordering::less : std::strong_ordering::greater;
+}
+
+/// Where `position` lies in `bunch`, as a slot; none if it is not in its subtree. O(log depth).
+inline std::optional<std::int64_t> slot_within(const Bunch* bunch, Position position) noexcept {
+    if (depth_of(position.bunch) < depth_of(bunch)) return std::nullopt;
+    if (depth_of(position.bunch) == depth_of(bunch)) {
+        if (!same_bunch(bunch, position.bunch)) return std::nullopt;
+        return slot_of(position.offset);
+    }
+    const Bunch* branch = ancestor_at(position.bunch, depth_of(bunch) + 1);
+    if (!same_bunch(branch->parent, bunch)) return std::nullopt;
+    return branch->slot();
+}
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/trail.hpp ----
+
+// netsync: positions as bytes. Each is told as the way from the one before it, up and down the tree of bunches, so that
+// positions in order cost little, and one alone brings all that its reader may have forgotten.
+
+namespace netsync::detail {
+
+/// Writes positions into an Output. Names are short for replicas of its DotSpace, and for any replica the second time.
+template <class Archive>
+class TrailWriter {
+   public:
+    explicit TrailWriter(Archive& out) : out_(out) {}
+
+    /// Whether an element at `offset` would stand right after the last.
+    bool is_next(const Bunch* bunch, std::int32_t offset) const noexcept {
+        return bunch_ && same_bunch(bunch_, bunch) && offset == last_ + 1;
+    }
+
+    /// The positions of `length` elements from `offset` on; `next`: they go on from the last, and the reader knows.
+    void write(const Bunch* bunch, std::int32_t offset, std::uint32_t length, bool next = false) {
+        if (!next) write_way(bunch, offset);
+        bunch_ = bunch;
+        last_ = offset + static_cast<std::int32_t>(length) - 1;
+    }
+
+    void write_name(const Name& name) {
+        const std::size_t known = replicas_.find(name.replica);
+        out_.varint(known);
+        if (known == replicas_.size()) {
+            write_replica(out_, name.replica);
+            out_.charge(sizeof(ReplicaId));
+            replicas_.push_back(name.replica);
+        }
+        out_.varint(name.counter);
+    }
+
+    static constexpr std::size_t bunch_cost = sizeof(Bunch) + 16;
+
+   private:
+    void write_way(const Bunch* bunch, std::int32_t offset) {
+        const Meeting at = meet(bunch_, bunch);
+        const std::uint32_t up = depth_of(bunch_) - depth_of(at.bunch), down = depth_of(bunch) - depth_of(at.bunch);
+        out_.varint(std::uint64_t{up} * 4 + std::min(down, 3u));
+        if (down >= 3) out_.varint(down - 3);
+        out_.charge(down * bunch_cost);
+        std::int32_t expected = at.left ? at.left->offset : last_;
+        for_each_below(depth_of(at.bunch), bunch, [&](const Bunch* link) {
+            const std::int64_t far = std::int64_t{link->offset} - expected;
+            out_.varint(zigzag(far) * 2 + (link->side == Side::left ? 1 : 0));
+            write_name(link->name);
+            expected = 0;
+        });
+        if (down == 0) expected = static_cast<std::int32_t>(offset_after(at.left ? at.left->slot() : slot_of(last_)));
+        out_(std::int64_t{offset} - expected);
+    }
+
+    static std::uint64_t zigzag(std::int64_t value) noexcept {
+        return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+    }
+
+    Archive& out_;
+    const Bunch* bunch_ = nullptr;
+    std::int32_t last_ = 0;
+    NamedReplicas replicas_;
+};
+
+/// Reads them from an Input, which fails with errc::malformed on what cannot be. No way leads into a circle, whatever
+/// the bytes say: each bunch is made below one that is there.
+template <class Archive>
+class TrailReader {
+   public:
+    explicit TrailReader(Archive& in) : in_(in) {}
+
+    /// Goes on to the next position, which has to lie after the one before (`is_later` decides between two elements at
+    /// the same). Gives how many bunches it went down.
+    template <class IsLater>
+    std::uint32_t read(IsLater&& is_later) {
+        const std::uint64_t head = in_.varint();
+        const std::uint64_t up = head / 4;
+        std::uint64_t down = head % 4;
+        if (down == 3) down += in_.varint();
+        if (!in_.ok()) return 0;
+        const bool first = bunch_.get() == nullptr;
+        if (up > depth_of(bunch_.get()) || down > in_.remaining() || (first && down == 0)) return fail(), 0;
+        in_.charge(static_cast<std::size_t>(down) * TrailWriter<Archive>::bunch_cost);
+        if (!in_.ok()) return 0;
+        BunchRef left;
+        for (std::uint64_t step = 0; step < up; ++step) {
+            BunchRef above{bunch_->parent};
+            left = std::exchange(bunch_, std::move(above));
+        }
+        if (!bunch_.get() && down == 0) return fail(), 0;
+        const std::int64_t before = left.get() ? left->slot() : slot_of(last_);
+        std::int64_t expected = left.get() ? left->offset : last_;
+        for (std::uint64_t step = 0; step < down; ++step) {
+            const std::uint64_t coded = in_.varint();
+            const Side side = coded % 2 == 1 ? Side::left : Side::right;
+            const std::int64_t offset = expected + unzigzag(coded / 2);
+            const Name name = read_name();
+            if (!in_.ok() || !is_offset(offset)) return fail(), 0;
+            const bool top = bunch_.get() == nullptr;
+            bunch_ = BunchRef::make(std::move(bunch_), static_cast<std::int32_t>(offset), side, name);
+            if (step == 0 && !first && (bunch_->slot() < before || (bunch_->slot() == before && !(left->name < name))))
+                return fail(), 0;
+            if (top && (offset != 0 || side != Side::right)) return fail(), 0;
+            expected = 0;
+        }
+        if (down == 0) expected = offset_after(before);
+        std::int64_t distance = 0;
+        in_(distance);
+        const std::int64_t offset = expected + distance;
+        if (!in_.ok() || distance > 4 * std::int64_t{max_offset} || distance < -4 * std::int64_t{max_offset} ||
+            !is_offset(offset))
+            return fail(), 0;
+        offset_ = static_cast<std::int32_t>(offset);
+        if (down > 0) return static_cast<std::uint32_t>(down);
+        if (slot_of(offset_) < before || (slot_of(offset_) == before && !is_later())) fail();
+        return 0;
+    }
+
+    /// Goes on to the position right after the last.
+    void read_next() {
+        if (!bunch_.get() || last_ >= max_offset) return fail();
+        offset_ = last_ + 1;
+    }
+
+    /// Says how many elements it was; none of them may lie beyond the limit.
+    void finish(std::uint64_t length) {
+        if (length > static_cast<std::uint64_t>(std::int64_t{max_offset} - offset_ + 1)) return fail();
+        last_ = offset_ + static_cast<std::int32_t>(length) - 1;
+    }
+
+    Name read_name() {
+        const std::uint64_t which = in_.varint();
+        if (!in_.ok() || which > replicas_.size()) return fail(), Name{};
+        if (which == replicas_.size()) {
+            in_.charge(sizeof(ReplicaId));
+            replicas_.push_back(read_replica(in_));
+        }
+        if (!in_.ok()) return {};
+        const Name name{replicas_[static_cast<std::size_t>(which)], in_.varint()};
+        if (name.counter == 0 || name.counter > max_counter) fail();
+        return name;
+    }
+
+    const BunchRef& bunch() const noexcept { return bunch_; }
+    std::int32_t offset() const noexcept { return offset_; }
+
+   private:
+    void fail() { in_.fail(errc::malformed); }
+    static bool is_offset(std::int64_t offset) noexcept { return -max_offset <= offset && offset <= max_offset; }
+    static std::int64_t unzigzag(std::uint64_t coded) noexcept {
+        return static_cast<std::int64_t>(coded >> 1) ^ -static_cast<std::int64_t>(coded & 1);
+    }
+
+    Archive& in_;
+    BunchRef bunch_;
+    std::int32_t offset_ = 0;
+    std::int32_t last_ = 0;
+    NamedReplicas replicas_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/anchor.hpp ----
+
+// netsync: a place in a List or a Text that stays where it is while others edit: a cursor, the ends of a selection.
+
+namespace netsync {
+
+/// The gap before an element, or the end. Made by `anchor(index)`, read by `index_of(anchor)`, on any replica: where the
+/// element was erased, it is the gap where it was; where a List moved it, it goes along. A value: it can be kept, sent, or
+/// be the value of a register. O(depth of the element's bunch) bytes.
+class Anchor {
+   public:
+    /// The end, whatever is appended.
+    Anchor() = default;
+    Anchor(detail::Position position, detail::Name element)
+        : bunch_(position.bunch), offset_(position.offset), element_(std::move(element)) {}
+
+    bool is_end() const noexcept { return bunch_.get() == nullptr; }
+    detail::Position position() const noexcept { return {bunch_.get(), offset_}; }
+    /// What the element was called when it was inserted.
+    const detail::Name& element() const noexcept { return element_; }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        out(!is_end());
+        if (is_end()) return;
+        detail::TrailWriter trail{out};
+        trail.write(bunch_.get(), offset_, 1);
+        trail.write_name(element_);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        bool there = false;
+        in(there);
+        *this = {};
+        if (!there || !in.ok()) return;
+        detail::TrailReader trail{in};
+        trail.read([] { return false; });
+        element_ = trail.read_name();
+        if (!in.ok()) return;
+        bunch_ = trail.bunch();
+        offset_ = trail.offset();
+    }
+
+    friend bool operator==(const Anchor& a, const Anchor& b) noexcept {
+        return detail::same_bunch(a.bunch_.get(), b.bunch_.get()) && a.offset_ == b.offset_ && a.element_ == b.element_;
+    }
+
+   private:
+    detail::BunchRef bunch_;
+    std::int32_t offset_ = 0;
+    detail::Name element_;
+};
+
+}  // namespace netsync
+
 // ---- netsync/crdt/lww_register.hpp ----
 
 // netsync: one value; the last writer wins.
@@ -2615,11 +4220,23 @@ class LastWriter {
         return best;
     }
 
+    /// Whether the latest write is the one that `delta` made.
+    bool is_still(const LastWriter& delta) const {
+        const Entry *held = latest(), *made = delta.latest();
+        return held && made && held->dot == made->dot;
+    }
+
     [[nodiscard]] LastWriter assign(Change& change, Value value) const {
         change.remove_all(writes_);
         LastWriter delta;
         delta.writes_ = {change.mint(), {change.time(), std::move(value)}};
         return delta;
+    }
+
+    /// Calls `f(entry)` for each write that is kept, in no order.
+    template <class F>
+    void for_each(F&& f) const {
+        writes_.for_each(f);
     }
 
     bool merge(const LastWriter& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
@@ -2685,6 +4302,13 @@ class LwwRegister {
         return delta;
     }
 
+    /// See netsync::inverse.
+    [[nodiscard]] LwwRegister inverse(Change& change, const LwwRegister& before, const LwwRegister& delta,
+                                      Scope scope) const {
+        const bool removed = scope == Scope::whole && delta.is_bottom() && is_bottom() && before.has_value();
+        return removed || writes_.is_still(delta.writes_) ? assign(change, before.value()) : LwwRegister{};
+    }
+
     bool has_value() const { return !writes_.is_bottom(); }
 
     const Value& value() const {
@@ -2725,6 +4349,1696 @@ class LwwRegister {
 
 }  // namespace netsync
 
+// ---- netsync/crdt/run.hpp ----
+
+// netsync: elements of a sequence that follow each other in everything: what a Rope (crdt/rope.hpp) keeps, and what is
+// written (crdt/run_trail.hpp).
+
+namespace netsync::detail {
+
+/// Elements side by side in one bunch, under dots that follow each other. A view: the rope holds the bunches of its own.
+struct Run {
+    const Bunch* bunch = nullptr;
+    Dot dot{};
+    std::int32_t offset = 0;
+    std::uint32_t length = 0;
+    bool moved = false;  ///< stands for what a List keeps of a moved element
+
+    Element element(std::uint32_t at = 0) const noexcept {
+        return {{bunch, offset + static_cast<std::int32_t>(at)}, dot_at(at)};
+    }
+    Dot dot_at(std::uint32_t at) const noexcept { return Dot{dot.replica(), dot.counter() + at}; }
+    Run part(std::uint32_t from, std::uint32_t count) const noexcept {
+        return {bunch, dot_at(from), offset + static_cast<std::int32_t>(from), count, moved};
+    }
+    /// Whether `next` goes on where this ends.
+    bool continues(const Run& next) const noexcept {
+        return !moved && !next.moved && same_bunch(bunch, next.bunch) && next.dot == dot_at(length) &&
+               next.offset == offset + static_cast<std::int32_t>(length);
+    }
+    /// How many of its elements lie before `other`. O(log depth).
+    std::uint32_t count_before(const Element& other) const noexcept {
+        const auto slot = slot_within(bunch, other.position);
+        if (!slot) return compare(element().position, other.position) < 0 ? length : 0;
+        const std::int64_t count = offset_before(*slot) - offset + 1;
+        if (count < 0 || count >= length) return count < 0 ? 0 : length;
+        const auto at = static_cast<std::uint32_t>(count);
+        return compare(element(at), other) < 0 ? at + 1 : at;
+    }
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/rope.hpp ----
+
+// netsync: the elements of a sequence in their order, as runs in a balanced tree that is copied in O(1). Found by index
+// and by position. What a Sequence (crdt/sequence.hpp) keeps.
+
+namespace netsync::detail {
+
+/// A B+ tree of runs whose nodes are shared by copies and copied when written to (copy-on-write, as in SortedMap). A leaf
+/// holds up to 32 runs, and beside them their values in one `Content`; an inner node holds of each child how many elements
+/// it has and the first of them. All operations: O(log runs); by position: times O(log depth of the bunches). One thread a
+/// rope; copies may be used by different threads.
+template <class Content>
+class Rope {
+    struct Node;
+    struct Leaf;
+    struct Inner;
+
+   public:
+    class Walk;
+    struct Neighbours {
+        Element before, after;  ///< none at the ends
+    };
+    struct Found {
+        std::size_t index;  ///< how many elements lie before it
+        bool here;          ///< whether it is the one at that index
+        Neighbours near;    ///< of the gap before that index
+    };
+
+    Rope() = default;
+    Rope(const Rope& other) noexcept : root_(share(other.root_)), size_(other.size_) {}
+    Rope(Rope&& other) noexcept : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Rope& operator=(Rope other) noexcept {
+        std::swap(root_, other.root_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~Rope() { release(root_); }
+
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    /// Copies that nobody has written to since.
+    bool is_same(const Rope& other) const noexcept { return root_ == other.root_; }
+    /// The runs from the one that holds `index`, which is cut to start there.
+    Walk walk(std::size_t index = 0) const { return Walk{*this, index}; }
+
+    /// The elements on both sides of the gap before `index`, which is at most size().
+    Neighbours neighbours(std::size_t index) const noexcept {
+        Neighbours result{};
+        const Node* node = root_;
+        if (!node) return result;
+        const bool near = finger_.is_at_gap(index);
+        std::size_t at = near ? index - finger_.start : index;
+        for (std::size_t depth = 0; node->level > 0; ++depth) {
+            std::size_t child = near ? finger_.steps[depth] : 0;
+            for (; !near && at > inner(node)->sizes[child]; ++child) at -= inner(node)->sizes[child];
+            if (child + 1u < node->count) result.after = inner(node)->firsts[child + 1];
+            node = inner(node)->nodes[child];
+        }
+        const Run* run = leaf(node)->runs();
+        const Run* end = run + node->count;
+        for (; at > run->length; ++run) at -= run->length;
+        if (at > 0) result.before = run->element(static_cast<std::uint32_t>(at) - 1);
+        if (at < run->length)
+            result.after = run->element(static_cast<std::uint32_t>(at));
+        else if (run + 1 < end)
+            result.after = run[1].element();
+        return result;
+    }
+
+    /// Where `element` is or would be; without a dot, the first at its position. `guess`: an index near which it may be;
+    /// a right guess costs two comparisons.
+    Found find(const Element& element, std::size_t guess) const noexcept {
+        if (guess <= size_) {
+            const Neighbours near = neighbours(guess);
+            const auto before = near.before ? compare(near.before, element) : std::strong_ordering::less;
+            if (before < 0) {
+                const auto after = near.after ? compare(near.after, element) : std::strong_ordering::greater;
+                if (after >= 0) return {guess, after == 0, near};
+            } else if (same_bunch(near.before.position.bunch, element.position.bunch) &&
+                       near.before.position.offset == element.position.offset) {
+                return find(element, guess - 1);
+            }
+        }
+        return find(element);
+    }
+
+    Found find(const Element& element) const noexcept {
+        const Node* node = root_;
+        if (!node) return {0, false, {}};
+        std::size_t index = 0;
+        const auto starts_before = [&](const Element& first) { return compare(first, element) <= 0; };
+        for (; node->level > 0;) {
+            const Element* firsts = inner(node)->firsts.data();
+            const Element* after = std::partition_point(firsts + 1, firsts + node->count, starts_before);
+            const auto child = static_cast<std::size_t>(after - firsts) - 1;
+            for (std::size_t at = 0; at < child; ++at) index += inner(node)->sizes[at];
+            node = inner(node)->nodes[child];
+        }
+        const Run* runs = leaf(node)->runs();
+        const Run* end =
+            std::partition_point(runs, runs + node->count, [&](const Run& at) { return starts_before(at.element()); });
+        bool here = false;
+        for (const Run* at = runs; at != end; ++at) {
+            if (at + 1 != end) {
+                index += at->length;
+                continue;
+            }
+            const std::uint32_t before = at->count_before(element);
+            here = before < at->length && compare(at->element(before), element) == 0;
+            index += before;
+        }
+        return {index, here, neighbours(index)};
+    }
+
+    /// Inserts the elements of `run` before `index`; their values are those of `from` starting at `first`.
+    void insert(std::size_t index, Run run, const Content& from, std::size_t first) {
+        while (run.length > 0) {
+            const std::uint32_t length = std::min(run.length, Content::chunk);
+            insert_chunk(index, run.part(0, length), from, first);
+            run = run.part(length, run.length - length);
+            index += length;
+            first += length;
+        }
+    }
+
+    void erase(std::size_t index, std::size_t count) {
+        while (count > 0) count -= erase_in_leaf(index, count);
+    }
+
+    /// Goes through the runs in order. Good until the rope changes.
+    class Walk {
+       public:
+        Walk(const Rope& rope, std::size_t index) {
+            if (index >= rope.size_) return;
+            const Node* node = rope.root_;
+            const bool near = rope.finger_.is_at(index);
+            if (near) index -= rope.finger_.start;
+            for (; node->level > 0;) {
+                std::size_t child = near ? rope.finger_.steps[depth_] : 0;
+                for (; !near && index >= inner(node)->sizes[child]; ++child) index -= inner(node)->sizes[child];
+                above_[depth_++] = {inner(node), child};
+                node = inner(node)->nodes[child];
+            }
+            leaf_ = leaf(node);
+            for (; index >= leaf_->runs()[run_].length; ++run_) {
+                index -= leaf_->runs()[run_].length;
+                at_ += leaf_->runs()[run_].length;
+            }
+            within_ = static_cast<std::uint32_t>(index);
+            at_ += index;
+        }
+
+        explicit operator bool() const noexcept { return leaf_ != nullptr; }
+        Run run() const noexcept {
+            const Run& run = leaf_->runs()[run_];
+            return run.part(within_, run.length - within_);
+        }
+        /// The values of the run are those of content() from at() on.
+        const Content& content() const noexcept { return leaf_->content; }
+        std::size_t at() const noexcept { return at_; }
+
+        void next() {
+            at_ += leaf_->runs()[run_].length - within_;
+            within_ = 0;
+            if (++run_ < leaf_->count) return;
+            next_leaf();
+        }
+        /// Past all runs that share their content with this one.
+        void next_leaf() {
+            leaf_ = nullptr;
+            run_ = 0;
+            at_ = 0;
+            within_ = 0;
+            for (; depth_ > 0; --depth_) {
+                auto& [node, child] = above_[depth_ - 1];
+                if (++child == node->count) continue;
+                const Node* down = node->nodes[child];
+                for (; down->level > 0; down = inner(down)->nodes[0]) above_[depth_++] = {inner(down), 0};
+                leaf_ = leaf(down);
+                return;
+            }
+        }
+
+       private:
+        struct Level {
+            const Inner* node;
+            std::size_t child;
+        };
+        std::array<Level, 16> above_;  // as deep as depth_
+        std::size_t depth_ = 0;
+        const Leaf* leaf_ = nullptr;
+        std::size_t run_ = 0;
+        std::uint32_t within_ = 0;
+        std::size_t at_ = 0;
+    };
+
+   private:
+    static constexpr std::size_t fan_out = 32;
+    static constexpr std::size_t max_runs = 32;
+
+    struct Node {
+        std::atomic<std::uint32_t> owners{1};
+        std::uint8_t level = 0;  // 0: a leaf
+        std::uint8_t count = 0;
+        std::uint8_t capacity = 0;
+    };
+    /// Followed in memory by `capacity` runs, of which it holds the bunches of the first `count`.
+    struct Leaf : Node {
+        Content content;
+        Run* runs() noexcept { return reinterpret_cast<Run*>(this + 1); }
+        const Run* runs() const noexcept { return reinterpret_cast<const Run*>(this + 1); }
+    };
+    struct Child {
+        Node* node = nullptr;
+        std::size_t size = 0;
+        Element first;
+    };
+    struct Inner : Node {
+        std::array<std::size_t, fan_out> sizes;
+        std::array<Node*, fan_out> nodes;
+        std::array<Element, fan_out> firsts;
+
+        Child child(std::size_t at) const { return {nodes[at], sizes[at], firsts[at]}; }
+        void put(std::size_t at, const Child& child) {
+            nodes[at] = child.node;
+            sizes[at] = child.size;
+            firsts[at] = child.first;
+        }
+        /// Moves the children from `from` up to the last to `to`.
+        void shift(std::size_t from, std::size_t to) {
+            const auto slide = [&](auto& items) {
+                std::memmove(static_cast<void*>(items.data() + to), items.data() + from,
+                             (this->count - from) * sizeof(items[0]));
+            };
+            slide(sizes), slide(nodes), slide(firsts);
+        }
+    };
+    /// The leaf that was last written to, since the next change is mostly beside it: of which elements it is, and the way.
+    struct Finger {
+        std::size_t start = 0;
+        std::size_t size = 0;  // 0: none
+        std::array<std::uint8_t, 16> steps{};
+
+        bool is_at(std::size_t index) const noexcept { return index - start < size; }
+        bool is_at_gap(std::size_t index) const noexcept {
+            return index - start - 1 < size || (index == 0 && start == 0 && size > 0);
+        }
+    };
+    struct Step {
+        Inner* node;
+        std::size_t child;
+    };
+    struct Path {
+        std::array<Step, 16> steps;
+        std::size_t depth = 0;
+    };
+    static_assert(std::is_trivially_copyable_v<Run> && alignof(Leaf) >= alignof(Run));
+
+    static const Inner* inner(const Node* node) { return static_cast<const Inner*>(node); }
+    static Inner* inner(Node* node) { return static_cast<Inner*>(node); }
+    static const Leaf* leaf(const Node* node) { return static_cast<const Leaf*>(node); }
+    static Leaf* leaf(Node* node) { return static_cast<Leaf*>(node); }
+
+    // Nodes come and go.
+
+    static Leaf* make_leaf(std::size_t capacity) {
+        Leaf* made = new (::operator new(sizeof(Leaf) + capacity * sizeof(Run))) Leaf;
+        made->capacity = static_cast<std::uint8_t>(capacity);
+        return made;
+    }
+    static Node* share(Node* node) noexcept {
+        if (node) node->owners.fetch_add(1, std::memory_order_relaxed);
+        return node;
+    }
+    static void release(Node* node) noexcept {
+        if (!node || (node->owners.load(std::memory_order_acquire) != 1 &&
+                      node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1))
+            return;
+        if (node->level > 0) {
+            for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->nodes[at]);
+            delete inner(node);
+        } else {
+            for (std::size_t at = 0; at < node->count; ++at) detail::release(leaf(node)->runs()[at].bunch);
+            leaf(node)->~Leaf();
+            ::operator delete(node);
+        }
+    }
+    static Node* copy(const Node* node) {
+        if (node->level > 0) {
+            Inner* made = new Inner;
+            made->level = node->level;
+            made->count = node->count;
+            for (std::size_t at = 0; at < node->count; ++at) {
+                made->put(at, inner(node)->child(at));
+                share(made->nodes[at]);
+            }
+            return made;
+        }
+        Leaf* made = make_leaf(node->capacity);
+        made->content = leaf(node)->content;
+        made->count = node->count;
+        std::copy_n(leaf(node)->runs(), node->count, made->runs());
+        for (std::size_t at = 0; at < node->count; ++at) retain(made->runs()[at].bunch);
+        return made;
+    }
+    /// Makes the node writable, in its place.
+    static Node* own(Node*& place) {
+        if (place->owners.load(std::memory_order_acquire) != 1) {
+            Node* mine = copy(place);
+            release(std::exchange(place, mine));
+        }
+        return place;
+    }
+
+    Node*& place_in(const Path& path, std::size_t depth) {
+        if (depth == 0) return root_;
+        const Step& step = path.steps[depth - 1];
+        return step.node->nodes[step.child];
+    }
+
+    /// The leaf at `at`, which becomes the place within it; the way to it; all of it writable. Between two leaves it is
+    /// the left one for an insertion.
+    Leaf* descend(Path& path, std::size_t& at, bool inserting) {
+        const std::size_t index = at;
+        const bool near = inserting ? finger_.is_at_gap(index) : finger_.is_at(index);
+        if (near) at -= finger_.start;
+        Node* node = own(root_);
+        while (node->level > 0) {
+            const auto& sizes = inner(node)->sizes;
+            std::size_t child = near ? finger_.steps[path.depth] : 0;
+            for (; !near && (at > sizes[child] || (!inserting && at == sizes[child])); ++child) at -= sizes[child];
+            finger_.steps[path.depth] = static_cast<std::uint8_t>(child);
+            path.steps[path.depth++] = {inner(node), child};
+            node = own(inner(node)->nodes[child]);
+        }
+        finger_.start = index - at;
+        finger_.size = leaf(node)->content.size();
+        return leaf(node);
+    }
+
+    static Element first_of(const Node* node) {
+        return node->level > 0 ? inner(node)->firsts[0] : leaf(node)->runs()[0].element();
+    }
+    static std::size_t size_of(const Node* node) {
+        if (node->level == 0) return leaf(node)->content.size();
+        std::size_t size = 0;
+        for (std::size_t at = 0; at < node->count; ++at) size += inner(node)->sizes[at];
+        return size;
+    }
+    static Child describe(Node* node) { return {node, size_of(node), first_of(node)}; }
+
+    // Runs of a leaf.
+
+    static void open(Leaf* leaf, std::size_t at, const Run& run) {
+        Run* runs = leaf->runs();
+        std::copy_backward(runs + at, runs + leaf->count, runs + leaf->count + 1);
+        runs[at] = run;
+        retain(run.bunch);
+        ++leaf->count;
+    }
+    static void close(Leaf* leaf, std::size_t from, std::size_t to) {
+        Run* runs = leaf->runs();
+        for (std::size_t at = from; at < to; ++at) detail::release(runs[at].bunch);
+        std::copy(runs + to, runs + leaf->count, runs + from);
+        leaf->count = static_cast<std::uint8_t>(leaf->count - (to - from));
+    }
+    /// Makes room for `more` runs, of at most max_runs; in the place of the leaf may come a larger one.
+    static Leaf* reserve(Node*& place, std::size_t more) {
+        Leaf* held = leaf(place);
+        if (held->count + more <= held->capacity) return held;
+        Leaf* made = make_leaf(std::min(max_runs, std::max<std::size_t>(held->capacity * 2u, held->count + more)));
+        made->content = std::move(held->content);
+        made->count = std::exchange(held->count, std::uint8_t{0});
+        std::copy_n(held->runs(), made->count, made->runs());
+        release(std::exchange(place, made));
+        return made;
+    }
+
+    // Growing.
+
+    void insert_chunk(std::size_t index, const Run& run, const Content& from, std::size_t first) {
+        if (!root_) {
+            Leaf* only = make_leaf(1);
+            if (from.size() == run.length)
+                only->content = from;
+            else
+                only->content.insert(0, from, first, run.length);
+            open(only, 0, run);
+            root_ = only;
+            size_ = run.length;
+            return;
+        }
+        Path path;
+        std::size_t at = index;
+        Leaf* leaf = descend(path, at, true);
+        if (leaf->count + 2u > max_runs || leaf->content.is_full(from, first, run.length)) {
+            if (index == size_) {  // what comes in order fills its leaves
+                Leaf* right = make_leaf(max_runs);
+                right->content.insert(0, from, first, run.length);
+                open(right, 0, run);
+                size_ += run.length;
+                return add_child(path, path.depth, right);
+            }
+            add_child(path, path.depth, split(path));
+            return insert_chunk(index, run, from, first);
+        }
+        leaf = reserve(place_in(path, path.depth), 2);
+        leaf->content.insert(at, from, first, run.length);
+        insert_run(leaf, at, run);
+        size_ += run.length;
+        finger_.size += run.length;
+        const Node* node = leaf;
+        for (std::size_t depth = path.depth; depth > 0; --depth) {
+            const auto [above, child] = path.steps[depth - 1];
+            above->sizes[child] += run.length;
+            if (at == 0) above->firsts[child] = first_of(node);
+            node = above;
+        }
+    }
+
+    static void insert_run(Leaf* leaf, std::size_t at, const Run& run) {
+        Run* runs = leaf->runs();
+        std::size_t which = 0;
+        while (which < leaf->count && at > runs[which].length) at -= runs[which++].length;
+        if (at == 0 || which == leaf->count) return open(leaf, which, run);
+        const auto within = static_cast<std::uint32_t>(at);
+        Run& before = runs[which];
+        if (within == before.length) {
+            if (!before.continues(run)) return open(leaf, which + 1, run);
+            before.length += run.length;
+            return;
+        }
+        const Run after = before.part(within, before.length - within);
+        before.length = within;
+        open(leaf, which + 1, after);
+        open(leaf, which + 1, run);
+    }
+
+    /// The right half of a full leaf, taken out of it: of its runs where these are many, else of its elements.
+    Leaf* split(const Path& path) {
+        Leaf* left = reserve(place_in(path, path.depth), leaf(place_in(path, path.depth))->count < max_runs ? 1 : 0);
+        Run* runs = left->runs();
+        const bool many = left->count + 2u > max_runs;
+        const std::size_t half = left->content.size() / 2;
+        std::size_t which = 0, at = 0;
+        while (many ? which < left->count / 2u : at + runs[which].length <= half) at += runs[which++].length;
+        if (!many && at < half) {
+            const auto within = static_cast<std::uint32_t>(half - at);
+            const Run after = runs[which].part(within, runs[which].length - within);
+            runs[which].length = within;
+            open(left, ++which, after);
+            at = half;
+        }
+        Leaf* right = make_leaf(max_runs);
+        right->content = left->content.split(at);
+        right->count = static_cast<std::uint8_t>(left->count - which);
+        std::copy_n(runs + which, right->count, right->runs());
+        left->count = static_cast<std::uint8_t>(which);
+        return right;
+    }
+
+    /// A new node right of the one at `depth` of the path, whose own place in its parent is brought up to date.
+    void add_child(const Path& path, std::size_t depth, Node* right) {
+        finger_ = {};
+        if (depth == 0) {
+            Inner* root = new Inner;
+            root->level = static_cast<std::uint8_t>(root_->level + 1);
+            root->count = 2;
+            root->put(0, describe(root_));
+            root->put(1, describe(right));
+            root_ = root;
+            return;
+        }
+        const auto [parent, child] = path.steps[depth - 1];
+        parent->put(child, describe(parent->nodes[child]));
+        if (parent->count < fan_out) {
+            insert_child(parent, child + 1, describe(right));
+            for (--depth; depth > 0; --depth) {
+                const auto [above, place] = path.steps[depth - 1];
+                above->put(place, describe(above->nodes[place]));
+            }
+            return;
+        }
+        Inner* next = new Inner;
+        next->level = parent->level;
+        const std::size_t half = child + 1 == fan_out ? fan_out : fan_out / 2;
+        next->count = static_cast<std::uint8_t>(fan_out - half);
+        for (std::size_t at = half; at < fan_out; ++at) next->put(at - half, parent->child(at));
+        parent->count = static_cast<std::uint8_t>(half);
+        if (child + 1 > half || half == fan_out)
+            insert_child(next, child + 1 - half, describe(right));
+        else
+            insert_child(parent, child + 1, describe(right));
+        add_child(path, depth - 1, next);
+    }
+
+    static void insert_child(Inner* node, std::size_t at, const Child& child) {
+        node->shift(at, at + 1);
+        node->put(at, child);
+        ++node->count;
+    }
+    static void erase_child(Inner* node, std::size_t at) {
+        node->shift(at + 1, at);
+        --node->count;
+    }
+
+    // Shrinking.
+
+    /// Erases what one leaf holds of the elements from `index` on; says how many.
+    std::size_t erase_in_leaf(std::size_t index, std::size_t count) {
+        Path path;
+        std::size_t at = index;
+        Leaf* leaf = descend(path, at, false);
+        count = std::min(count, leaf->content.size() - at);
+        if (leaf->count == max_runs) {  // a run may become two
+            add_child(path, path.depth, split(path));
+            return erase_in_leaf(index, count);
+        }
+        leaf = reserve(place_in(path, path.depth), 1);
+        leaf->content.erase(at, count);
+        erase_runs(leaf, at, count);
+        size_ -= count;
+        finger_.size -= count;
+        balance(path, leaf, count);
+        return count;
+    }
+
+    static void erase_runs(Leaf* leaf, std::size_t at, std::size_t count) {
+        Run* runs = leaf->runs();
+        std::size_t which = 0;
+        while (at >= runs[which].length) at -= runs[which++].length;
+        auto within = static_cast<std::uint32_t>(at);
+        auto left = static_cast<std::uint32_t>(count);
+        if (within > 0) {
+            Run& run = runs[which++];
+            const std::uint32_t tail = run.length - within;
+            if (left < tail) {
+                const Run after = run.part(within + left, tail - left);
+                run.length = within;
+                return open(leaf, which, after);
+            }
+            run.length = within;
+            left -= tail;
+        }
+        std::size_t end = which;
+        while (left > 0 && left >= runs[end].length) left -= runs[end++].length;
+        if (left > 0) runs[end] = runs[end].part(left, runs[end].length - left);
+        close(leaf, which, end);
+    }
+
+    /// After an erasure: no node is empty, small neighbours become one, and the root has more than one child.
+    void balance(const Path& path, Node* node, std::size_t erased) {
+        for (std::size_t depth = path.depth; depth > 0; --depth) {
+            const auto [parent, child] = path.steps[depth - 1];
+            if (node->count == 0) {
+                finger_ = {};
+                release(node);
+                erase_child(parent, child);
+            } else {
+                parent->sizes[child] -= erased;
+                parent->firsts[child] = first_of(node);
+                if (is_small(node) && child + 1u < parent->count)
+                    unite(parent, child);
+                else if (is_small(node) && child > 0)
+                    unite(parent, child - 1);
+            }
+            node = parent;
+        }
+        while (root_->level > 0 && root_->count == 1) {
+            finger_ = {};
+            Node* only = share(inner(root_)->nodes[0]);
+            release(std::exchange(root_, only));
+        }
+        if (root_->count == 0) release(std::exchange(root_, nullptr));
+    }
+
+    static bool is_small(const Node* node) {
+        return node->count < fan_out / 4 && (node->level > 0 || leaf(node)->content.is_small());
+    }
+
+    /// The children `at` and `at + 1` become one, if that leaves it room.
+    void unite(Inner* parent, std::size_t at) {
+        const Node *a = parent->nodes[at], *b = parent->nodes[at + 1];
+        if (a->count + b->count > fan_out * 3 / 4) return;
+        if (a->level == 0 && !(leaf(a)->content.is_small() && leaf(b)->content.is_small())) return;
+        finger_ = {};
+        Node* right = own(parent->nodes[at + 1]);
+        Node* left = own(parent->nodes[at]);
+        if (left->level == 0) {
+            left = reserve(parent->nodes[at], right->count);
+            leaf(left)->content.insert(leaf(left)->content.size(), leaf(right)->content, 0,
+                                       leaf(right)->content.size());
+            std::copy_n(leaf(right)->runs(), right->count, leaf(left)->runs() + left->count);
+        } else {
+            for (std::size_t from = 0; from < right->count; ++from)
+                inner(left)->put(left->count + from, inner(right)->child(from));
+        }
+        left->count = static_cast<std::uint8_t>(left->count + right->count);
+        right->count = 0;
+        release(right);
+        parent->put(at, describe(left));
+        erase_child(parent, at + 1);
+    }
+
+    Node* root_ = nullptr;
+    std::size_t size_ = 0;
+    Finger finger_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/run_trail.hpp ----
+
+// netsync: runs as bytes: where each stands (crdt/trail.hpp), how long it is, and its dots. In a state mostly three to four
+// bytes a run.
+
+namespace netsync::detail {
+
+/// What follows the length of a run: nothing, where it stands beside the one before; or the way to it. Its first dot is
+/// told in full, or in a state, where it is of the bunch's own replica, from the last dot of that replica before.
+enum class RunForm : std::uint8_t { next, away, away_under_another };
+
+/// The counter after the last that was told, of each replica of a state.
+class LastCounters {
+   public:
+    std::uint64_t& operator[](std::size_t position) {
+        if (position >= ends_.size()) ends_.resize(position + 1, 1);
+        return ends_[position];
+    }
+
+   private:
+    std::vector<std::uint64_t> ends_;
+};
+
+template <class Archive>
+class RunWriter {
+   public:
+    explicit RunWriter(Archive& out) : out_(out), trail_(out) {}
+
+    void write(const Run& run) {
+        const bool next = trail_.is_next(run.bunch, run.offset);
+        const std::uint64_t more = std::uint64_t{run.length} - 1;
+        if (out_.space().is_frame()) {
+            out_.varint(more * 2 + (next ? 0 : 1));
+            trail_.write(run.bunch, run.offset, run.length, next);
+            out_(run.dot);
+            return;
+        }
+        const bool own = id_of(run.dot.replica()) == run.bunch->name.replica;
+        const RunForm form = !own ? RunForm::away_under_another : next ? RunForm::next : RunForm::away;
+        out_.varint(more * 3 + static_cast<std::uint64_t>(form));
+        trail_.write(run.bunch, run.offset, run.length, form == RunForm::next);
+        const auto position = out_.space().position(id_of(run.dot.replica()));
+        if (!own || !position) {
+            out_(run.dot);
+            return;
+        }
+        std::uint64_t& last = last_[*position];
+        out_(static_cast<std::int64_t>(run.dot.counter() - last));
+        last = run.dot.counter() + run.length;
+    }
+
+   private:
+    Archive& out_;
+    TrailWriter<Archive> trail_;
+    LastCounters last_;
+};
+
+template <class Archive>
+class RunReader {
+   public:
+    explicit RunReader(Archive& in) : in_(in), trail_(in) {}
+
+    /// The next run, which lies after the one before and does not continue it; else the Input has failed. The caller
+    /// holds bunch() while it reads on.
+    Run read() {
+        Run run;
+        if (!in_.space()) return in_.fail(errc::malformed), run;
+        const bool in_frame = in_.space()->is_frame();
+        const std::uint64_t head = in_.varint(), forms = in_frame ? 2 : 3;
+        const auto form = static_cast<RunForm>(head % forms);
+        const std::uint64_t length = head / forms + 1;
+        if (length > 2 * static_cast<std::uint64_t>(max_offset)) in_.fail(errc::malformed);
+        bool tie = false;
+        if (form == RunForm::next)
+            trail_.read_next();
+        else
+            trail_.read([&] { return tie = true; });
+        if (!in_.ok()) return run;
+        run.bunch = trail_.bunch().get();
+        run.offset = trail_.offset();
+        run.length = static_cast<std::uint32_t>(length);
+        trail_.finish(length);
+        if (in_frame || form == RunForm::away_under_another)
+            in_(run.dot);
+        else
+            read_own(run);
+        if (!in_.ok() || run.dot.counter() + length > max_counter + 1) return in_.fail(errc::malformed), run;
+        if (!in_.space()->contains(run.dot) || !in_.space()->contains(run.dot_at(run.length - 1)))
+            in_.fail(errc::malformed);
+        if (before_.length > 0 && before_.continues(run)) in_.fail(errc::malformed);
+        if (tie && !precedes(before_.dot_at(before_.length - 1), run.dot)) in_.fail(errc::malformed);
+        before_ = run;
+        return run;
+    }
+    /// That of the last run.
+    const BunchRef& bunch() const noexcept { return trail_.bunch(); }
+
+   private:
+    void read_own(Run& run) {
+        const auto position = in_.space()->position(run.bunch->name.replica);
+        std::int64_t further = 0;
+        in_(further);
+        if (!in_.ok() || !position) return in_.fail(errc::malformed);
+        std::uint64_t& last = last_[*position];
+        const std::uint64_t counter = last + static_cast<std::uint64_t>(further);
+        if (counter == 0 || counter > max_counter) return in_.fail(errc::malformed);
+        run.dot = Dot{in_.space()->range(*position).replica, counter};
+        last = counter + run.length;
+    }
+
+    Archive& in_;
+    TrailReader<Archive> trail_;
+    LastCounters last_;
+    Run before_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/sequence.hpp ----
+
+// netsync: what List and Text share: elements under dots, each at a position of its own in one total order. Insertions and
+// erasures come in and deltas go out; deltas and states are merged, written and read.
+
+namespace netsync::detail {
+
+/// The sequence of Fugue (Weidner, Kleppmann 2023) without tombstones: an element is its position, its dot and its value,
+/// and nothing is kept but what is alive. A delta brings the whole position of what it inserts, so that replicas which
+/// have forgotten different neighbours still order it alike; of what it erases it brings positions, to be found by.
+/// `Content` holds the values of a few runs side by side. insert, erase, find: O(log runs), by position times O(log depth).
+template <class Content>
+class Sequence {
+   public:
+    using Walk = typename Rope<Content>::Walk;
+    struct Place {
+        BunchRef bunch;
+        std::int32_t offset = 0;
+    };
+
+    std::size_t size() const noexcept { return rope_.size(); }
+    bool is_bottom() const noexcept { return rope_.empty() && erased_.empty(); }
+    Walk walk(std::size_t index = 0) const { return rope_.walk(index); }
+
+    /// A delta that inserts `count` values of `source`.
+    template <class Source>
+    Sequence insert(Change& change, std::size_t index, std::size_t count, Source source) const {
+        const Dot first = change.mint();
+        for (std::size_t more = 1; more < count; ++more) static_cast<void>(change.mint());
+        const auto near = rope_.neighbours(index);
+        const Place place = place_between(near.before, near.after, change, count, first);
+        Sequence delta;
+        delta.near_ = index;
+        delta.append({place.bunch.get(), first, place.offset, static_cast<std::uint32_t>(count)}, source);
+        return delta;
+    }
+
+    /// Calls `f(run)` for the runs of `count` elements from `index` on, cut to size.
+    template <class F>
+    void for_each_in(std::size_t index, std::size_t count, F&& f) const {
+        for (Walk walk = this->walk(index); walk && count > 0; walk.next()) {
+            const Run run = walk.run();
+            const auto length = static_cast<std::uint32_t>(std::min<std::size_t>(run.length, count));
+            f(run.part(0, length));
+            count -= length;
+        }
+    }
+    /// Calls `f(slice)` for their values.
+    template <class F>
+    void for_each_value_in(std::size_t index, std::size_t count, F&& f) const {
+        count = std::min(count, size() - std::min(index, size()));
+        for (Walk walk = this->walk(index); walk && count > 0; walk.next_leaf()) {
+            const std::size_t length = std::min(walk.content().size() - walk.at(), count);
+            f(walk.content().slice(walk.at(), length));
+            count -= length;
+        }
+    }
+
+    // What deltas are made of.
+
+    typename Rope<Content>::Neighbours neighbours(std::size_t index) const { return rope_.neighbours(index); }
+
+    /// A place between two elements that are neighbours; either may be none. One's own bunch is continued where its next
+    /// positions are free there, be it that of a neighbour or one that a neighbour hangs in: writers who take turns at
+    /// the end of a list then need two bunches, not one a turn. Otherwise a new one is begun, named `first`, as in Fugue.
+    static Place place_between(const Element& before, const Element& after, const Change& change, std::size_t count,
+                               Dot first) {
+        const ReplicaId& self = id_of(change.replica());
+        const auto length = static_cast<std::int64_t>(count);
+        if (before) {
+            std::int64_t slot = slot_of(before.position.offset);
+            for (const Bunch* bunch = before.position.bunch; bunch; slot = bunch->slot(), bunch = bunch->parent) {
+                const auto limit = after ? slot_within(bunch, after.position) : std::nullopt;
+                const std::int64_t from = offset_after(slot), to = from + length - 1;
+                if (bunch->name.replica == self && to <= (limit ? offset_before(*limit) : max_offset))
+                    return {BunchRef{bunch}, static_cast<std::int32_t>(from)};
+                if (limit) break;
+            }
+        }
+        if (after) {
+            std::int64_t slot = slot_of(after.position.offset);
+            for (const Bunch* bunch = after.position.bunch; bunch; slot = bunch->slot(), bunch = bunch->parent) {
+                const auto limit = before ? slot_within(bunch, before.position) : std::nullopt;
+                const std::int64_t from = offset_before(slot) - length + 1;
+                if (bunch->name.replica == self && from >= (limit ? offset_after(*limit) : -max_offset))
+                    return {BunchRef{bunch}, static_cast<std::int32_t>(from)};
+                if (limit) break;
+            }
+        }
+        if (!before && !after) return {BunchRef::make({}, 0, Side::right, Name::of(first)), 0};
+        const Side side = !before || is_right_of(after, before) ? Side::left : Side::right;
+        const Position at = side == Side::left ? after.position : before.position;
+        return {BunchRef::make(BunchRef{at.bunch}, at.offset, side, Name::of(first)), 0};
+    }
+
+    /// For a delta: elements at the end, with values from `source`.
+    template <class Source>
+    void append(Run run, Source& source) {
+        while (run.length > 0) {
+            const std::uint32_t length = std::min(run.length, Content::chunk);
+            rope_.insert(size(), run.part(0, length), source.take(length), 0);
+            run = run.part(length, run.length - length);
+        }
+    }
+    /// For a delta: what it erases.
+    void erase(Change& change, const Run& run) {
+        for (std::uint32_t at = 0; at < run.length; ++at) change.remove(run.dot_at(at));
+        mention(run);
+    }
+    void mention(const Run& run) {
+        if (!erased_.empty()) {  // typed away backwards, or on
+            Erased& last = erased_.back();
+            const auto end = std::int64_t{last.offset} + last.length;
+            if (last.bunch.get() == run.bunch &&
+                (run.offset == end || run.offset + std::int64_t{run.length} == last.offset)) {
+                last.offset = std::min(last.offset, run.offset);
+                last.length += run.length;
+                return;
+            }
+        }
+        erased_.push_back({BunchRef{run.bunch}, run.offset, run.length});
+    }
+    /// For a delta: where in the state it was made.
+    void made_at(std::size_t index) noexcept { near_ = index; }
+
+    // Elements that a List moves: kept by it, and shown here.
+
+    void show(const Place& place, Dot dot, const Content& value) {
+        add({place.bunch.get(), dot, place.offset, 1, true}, value, 0);
+    }
+    void hide(const Place& place, Dot dot) {
+        const auto found = rope_.find({{place.bunch.get(), place.offset}, dot}, near_);
+        if (found.here) erase_at(found.index, 1);
+    }
+
+    /// How many elements lie before a position.
+    std::size_t index_of(Position position) const noexcept { return rope_.find({position, Dot{}}).index; }
+
+    bool merge(const Sequence& theirs, const Join& join) {
+        bool changed = false;
+        if (theirs.near_ <= size()) near_ = theirs.near_;
+        if (join.scope == Scope::whole) changed |= remove_unmentioned(theirs, join);
+        for (const Erased& range : theirs.erased_) {
+            bool all = false;
+            if (join.scope != Scope::whole) changed |= remove(range, theirs, join, all);
+            if (join.target == Target::delta && !all) mention({range.bunch.get(), Dot{}, range.offset, range.length});
+        }
+        for (Walk walk = theirs.walk(); walk; walk.next()) {
+            const Run run = walk.run();
+            if (run.moved) continue;
+            for (std::uint32_t from = 0, to = 0; from < run.length; from = to) {
+                const bool seen = join.mine.contains(run.dot_at(from));
+                for (to = from + 1; to < run.length && join.mine.contains(run.dot_at(to)) == seen; ++to) {
+                }
+                if (!seen) changed |= add(run.part(from, to - from), walk.content(), walk.at() + from);
+            }
+        }
+        return changed;
+    }
+
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        for (Walk walk = this->walk(); walk; walk.next()) {
+            const Run run = walk.run();
+            for (std::uint32_t at = 0; at < run.length && !run.moved; ++at) visit(run.dot_at(at));
+        }
+    }
+
+    friend bool operator==(const Sequence& a, const Sequence& b) {
+        if (a.size() != b.size()) return false;
+        if (a.rope_.is_same(b.rope_)) return true;
+        std::size_t index = 0;
+        for (Walk x = a.walk(), y = b.walk(); x && y;) {
+            const Run left = x.run(), right = y.run();
+            const std::uint32_t length = std::min(left.length, right.length);
+            if (!same_bunch(left.bunch, right.bunch) || left.offset != right.offset || left.dot != right.dot ||
+                left.moved != right.moved || !Content::equal(x.content(), x.at(), y.content(), y.at(), length))
+                return false;
+            index += length;
+            left.length == length ? x.next() : void(x = a.walk(index));
+            right.length == length ? y.next() : void(y = b.walk(index));
+        }
+        return true;
+    }
+
+    template <class Archive>
+    void save(Archive& out) const {
+        std::size_t runs = 0, elements = 0;
+        for_each_run([&](const Run& run) { ++runs, elements += run.length; });
+        out.count(runs * 2 + (erased_.empty() ? 0 : 1));
+        out.charge(runs * run_cost);
+        RunWriter writer{out};
+        for_each_run([&](const Run& run) { writer.write(run); });
+        if (runs > 0) Content::save(out, walk());
+        if (erased_.empty()) return;
+        if (erased_.size() > 1) return save_erased(out, sorted_erased());
+        save_erased(out, erased_);
+    }
+
+    template <class Archive>
+    void load(Archive& in) {
+        const std::size_t head = in.count(0, 2);
+        in.charge(head / 2 * run_cost);
+        std::vector<std::pair<BunchRef, Run>> runs;
+        if (in.ok()) runs.reserve(head / 2);
+        RunReader reader{in};
+        std::uint64_t total = 0;
+        for (std::size_t left = head / 2; left > 0 && in.ok(); --left) {
+            const Run run = reader.read();
+            runs.emplace_back(reader.bunch(), run);
+            total += run.length;
+        }
+        if (!in.ok()) return;
+        if (head / 2 > 0) {
+            auto source = Content::load(in, total);
+            if (!in.ok()) return;
+            for (const auto& [bunch, run] : runs) append(run, source);
+        }
+        if (head % 2 == 1) load_erased(in);
+    }
+
+   private:
+    struct Erased {
+        BunchRef bunch;
+        std::int32_t offset = 0;
+        std::uint32_t length = 0;
+    };
+    static constexpr std::size_t run_cost = 2 * sizeof(Run) + sizeof(void*);
+
+    static bool is_right_of(const Element& after, const Element& before) noexcept {
+        const auto slot = slot_within(before.position.bunch, after.position);
+        return slot && (before.position.offset >= 0 || *slot == slot_of(before.position.offset) + 1);
+    }
+
+    // Merging.
+
+    /// The bunch in this sequence's own memory, as far as it is there: in a neighbour's ways up, if anywhere.
+    static BunchRef adopt(const Bunch* theirs, const typename Rope<Content>::Neighbours& near) {
+        const Bunch* before = meet(near.before.position.bunch, theirs).bunch;
+        const Bunch* after = meet(near.after.position.bunch, theirs).bunch;
+        const Bunch* mine = depth_of(before) < depth_of(after) ? after : before;
+        if (depth_of(mine) == depth_of(theirs)) return BunchRef{mine};
+        if (ancestor_at(theirs, depth_of(mine)) == mine) return BunchRef{theirs};
+        BunchRef made{mine};
+        for_each_below(depth_of(mine), theirs, [&](const Bunch* link) {
+            made = BunchRef::make(std::move(made), link->offset, link->side, link->name);
+        });
+        return made;
+    }
+
+    /// Inserts what is not there. In parts, where other elements lie between.
+    bool add(Run run, const Content& from, std::size_t first) {
+        bool changed = false;
+        while (run.length > 0) {
+            const auto found = rope_.find(run.element(), near_);
+            std::uint32_t length = 1;
+            if (!found.here) {
+                if (run.length > 1 && found.near.after)
+                    length = std::max(run.count_before(found.near.after), 1u);
+                else
+                    length = run.length;
+                Run part = run.part(0, length);
+                BunchRef made;
+                if (const Bunch* before = found.near.before.position.bunch; same_bunch(before, run.bunch)) {
+                    part.bunch = before;
+                } else if (const Bunch* after = found.near.after.position.bunch; same_bunch(after, run.bunch)) {
+                    part.bunch = after;
+                } else {
+                    made = adopt(run.bunch, found.near);
+                    part.bunch = made.get();
+                }
+                rope_.insert(found.index, part, from, first);
+                near_ = found.index + length;
+                changed = true;
+            }
+            run = run.part(length, run.length - length);
+            first += length;
+        }
+        return changed;
+    }
+
+    void erase_at(std::size_t index, std::size_t count) {
+        rope_.erase(index, count);
+        near_ = index;
+    }
+
+    /// Removes what `theirs` has seen and does not hold, at the positions of `range`. `all`: it was all here.
+    bool remove(const Erased& range, const Sequence& theirs, const Join& join, bool& all) {
+        const std::int64_t end = std::int64_t{range.offset} + range.length;
+        std::int64_t removed = 0, offset = range.offset;
+        const auto find = [&] {
+            return rope_.find({{range.bunch.get(), static_cast<std::int32_t>(offset)}, Dot{}}, near_).index;
+        };
+        for (std::size_t index = find(); index < size() && offset < end;) {
+            const Run run = walk(index).run();
+            const auto slot = slot_within(range.bunch.get(), run.element().position);
+            if (!slot) break;
+            if (!same_bunch(run.bunch, range.bunch.get())) {  // what hangs between two elements of the bunch
+                offset = offset_after(*slot);
+                if (offset < end) index = find();
+                continue;
+            }
+            if (run.offset >= end) break;
+            const auto length = static_cast<std::uint32_t>(std::min<std::int64_t>(run.length, end - run.offset));
+            for (std::uint32_t from = 0, to = 0; from < length; from = to) {
+                const bool goes = is_removed(run.part(from, 1), theirs, join);
+                for (to = from + 1; to < length && is_removed(run.part(to, 1), theirs, join) == goes; ++to) {
+                }
+                if (goes) {
+                    erase_at(index, to - from);
+                    removed += to - from;
+                } else {
+                    index += to - from;
+                }
+            }
+            offset = std::int64_t{run.offset} + length;
+        }
+        all = removed == range.length;
+        return removed > 0;
+    }
+
+    static bool is_removed(const Run& run, const Sequence& theirs, const Join& join) {
+        return !run.moved && join.theirs.contains(run.dot) &&
+               (theirs.rope_.empty() || !theirs.rope_.find(run.element()).here);
+    }
+
+    /// Of a whole state: what it has seen and does not hold. O(size).
+    bool remove_unmentioned(const Sequence& theirs, const Join& join) {
+        std::vector<DotRange> alive;
+        for (Walk walk = theirs.walk(); walk; walk.next())
+            if (const Run run = walk.run(); !run.moved)
+                alive.push_back({run.dot.replica(), run.dot.counter(), run.dot.counter() + run.length - 1});
+        const auto precedes = [](const DotRange& a, const DotRange& b) {
+            return a.replica != b.replica ? a.replica < b.replica : a.last < b.last;
+        };
+        std::sort(alive.begin(), alive.end(), precedes);
+        const auto goes = [&](Dot dot) {
+            if (!join.theirs.contains(dot)) return false;
+            const auto at = std::lower_bound(alive.begin(), alive.end(),
+                                             DotRange{dot.replica(), dot.counter(), dot.counter()}, precedes);
+            return at == alive.end() || !at->contains(dot);
+        };
+        std::vector<std::pair<std::size_t, std::size_t>> gone;  // index, count
+        std::size_t index = 0;
+        for (Walk walk = this->walk(); walk; walk.next()) {
+            const Run run = walk.run();
+            for (std::uint32_t at = 0; at < run.length; ++at, ++index) {
+                if (run.moved || !goes(run.dot_at(at))) continue;
+                if (!gone.empty() && gone.back().first + gone.back().second == index)
+                    ++gone.back().second;
+                else
+                    gone.emplace_back(index, 1);
+            }
+        }
+        for (auto range = gone.rbegin(); range != gone.rend(); ++range) erase_at(range->first, range->second);
+        return !gone.empty();
+    }
+
+    // Encoding.
+
+    /// Calls `f(run)` for all that is kept here, in the fewest runs.
+    template <class F>
+    void for_each_run(F&& f) const {
+        Run held;
+        for (Walk walk = this->walk(); walk; walk.next()) {
+            const Run run = walk.run();
+            if (run.moved) continue;
+            if (held.length > 0 && held.continues(run)) {
+                held.length += run.length;
+                continue;
+            }
+            if (held.length > 0) f(std::as_const(held));
+            held = run;
+        }
+        if (held.length > 0) f(std::as_const(held));
+    }
+
+    /// Each position once: the fewest ranges, by their first positions.
+    std::vector<Erased> sorted_erased() const {
+        std::vector<Erased> sorted = erased_, result;
+        std::sort(sorted.begin(), sorted.end(), [&](const Erased& a, const Erased& b) {
+            return a.bunch->key != b.bunch->key ? a.bunch->key < b.bunch->key : a.offset < b.offset;
+        });
+        for (Erased& range : sorted) {
+            const auto end = std::int64_t{range.offset} + range.length;
+            if (!result.empty() && same_bunch(result.back().bunch.get(), range.bunch.get()) &&
+                range.offset <= std::int64_t{result.back().offset} + result.back().length)
+                result.back().length = static_cast<std::uint32_t>(
+                    std::max(end - result.back().offset, std::int64_t{result.back().length}));
+            else
+                result.push_back(std::move(range));
+        }
+        std::sort(result.begin(), result.end(), [](const Erased& a, const Erased& b) {
+            return compare(Position{a.bunch.get(), a.offset}, Position{b.bunch.get(), b.offset}) < 0;
+        });
+        return result;
+    }
+
+    template <class Archive>
+    static void save_erased(Archive& out, const std::vector<Erased>& sorted) {
+        out.count(sorted.size(), sizeof(Erased));
+        TrailWriter again{out};
+        for (const Erased& range : sorted) {
+            again.write(range.bunch.get(), range.offset, 1);
+            out.varint(range.length - 1);
+        }
+    }
+
+    template <class Archive>
+    void load_erased(Archive& in) {
+        const std::size_t count = in.count(sizeof(Erased));
+        if (count == 0) return in.fail(errc::malformed);
+        TrailReader trail{in};
+        std::vector<std::int64_t> ends;  // of the last range in the bunch of each depth, on the way to this one
+        for (std::size_t left = count; left > 0 && in.ok(); --left) {
+            const std::uint32_t down = trail.read([] { return false; });
+            const std::uint64_t length = in.varint() + 1;
+            if (!in.ok() || length > static_cast<std::uint64_t>(max_offset) * 2) return in.fail(errc::malformed);
+            const std::uint32_t depth = depth_of(trail.bunch().get());
+            ends.resize(depth - down + 1, -max_offset - 1);
+            ends.resize(depth + 1, -max_offset - 1);
+            if (trail.offset() <= ends[depth] && down == 0) return in.fail(errc::malformed);
+            ends[depth] = trail.offset() + static_cast<std::int64_t>(length);
+            if (ends[depth] > max_offset + 1) return in.fail(errc::malformed);
+            trail.finish(1);
+            erased_.push_back({trail.bunch(), trail.offset(), static_cast<std::uint32_t>(length)});
+        }
+    }
+
+    Rope<Content> rope_;
+    std::vector<Erased> erased_;                       // in deltas only
+    std::size_t near_ = static_cast<std::size_t>(-1);  // where the next change may be; of a delta: where it was made
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/list.hpp ----
+
+// netsync: a list that several replicas edit at once, and whose elements can be moved.
+
+namespace netsync {
+
+namespace detail {
+
+/// Some tens of values.
+template <class T>
+class ListContent {
+   public:
+    struct Item {
+        T value{};
+    };
+    static constexpr std::size_t limit = std::clamp<std::size_t>(1024 / sizeof(Item), 32, 256);
+    static constexpr std::uint32_t chunk = limit / 4;
+
+    std::size_t size() const noexcept { return items_.size(); }
+    bool is_small() const noexcept { return items_.size() <= limit / 3; }
+    bool is_full(const ListContent&, std::size_t, std::size_t count) const noexcept { return size() + count > limit; }
+    std::span<const Item> slice(std::size_t first, std::size_t count) const noexcept {
+        return std::span{items_}.subspan(first, count);
+    }
+    void insert(std::size_t at, const ListContent& from, std::size_t first, std::size_t count) {
+        const std::span<const Item> more = from.slice(first, count);
+        items_.insert(position(at), more.begin(), more.end());
+    }
+    void erase(std::size_t at, std::size_t count) { items_.erase(position(at), position(at + count)); }
+    /// What comes from `at` on, taken out of it.
+    ListContent split(std::size_t at) {
+        ListContent right;
+        right.items_.assign(std::move_iterator{position(at)}, std::move_iterator{items_.end()});
+        items_.erase(position(at), items_.end());
+        return right;
+    }
+    static bool equal(const ListContent& a, std::size_t at, const ListContent& b, std::size_t from, std::size_t count) {
+        const std::span<const Item> left = a.slice(at, count), right = b.slice(from, count);
+        return std::equal(left.begin(), left.end(), right.begin(),
+                          [](const Item& x, const Item& y) { return equal_values(x.value, y.value); });
+    }
+
+    /// Values, given out in parts.
+    class Source {
+       public:
+        explicit Source(std::vector<Item> items) : items_(std::move(items)) {}
+        ListContent take(std::size_t count) {
+            ListContent part;
+            const auto from = items_.begin() + static_cast<std::ptrdiff_t>(std::exchange(at_, at_ + count));
+            part.items_.assign(std::move_iterator{from}, std::move_iterator{from + static_cast<std::ptrdiff_t>(count)});
+            return part;
+        }
+
+       private:
+        std::vector<Item> items_;
+        std::size_t at_ = 0;
+    };
+
+    template <class Archive, class Walk>
+    static void save(Archive& out, Walk walk) {
+        for (; walk; walk.next()) {
+            const Run run = walk.run();
+            if (run.moved) continue;
+            out.charge(run.length * sizeof(Item));
+            for (const Item& item : walk.content().slice(walk.at(), run.length)) out(item.value);
+        }
+    }
+    template <class Archive>
+    static Source load(Archive& in, std::uint64_t count) {
+        std::vector<Item> items;
+        if (count > in.remaining()) in.fail(errc::malformed);
+        if (in.ok()) in.charge(static_cast<std::size_t>(count) * sizeof(Item));
+        if (in.ok()) items.reserve(static_cast<std::size_t>(count));
+        for (std::uint64_t at = 0; at < count && in.ok(); ++at) {
+            Item item;
+            in(item.value);
+            items.push_back(std::move(item));
+        }
+        return Source{std::move(items)};
+    }
+
+   private:
+    auto position(std::size_t at) { return items_.begin() + static_cast<std::ptrdiff_t>(at); }
+
+    std::vector<Item> items_;
+};
+
+/// Where an element was moved to, and what it is.
+template <class T>
+struct Placed {
+    BunchRef bunch{};
+    std::int32_t offset = 0;
+    T value{};
+
+    template <class Archive>
+    void save(Archive& out) const {
+        TrailWriter trail{out};
+        trail.write(bunch.get(), offset, 1);
+        out(value);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        TrailReader trail{in};
+        trail.read([] { return false; });
+        if (!in.ok()) return;
+        bunch = trail.bunch();
+        offset = trail.offset();
+        in(value);
+    }
+    friend bool operator==(const Placed& a, const Placed& b) {
+        return same_bunch(a.bunch.get(), b.bunch.get()) && a.offset == b.offset && equal_values(a.value, b.value);
+    }
+};
+
+}  // namespace detail
+
+/// Values in an order of the user's making. What several replicas insert at one place at once stays together, one run
+/// after the other, made forward or backward (Fugue; Weidner, Kleppmann 2023). An erasure takes the elements that it had
+/// seen; nothing is kept of them. An element that is moved stays one element: of concurrent moves the later wins, as in an
+/// LwwRegister, and a move wins over an erasure that had not seen it (Kleppmann 2020). An index beyond the end is the end.
+/// insert, erase, move, []: O(log size); a copy: O(1). Iterates in order. `T` is a value that can be encoded.
+template <class T>
+class List {
+   public:
+    class Iterator;
+
+    /// A delta that inserts `value` before the element at `index`.
+    [[nodiscard]] List insert(Change& change, std::size_t index, T value) const {
+        return insert_items(change, index, one(std::move(value)));
+    }
+    /// A delta that inserts the values of a range, as one run.
+    template <std::input_iterator First>
+    [[nodiscard]] List insert(Change& change, std::size_t index, First first, First last) const {
+        std::vector<Item> items;
+        for (; first != last; ++first) items.push_back({*first});
+        return insert_items(change, index, std::move(items));
+    }
+    [[nodiscard]] List push_back(Change& change, T value) const { return insert(change, size(), std::move(value)); }
+
+    /// A delta that erases `count` elements from `index` on, or as many as there are.
+    [[nodiscard]] List erase(Change& change, std::size_t index, std::size_t count = 1) const {
+        List delta;
+        delta.items_.made_at(index);
+        items_.for_each_in(index, count, [&](const detail::Run& run) {
+            if (!run.moved) return delta.items_.erase(change, run);
+            const detail::Name& name = *names_.find(key(run.dot));
+            change.remove_all(*moved_.find(name));
+            delta.moved_.empty_key(name);
+        });
+        return delta;
+    }
+    /// A delta that erases all that is seen here.
+    [[nodiscard]] List clear(Change& change) const { return erase(change, 0, size()); }
+
+    /// A delta that moves the element at `from` so that it is the one at `to`.
+    [[nodiscard]] List move(Change& change, std::size_t from, std::size_t to) const {
+        List delta;
+        if (from >= size()) return delta;
+        to = std::min(to, size() - 1);
+        if (from == to) return delta;
+        const detail::Run run = items_.walk(from).run().part(0, 1);
+        const auto near = items_.neighbours(to > from ? to + 1 : to);
+        const Dot next{change.replica(), change.minted().last + 1};
+        auto place = Items::place_between(near.before, near.after, change, 1, next);
+        detail::Placed<T> placed{std::move(place.bunch), place.offset, (*this)[from]};
+        delta.items_.made_at(from);
+        if (!run.moved) delta.items_.erase(change, run);
+        const detail::Name name = run.moved ? *names_.find(key(run.dot)) : detail::Name::of(run.dot);
+        const Moves* held = moved_.find(name);
+        delta.moved_[name] = (held ? *held : Moves{}).assign(change, std::move(placed));
+        return delta;
+    }
+
+    std::size_t size() const noexcept { return items_.size(); }
+    bool empty() const noexcept { return size() == 0; }
+    /// The element at `index`, which is less than size(). Good until the list changes.
+    const T& operator[](std::size_t index) const {
+        const auto walk = items_.walk(index);
+        return walk.content().slice(walk.at(), 1)[0].value;
+    }
+    Iterator begin() const { return Iterator{items_.walk()}; }
+    Iterator end() const { return Iterator{items_.walk(size())}; }
+    /// Calls `f(element)` for each, in order.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const T& value : *this) f(value);
+    }
+
+    /// A place that stays where it is while others edit: the gap before the element at `index`. It moves with it.
+    Anchor anchor(std::size_t index) const {
+        if (index >= size()) return {};
+        const detail::Run run = items_.walk(index).run();
+        return {run.element().position, run.moved ? *names_.find(key(run.dot)) : detail::Name::of(run.dot)};
+    }
+    /// The index of an anchor here.
+    std::size_t index_of(const Anchor& anchor) const {
+        if (anchor.is_end()) return size();
+        const Moves* moves = moved_.find(anchor.element());
+        const auto* move = moves ? moves->latest() : nullptr;
+        if (!move) return items_.index_of(anchor.position());
+        return items_.index_of({move->value.value.bunch.get(), move->value.value.offset});
+    }
+
+    bool merge(const List& theirs, const Join& join) {
+        const bool changed = items_.merge(theirs.items_, join);
+        if (theirs.moved_.is_bottom() && (join.scope == Scope::mentioned || moved_.empty())) return changed;
+        std::vector<detail::Name> names;
+        theirs.moved_.for_each_mentioned([&](const detail::Name& name) { names.push_back(name); });
+        if (join.scope == Scope::whole)
+            for (const auto& [name, moves] : moved_) names.push_back(name);
+        for (const detail::Name& name : names) hide(name);
+        const bool moved = moved_.merge(theirs.moved_, join);
+        for (const detail::Name& name : names) show(name);
+        return changed || moved;
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        items_.for_each_dot(visit);
+        moved_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return items_.is_bottom() && moved_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        items_.save(out);
+        moved_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        items_.load(in);
+        moved_.load(in);
+        if (!in.ok()) return;
+        for (const auto& [name, moves] : moved_) show(name);
+    }
+
+    friend bool operator==(const List& a, const List& b) { return a.items_ == b.items_ && a.moved_ == b.moved_; }
+
+    /// Goes through the elements in order. Good until the list changes.
+    class Iterator {
+       public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = T;
+        using difference_type = std::ptrdiff_t;
+        using reference = const T&;
+        using pointer = const T*;
+
+        explicit Iterator(typename detail::Sequence<detail::ListContent<T>>::Walk walk) : walk_(walk) { see(); }
+        const T& operator*() const noexcept { return items_[at_].value; }
+        const T* operator->() const noexcept { return &items_[at_].value; }
+        Iterator& operator++() {
+            if (++at_ < items_.size()) return *this;
+            walk_.next_leaf();
+            see();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
+            return a.items_.data() == b.items_.data() && a.at_ == b.at_;
+        }
+
+       private:
+        void see() {
+            at_ = 0;
+            items_ = {};
+            if (walk_) items_ = walk_.content().slice(walk_.at(), walk_.content().size() - walk_.at());
+        }
+
+        typename detail::Sequence<detail::ListContent<T>>::Walk walk_;
+        std::span<const typename detail::ListContent<T>::Item> items_;
+        std::size_t at_ = 0;
+    };
+
+   private:
+    using Content = detail::ListContent<T>;
+    using Items = detail::Sequence<Content>;
+    using Item = typename Content::Item;
+    using Moves = detail::LastWriter<detail::Placed<T>>;
+
+    static std::vector<Item> one(T&& value) {
+        std::vector<Item> items;
+        items.push_back({std::move(value)});
+        return items;
+    }
+    static std::uint64_t key(Dot dot) noexcept {
+        return (static_cast<std::uint64_t>(dot.replica()) << 44) | dot.counter();
+    }
+
+    List insert_items(Change& change, std::size_t index, std::vector<Item> items) const {
+        List delta;
+        const std::size_t count = items.size();
+        if (count > 0)
+            delta.items_ =
+                items_.insert(change, std::min(index, size()), count, typename Content::Source{std::move(items)});
+        return delta;
+    }
+
+    void hide(const detail::Name& name) {
+        const Moves* moves = moved_.find(name);
+        if (!moves) return;
+        const auto* move = moves->latest();
+        items_.hide({move->value.value.bunch, move->value.value.offset}, move->dot);
+        names_.erase(key(move->dot));
+    }
+    void show(const detail::Name& name) {
+        const Moves* moves = std::as_const(moved_).find(name);
+        if (!moves) return;
+        const auto* move = moves->latest();
+        typename Content::Source value{one(T(move->value.value.value))};
+        items_.show({move->value.value.bunch, move->value.value.offset}, move->dot, value.take(1));
+        *names_.try_emplace(key(move->dot)).first = name;
+    }
+
+    Items items_;                        // in their order; those that were moved are only shown in it
+    DotMap<detail::Name, Moves> moved_;  // by the name of the element
+    detail::SortedMap<std::uint64_t, detail::Name> names_;  // of the elements that moved_ shows, by dot
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/lww_choice.hpp ----
+
+// netsync: one of several CRDTs; the last writer decides which.
+
+namespace netsync {
+
+/// The step of a path into alternative `Index` of an LwwChoice: `update(&Note::body, alternative<1>, add("x"))`.
+template <std::size_t Index>
+struct Alternative {};
+template <std::size_t Index>
+inline constexpr Alternative<Index> alternative{};
+
+/// A std::variant of CRDTs, or none of them. Of concurrent choices the later one counts (as in LwwRegister); an update
+/// within the chosen alternative is no choice, and never wins over one. A choice takes away what its maker had seen in all
+/// alternatives, so that what it chooses starts empty; what was written into an alternative meanwhile stays, and is read
+/// once that is chosen (reset-remove, as in OrMap). A loser's content is kept unread until somebody who has seen it
+/// chooses. Inside a removable parent: where the choice was removed but something was written meanwhile, the first
+/// alternative that holds anything is the one read.
+/// Each costs O(alternatives) beside the alternative's own.
+template <causal... T>
+class LwwChoice {
+    static_assert(sizeof...(T) > 0 && sizeof...(T) < 255, "netsync: an LwwChoice has 1 to 254 alternatives");
+
+   public:
+    static constexpr std::size_t none = sizeof...(T);
+    template <std::size_t Index>
+    using Type = std::tuple_element_t<Index, std::tuple<T...>>;
+
+    /// A delta that chooses alternative `index`, empty; `none` for none of them.
+    [[nodiscard]] LwwChoice choose(Change& change, std::size_t index) const {
+        assert(index <= none);
+        LwwChoice delta;
+        for_each_alternative([&](const auto& content) { change.remove_all(content); });
+        delta.choice_ = choice_.assign(change, static_cast<std::uint8_t>(index));
+        return delta;
+    }
+    template <std::size_t Index>
+    [[nodiscard]] LwwChoice choose(Change& change, Alternative<Index>) const {
+        static_assert(Index < none, "netsync: this LwwChoice has no such alternative");
+        return choose(change, Index);
+    }
+    /// A delta that chooses none.
+    [[nodiscard]] LwwChoice clear(Change& change) const { return choose(change, none); }
+
+    /// A delta that changes alternative `Index`: `f(const Type<Index>&, Change&)` returns its delta. Where it is not the
+    /// one chosen, it is chosen first.
+    template <std::size_t Index, class F>
+    [[nodiscard]] LwwChoice update(Change& change, Alternative<Index>, F&& f) const {
+        static_assert(Index < none, "netsync: this LwwChoice has no such alternative");
+        LwwChoice delta;
+        static const Type<Index> empty{};
+        const bool chosen = index() == Index;
+        if (!chosen)
+            delta = choose(change, Index);
+        else if (!has_choice())
+            delta.choice_ = choice_.assign(change, static_cast<std::uint8_t>(Index));
+        std::get<Index>(delta.contents_) = f(chosen ? std::get<Index>(contents_) : empty, change);
+        return delta;
+    }
+
+    /// Which alternative is chosen, or `none`.
+    std::size_t index() const {
+        if (const auto* latest = choice_.latest()) return latest->value.value;
+        std::size_t first = none, at = 0;
+        for_each_alternative([&](const auto& content) {
+            if (first == none && !netsync::is_bottom(content)) first = at;
+            ++at;
+        });
+        return first;
+    }
+    bool has_value() const { return index() != none; }
+
+    /// The content of alternative `Index`, or null where another is chosen.
+    template <std::size_t Index>
+    const Type<Index>* find(Alternative<Index>) const {
+        return index() == Index ? &std::get<Index>(contents_) : nullptr;
+    }
+    /// For a delta: whether it says anything about alternative `Index`.
+    template <std::size_t Index>
+    bool mentions(Alternative<Index>) const {
+        return has_choice() || !netsync::is_bottom(std::get<Index>(contents_));
+    }
+    /// For a delta: whether it chooses.
+    bool has_choice() const { return !choice_.is_bottom(); }
+
+    /// Calls `f(content)` with the alternative that is chosen, if one is.
+    template <class F>
+    void visit(F&& f) const {
+        std::size_t at = 0;
+        const std::size_t chosen = index();
+        for_each_alternative([&](const auto& content) {
+            if (at++ == chosen) f(content);
+        });
+    }
+
+    bool merge(const LwwChoice& theirs, const Join& join) {
+        bool changed = choice_.merge(theirs.choice_, join);
+        const Join inner = theirs.has_choice() ? join.whole() : join;  // a choice speaks of all that was there
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((changed |= netsync::merge(std::get<I>(contents_), std::get<I>(theirs.contents_), inner)), ...);
+        }(std::index_sequence_for<T...>{});
+        return changed;
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        choice_.for_each_dot(visit);
+        for_each_alternative([&](const auto& content) { netsync::for_each_dot(content, visit); });
+    }
+    bool is_bottom() const {
+        bool bottom = choice_.is_bottom();
+        for_each_alternative([&](const auto& content) { bottom = bottom && netsync::is_bottom(content); });
+        return bottom;
+    }
+    bool permits(OwnerId owner) const {
+        bool all = true;
+        for_each_alternative([&](const auto& content) { all = all && netsync::permits(content, owner); });
+        return all;
+    }
+    void reissue(const std::function<void(std::uint64_t)>& keep) {
+        std::apply([&](auto&... content) { (netsync::reissue(content, keep), ...); }, contents_);
+    }
+    /// Choices that have lost go; the contents lie below a parent that removes, and forget nothing.
+    bool drop_stable(const VersionVector& stable) {
+        return choice_.drop_stable(stable, [](const auto&) { return false; });
+    }
+    template <class Archive>
+    void save(Archive& out) const {
+        choice_.save(out);
+        for_each_alternative([&](const auto& content) { out(content); });
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        choice_.load(in);
+        if (!are_choices()) return in.fail(errc::malformed);
+        std::apply([&](auto&... content) { (in(content), ...); }, contents_);
+    }
+
+    friend bool operator==(const LwwChoice& a, const LwwChoice& b) {
+        bool same = a.choice_ == b.choice_;
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((same = same && netsync::equal(std::get<I>(a.contents_), std::get<I>(b.contents_))), ...);
+        }(std::index_sequence_for<T...>{});
+        return same;
+    }
+
+   private:
+    template <class F>
+    void for_each_alternative(F&& f) const {
+        std::apply([&](const T&... content) { (static_cast<void>(f(content)), ...); }, contents_);
+    }
+
+    bool are_choices() const {
+        bool all = true;
+        choice_.for_each([&](const auto& entry) { all = all && entry.value.value <= none; });
+        return all;
+    }
+
+    detail::LastWriter<std::uint8_t> choice_;
+    std::tuple<T...> contents_;
+};
+
+/// A CRDT that may be absent: `update(&Note::picture, alternative<0>, f)`, `clear()`.
+template <causal T>
+using LwwOptional = LwwChoice<T>;
+
+}  // namespace netsync
+
 // ---- netsync/crdt/lww_map.hpp ----
 
 // netsync: a map in which the last writer of a key wins, removes included.
@@ -2746,6 +6060,23 @@ class LwwMap {
     template <class Query>
     [[nodiscard]] LwwMap remove(Change& change, const Query& key) const {
         return find(key) ? write(change, Key(key), std::nullopt) : LwwMap{};
+    }
+
+    /// See netsync::inverse.
+    [[nodiscard]] LwwMap inverse(Change& change, const LwwMap& before, const LwwMap& delta, Scope scope) const {
+        LwwMap back;
+        const auto restore = [&](const Key& key) {
+            const Value *was = before.find(key), *is = find(key);
+            if (was || is)
+                back.entries_[key] =
+                    held(key).assign(change, was ? std::optional<Value>{*was} : std::optional<Value>{});
+        };
+        for (const auto& [key, made] : delta.entries_)
+            if (held(key).is_still(made)) restore(key);
+        if (scope == Scope::whole)
+            for (const auto& [key, was] : before.entries_)
+                if (!delta.entries_.find(key) && !entries_.find(key)) restore(key);
+        return back;
     }
 
     /// The value under `key`, or null. Good until the map changes.
@@ -2812,9 +6143,13 @@ class LwwMap {
 
     LwwMap write(Change& change, const Key& key, std::optional<Value> value) const {
         LwwMap delta;
-        const Writes* held = entries_.find(key);
-        delta.entries_[key] = (held ? *held : Writes{}).assign(change, std::move(value));
+        delta.entries_[key] = held(key).assign(change, std::move(value));
         return delta;
+    }
+
+    Writes held(const Key& key) const {
+        const Writes* held = entries_.find(key);
+        return held ? *held : Writes{};
     }
 
     DotMap<Key, Writes> entries_;
@@ -2847,6 +6182,13 @@ class LwwSet {
         LwwSet delta;
         delta.elements_ = elements_.remove(change, element);
         return delta;
+    }
+
+    /// See netsync::inverse.
+    [[nodiscard]] LwwSet inverse(Change& change, const LwwSet& before, const LwwSet& delta, Scope scope) const {
+        LwwSet back;
+        back.elements_ = elements_.inverse(change, before.elements_, delta.elements_, scope);
+        return back;
     }
 
     template <class Query>
@@ -2900,6 +6242,62 @@ class LwwSet {
 
 }  // namespace netsync
 
+// ---- netsync/crdt/mv_register.hpp ----
+
+// netsync: one value; concurrent writes are all kept and shown.
+
+namespace netsync {
+
+/// The multi-value register (DeCandia et al. 2007, Shapiro et al. 2011): a write supersedes what its writer had seen, and
+/// of concurrent ones none is lost: `values()` has them all until somebody who has seen them writes. assign: O(values).
+template <class Value>
+class MvRegister {
+   public:
+    /// A delta that writes `value`, which settles all conflicts seen here.
+    [[nodiscard]] MvRegister assign(Change& change, Value value) const {
+        change.remove_all(writes_);
+        MvRegister delta;
+        delta.writes_ = {change.mint(), std::move(value)};
+        return delta;
+    }
+
+    /// The values that nobody has superseded, by the id of their writers, ascending: the same order everywhere.
+    std::vector<Value> values() const {
+        std::vector<typename DotFun<Value>::Entry> entries;
+        writes_.for_each([&](const auto& entry) { entries.push_back(entry); });
+        std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return precedes(a.dot, b.dot); });
+        std::vector<Value> values;
+        for (auto& entry : entries) values.push_back(std::move(entry.value));
+        return values;
+    }
+
+    bool has_value() const noexcept { return !writes_.is_bottom(); }
+    /// Whether there is more than one value.
+    bool has_conflict() const noexcept { return writes_.size() > 1; }
+
+    bool merge(const MvRegister& theirs, const Join& join) { return writes_.merge(theirs.writes_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        writes_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return writes_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        writes_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        writes_.load(in);
+    }
+
+    friend bool operator==(const MvRegister&, const MvRegister&) = default;
+
+   private:
+    DotFun<Value> writes_;
+};
+
+}  // namespace netsync
+
 // ---- netsync/crdt/or_map.hpp ----
 
 // netsync: keys to CRDTs of any causal type, nested at will.
@@ -2935,6 +6333,27 @@ class OrMap {
             delta.entries_.empty_key(Key(key));
         }
         return delta;
+    }
+
+    /// See netsync::inverse.
+    [[nodiscard]] OrMap inverse(Change& change, const OrMap& before, const OrMap& delta, Scope scope) const {
+        OrMap back;
+        const auto take_back = [&](const Key& key, Scope below) {
+            const Value *held = find(key), *was = before.find(key), *made = delta.find(key);
+            if (!was) {  // the key came with the change
+                if (held && made && detail::remove_made(change, *held, *made)) back.entries_.empty_key(key);
+            } else if (Value part = inverse_of(held ? *held : bottom(), change, *was, made ? *made : bottom(), below);
+                       !netsync::is_bottom(part)) {
+                back.entries_[key] = std::move(part);
+            }
+        };
+        delta.for_each_mentioned(
+            [&](const Key& key) { take_back(key, delta.entries_.empties(key) ? Scope::whole : scope); });
+        if (scope == Scope::whole)
+            before.for_each([&](const Key& key, const Value&) {
+                if (!delta.mentions(key)) take_back(key, scope);
+            });
+        return back;
     }
 
     /// The value under `key`, or null. Good until the map changes.
@@ -2976,6 +6395,7 @@ class OrMap {
     }
     bool is_bottom() const noexcept { return entries_.is_bottom(); }
     bool permits(OwnerId owner) const { return entries_.permits(owner); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { entries_.reissue(keep); }
     // No drop_stable: who has forgotten a value's metadata would remove less of it than another replica still holds.
     template <class Archive>
     void save(Archive& out) const {
@@ -3047,6 +6467,26 @@ class OrSet {
         return delta;
     }
 
+    /// See netsync::inverse.
+    [[nodiscard]] OrSet inverse(Change& change, const OrSet& before, const OrSet& delta, Scope scope) const {
+        OrSet back;
+        const auto add_again = [&](const Element& element) {
+            if (before.contains(element) && !contains(element)) back.elements_[element] = DotSet{change.mint()};
+        };
+        delta.for_each_mentioned([&](const Element& element) {
+            const DotSet* made = delta.elements_.find(element);
+            if (!made) return add_again(element);
+            const DotSet* held = elements_.find(element);
+            if (held && !before.contains(element) && detail::remove_made(change, *held, *made))
+                back.elements_.empty_key(element);
+        });
+        if (scope == Scope::whole)
+            before.for_each([&](const Element& element) {
+                if (!delta.elements_.mentions(element)) add_again(element);
+            });
+        return back;
+    }
+
     template <class Query>
     bool contains(const Query& element) const {
         return elements_.find(element) != nullptr;
@@ -3112,6 +6552,14 @@ class Owned {
         return delta;
     }
 
+    /// See netsync::inverse: of one's own part.
+    [[nodiscard]] Owned inverse(Change& change, const Owned& before, const Owned& delta, Scope scope) const {
+        const Part *was = before.find(change.owner()), *made = delta.find(change.owner());
+        return update(change, [&](const Part& part, Change& inner) {
+            return inverse_of(part, inner, was ? *was : bottom(), made ? *made : bottom(), scope);
+        });
+    }
+
     /// The part of `owner`, or null where it has written nothing.
     const Part* find(OwnerId owner) const { return parts_.find(owner); }
     bool empty() const noexcept { return parts_.empty(); }
@@ -3147,6 +6595,9 @@ class Owned {
     bool is_bottom() const noexcept { return parts_.empty(); }
     bool permits(OwnerId owner) const {
         return std::all_of(parts_.begin(), parts_.end(), [&](const auto& entry) { return entry.key == owner; });
+    }
+    void reissue(const std::function<void(std::uint64_t)>& keep) {
+        change_parts([&](OwnerId, Part& part) { return netsync::reissue(part, keep), true; });
     }
     bool drop_stable(const VersionVector& stable) {
         return change_parts([&](OwnerId, Part& part) { return netsync::drop_stable(part, stable); });
@@ -3281,6 +6732,69 @@ struct CallClear {
         return target.clear(change);
     }
 };
+struct CallInsert {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.insert(change, given...)) {
+        return target.insert(change, given...);
+    }
+};
+struct CallErase {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.erase(change, given...)) {
+        return target.erase(change, given...);
+    }
+};
+struct CallPushBack {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.push_back(change, given...)) {
+        return target.push_back(change, given...);
+    }
+};
+struct CallAppend {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.append(change, given...)) {
+        return target.append(change, given...);
+    }
+};
+struct CallMove {
+    auto operator()(const auto& target, Change& change, const auto&... given) const
+        -> decltype(target.move(change, given...)) {
+        return target.move(change, given...);
+    }
+};
+
+struct CallEnable {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.enable(change)) {
+        return target.enable(change);
+    }
+};
+struct CallDisable {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.disable(change)) {
+        return target.disable(change);
+    }
+};
+struct CallReset {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.reset(change)) {
+        return target.reset(change);
+    }
+};
+struct CallCompact {
+    auto operator()(const auto& target, Change& change) const -> decltype(target.compact(change)) {
+        return target.compact(change);
+    }
+};
+struct CallTransfer {
+    auto operator()(const auto& target, Change& change, OwnerId to, std::uint64_t by) const
+        -> decltype(target.transfer(change, to, by)) {
+        return target.transfer(change, to, by);
+    }
+};
+struct CallChoose {
+    auto operator()(const auto& target, Change& change, const auto& which) const
+        -> decltype(target.choose(change, which)) {
+        return target.choose(change, which);
+    }
+};
 
 }  // namespace detail
 
@@ -3303,8 +6817,39 @@ auto assign(Arguments&&... arguments) {
 inline auto increment(std::uint64_t by = 1) { return detail::verb<detail::CallIncrement>(by); }
 /// Counts down.
 inline auto decrement(std::uint64_t by = 1) { return detail::verb<detail::CallDecrement>(by); }
+/// Inserts into a list or a text: `insert(index, value)`, `insert(index, first, last)`, `insert(index, "text")`.
+template <class... Arguments>
+auto insert(std::size_t index, Arguments&&... arguments) {
+    return detail::verb<detail::CallInsert>(index, std::forward<Arguments>(arguments)...);
+}
+/// Erases elements of a list, or code points of a text.
+inline auto erase(std::size_t index, std::size_t count = 1) { return detail::verb<detail::CallErase>(index, count); }
+/// Inserts a value at the end of a list.
+template <class Value>
+auto push_back(Value&& value) {
+    return detail::verb<detail::CallPushBack>(std::forward<Value>(value));
+}
+/// Inserts at the end of a text.
+inline auto append(std::string text) { return detail::verb<detail::CallAppend>(std::move(text)); }
+/// Moves an element of a list, so that it is the one at `to`.
+inline auto move(std::size_t from, std::size_t to) { return detail::verb<detail::CallMove>(from, to); }
 /// Removes everything that is seen.
 inline auto clear() { return detail::verb<detail::CallClear>(); }
+/// Sets a flag.
+inline auto enable() { return detail::verb<detail::CallEnable>(); }
+/// Clears a flag.
+inline auto disable() { return detail::verb<detail::CallDisable>(); }
+/// Sets a counter back to zero: takes away the counts that are seen.
+inline auto reset() { return detail::verb<detail::CallReset>(); }
+/// Takes away marks that every member is known to have seen.
+inline auto compact() { return detail::verb<detail::CallCompact>(); }
+/// Gives rights of a bounded counter to another owner.
+inline auto transfer(OwnerId to, std::uint64_t by = 1) { return detail::verb<detail::CallTransfer>(to, by); }
+/// Chooses an alternative of an LwwChoice: `choose(alternative<1>)`.
+template <class Which>
+auto choose(Which which) {
+    return detail::verb<detail::CallChoose>(which);
+}
 
 }  // namespace netsync
 
@@ -3422,9 +6967,22 @@ namespace netsync {
 class PnCounter {
    public:
     /// A delta that counts up by `by`.
-    [[nodiscard]] PnCounter increment(Change& change, std::uint64_t by = 1) const { return count(change, by, 0); }
+    [[nodiscard]] PnCounter increment(Change& change, std::uint64_t by = 1) const { return count(change, {by, 0}); }
     /// A delta that counts down by `by`.
-    [[nodiscard]] PnCounter decrement(Change& change, std::uint64_t by = 1) const { return count(change, 0, by); }
+    [[nodiscard]] PnCounter decrement(Change& change, std::uint64_t by = 1) const { return count(change, {0, by}); }
+
+    /// See netsync::inverse: counts back what the change counted.
+    [[nodiscard]] PnCounter inverse(Change& change, const PnCounter& before, const PnCounter& delta,
+                                    Scope scope) const {
+        detail::UpDown back;
+        if (const detail::UpDown* counted = delta.totals_.counted()) back = {counted->down, counted->up};
+        if (scope == Scope::whole)  // totals were removed; who has counted since without knowing it kept all of its own
+            before.totals_.for_each([&](const auto& entry) {
+                const ReplicaIndex replica = entry.dot.replica();
+                if (replica == change.replica() || !totals_.holds(replica)) back.add(entry.value);
+            });
+        return back.up == back.down ? PnCounter{} : count(change, back);
+    }
 
     std::int64_t value() const {
         std::uint64_t sum = 0;
@@ -3438,6 +6996,7 @@ class PnCounter {
         totals_.for_each_dot(visit);
     }
     bool is_bottom() const noexcept { return totals_.is_bottom(); }
+    void reissue(const std::function<void(std::uint64_t)>& keep) { totals_.reissue(keep); }
     template <class Archive>
     void save(Archive& out) const {
         totals_.save(out);
@@ -3450,35 +7009,1483 @@ class PnCounter {
     friend bool operator==(const PnCounter&, const PnCounter&) = default;
 
    private:
-    struct Totals {
-        std::uint64_t up = 0;
-        std::uint64_t down = 0;
-
-        template <class Archive>
-        void save(Archive& out) const {
-            out(up, down);
-        }
-        template <class Archive>
-        void load(Archive& in) {
-            in(up, down);
-        }
-        friend bool operator==(const Totals&, const Totals&) = default;
-    };
-
-    PnCounter count(Change& change, std::uint64_t up, std::uint64_t down) const {
-        Totals totals{up, down};
-        totals_.for_each([&](const auto& entry) {
-            if (entry.dot.replica() != change.replica()) return;
-            totals.up += entry.value.up;
-            totals.down += entry.value.down;
-            change.remove(entry.dot);
-        });
+    PnCounter count(Change& change, const detail::UpDown& by) const {
         PnCounter delta;
-        delta.totals_ = {change.mint(), totals};
+        delta.totals_ = totals_.count(change, by);
         return delta;
     }
 
-    DotFun<Totals> totals_;
+    detail::Totals<detail::UpDown> totals_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/rw_set.hpp ----
+
+// netsync: a set in which a remove wins over a concurrent add.
+
+namespace netsync {
+
+/// The remove-wins set (Bauwens, Gonzalez Boix 2020; Baquero, Almeida, Shoker 2017): a remove wins over the adds that had
+/// not seen it, and only an add that has seen it brings the element back. A remove leaves a mark under its own dot. Once
+/// every member has seen a mark, the next change made by anybody who knows takes it away (`compact` does nothing else);
+/// below an OrMap marks stay until the element is added again or a parent is removed.
+/// add, remove, contains: O(log size).
+template <class Element>
+class RwSet {
+   public:
+    /// A delta that adds `element`: it stays unless somebody removes it meanwhile.
+    [[nodiscard]] RwSet add(Change& change, Element element) const {
+        return write(change, element, &detail::Marked::adds);
+    }
+
+    /// A delta that removes `element`, also where it is added at the same time. Nothing where it is absent.
+    template <class Query>
+    [[nodiscard]] RwSet remove(Change& change, const Query& element) const {
+        return contains(element) ? write(change, Element(element), &detail::Marked::marks) : RwSet{};
+    }
+
+    /// A delta that takes away marks that every member is known to have seen, 64 at most; nothing where there are none.
+    [[nodiscard]] RwSet compact(Change& change) const {
+        RwSet delta;
+        settled_.take_away(elements_, change, delta.elements_, is_spent);
+        return delta;
+    }
+
+    template <class Query>
+    bool contains(const Query& element) const {
+        const detail::Marked* held = elements_.find(element);
+        return held && held->present();
+    }
+    /// O(n): marks are skipped.
+    std::size_t size() const {
+        std::size_t count = 0;
+        for_each([&](const Element&) { ++count; });
+        return count;
+    }
+    bool empty() const { return size() == 0; }
+
+    /// Calls `f(element)` for each, in ascending order.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [element, held] : elements_)
+            if (held.present()) f(element);
+    }
+    /// For a delta: calls `f(element)` for each element that it adds or removes.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        for (const auto& [element, held] : elements_) f(element);
+    }
+
+    bool merge(const RwSet& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        elements_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return elements_.is_bottom(); }
+    /// Notes which marks may go; the next change takes them away. True if these are others than before.
+    bool drop_stable(const VersionVector& stable) { return settled_.note(elements_, stable, is_spent); }
+    template <class Archive>
+    void save(Archive& out) const {
+        elements_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        elements_.load(in);
+    }
+
+    friend bool operator==(const RwSet& a, const RwSet& b) { return a.elements_ == b.elements_; }
+
+   private:
+    /// Of a mark that all have seen every add that loses to it is here too; together they go.
+    static bool is_spent(const detail::Marked& held, const VersionVector& stable) {
+        return !held.marks.is_bottom() && detail::is_within(held, stable);
+    }
+
+    RwSet write(Change& change, const Element& element, DotSet detail::Marked::* which) const {
+        RwSet delta;
+        settled_.take_away(elements_, change, delta.elements_, is_spent, &element);
+        if (const detail::Marked* held = elements_.find(element)) change.remove_all(*held);
+        delta.elements_[element].*which = DotSet{change.mint()};
+        return delta;
+    }
+
+    DotMap<Element, detail::Marked> elements_;
+    detail::Settled<Element> settled_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/detail/utf8.hpp ----
+
+// netsync: whether bytes are UTF-8 (RFC 3629): strings that are not would not print, sort or compare alike everywhere.
+
+namespace netsync::detail {
+
+/// No overlong forms, no surrogates, nothing beyond U+10FFFF. O(size); eight ASCII bytes a step.
+inline bool is_utf8(std::string_view bytes) noexcept {
+    const auto at = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])); };
+    std::size_t i = 0;
+    while (i < bytes.size()) {
+        if (bytes.size() - i >= 8) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, bytes.data() + i, 8);
+            if ((word & 0x8080808080808080u) == 0) {
+                i += 8;
+                continue;
+            }
+        }
+        const std::uint32_t lead = at(i);
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (lead < 0xc2 || lead > 0xf4 || bytes.size() - i < length) return false;
+        std::uint32_t point = lead & (0x7fu >> length);
+        for (std::size_t k = 1; k < length; ++k) {
+            if ((at(i + k) & 0xc0) != 0x80) return false;
+            point = (point << 6) | (at(i + k) & 0x3f);
+        }
+        if (point < (length == 2 ? 0x80u : length == 3 ? 0x800u : 0x10000u)) return false;
+        if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return false;
+        i += length;
+    }
+    return true;
+}
+
+/// Code points in text that is UTF-8: all bytes but those that go on. O(size), eight bytes a step.
+inline std::size_t count_points(std::string_view text) noexcept {
+    std::size_t count = 0, i = 0;
+    for (; text.size() - i >= 8; i += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, text.data() + i, 8);
+        const std::uint64_t goes_on = (word >> 7) & (~word >> 6) & 0x0101010101010101u;
+        count += 8 - ((goes_on * 0x0101010101010101u) >> 56);
+    }
+    for (; i < text.size(); ++i) count += (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80 ? 1 : 0;
+    return count;
+}
+
+/// The first code point of text that is UTF-8 and not empty.
+inline char32_t code_point(std::string_view text) noexcept {
+    const auto lead = static_cast<unsigned char>(text.empty() ? '\0' : text[0]);
+    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    auto point = static_cast<char32_t>(length == 1 ? lead : lead & (0x7fu >> length));
+    for (std::size_t at = 1; at < length && at < text.size(); ++at)
+        point = (point << 6) | (static_cast<unsigned char>(text[at]) & 0x3fu);
+    return point;
+}
+
+/// Where code point `index` starts, from byte `from` on which one starts; the size where there are fewer. O(distance).
+inline std::size_t find_point(std::string_view text, std::size_t index, std::size_t from = 0) noexcept {
+    std::size_t at = from;
+    for (; index >= 64 && text.size() - at >= 64; at += 64) {
+        const std::size_t here = count_points(text.substr(at, 64));
+        index -= here;
+    }
+    const auto goes_on = [&] { return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+    while (goes_on()) ++at;
+    for (; index > 0 && at < text.size(); --index) {
+        ++at;
+        while (goes_on()) ++at;
+    }
+    return at;
+}
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/text.hpp ----
+
+// netsync: text that several replicas edit at once.
+
+namespace netsync {
+
+namespace detail {
+
+/// A few hundred bytes of UTF-8, by code point.
+class TextContent {
+   public:
+    static constexpr std::uint32_t chunk = 128;  // code points inserted at once
+    static constexpr std::size_t limit = 640;    // bytes
+
+    TextContent() = default;
+    explicit TextContent(std::string_view text) : bytes_(text), points_(count_points(text)) {}
+
+    std::size_t size() const noexcept { return points_; }
+    bool is_small() const noexcept { return bytes_.size() <= limit / 3; }
+    bool is_full(const TextContent& more, std::size_t first, std::size_t count) const noexcept {
+        return bytes_.size() + more.slice(first, count).size() > limit;
+    }
+    std::string_view slice(std::size_t first, std::size_t count) const noexcept {
+        const std::size_t from = byte_at(first);
+        return std::string_view{bytes_}.substr(from, byte_at(count, from) - from);
+    }
+    void insert(std::size_t at, const TextContent& from, std::size_t first, std::size_t count) {
+        const std::string_view text = from.slice(first, count);
+        bytes_.insert(byte_at(at), text);
+        points_ += count;
+    }
+    void erase(std::size_t at, std::size_t count) {
+        const std::size_t from = byte_at(at);
+        bytes_.erase(from, byte_at(count, from) - from);
+        points_ -= count;
+    }
+    /// What comes from `at` on, taken out of it.
+    TextContent split(std::size_t at) {
+        TextContent right;
+        const std::size_t from = byte_at(at);
+        right.bytes_ = bytes_.substr(from);
+        right.points_ = points_ - at;
+        bytes_.resize(from);
+        points_ = at;
+        return right;
+    }
+    static bool equal(const TextContent& a, std::size_t at, const TextContent& b, std::size_t from, std::size_t count) {
+        return a.slice(at, count) == b.slice(from, count);
+    }
+
+    /// Text, given out in parts.
+    class Source {
+       public:
+        explicit Source(std::string text) : text_(std::move(text)) {}
+        TextContent take(std::size_t points) {
+            const std::size_t to = find_point(text_, points, at_), from = std::exchange(at_, to);
+            return TextContent{std::string_view{text_}.substr(from, to - from)};
+        }
+
+       private:
+        std::string text_;
+        std::size_t at_ = 0;
+    };
+
+    template <class Archive, class Walk>
+    static void save(Archive& out, Walk walk) {
+        std::string text;
+        for (; walk; walk.next_leaf()) text += walk.content().bytes_;
+        out(text);
+    }
+    template <class Archive>
+    static Source load(Archive& in, std::uint64_t points) {
+        std::string text;
+        in(text);
+        if (count_points(text) != points) in.fail(errc::malformed);
+        return Source{std::move(text)};
+    }
+
+   private:
+    std::size_t byte_at(std::size_t point, std::size_t from = 0) const noexcept {
+        return bytes_.size() == points_ ? from + point : find_point(bytes_, point, from);
+    }
+
+    std::string bytes_;
+    std::size_t points_ = 0;
+};
+
+}  // namespace detail
+
+/// UTF-8 text, indexed by code point. Text inserted at one place by several replicas at once stays whole, the runs one
+/// after the other, typed forward or backward (Fugue; Weidner, Kleppmann 2023). An erasure takes the code points that it
+/// had seen; nothing is kept of them. An index beyond the end is the end.
+/// insert, erase: O(log runs) beside the length of what is inserted or erased; a copy: O(1). A run, which is what was typed
+/// without moving the cursor, costs 40 to 80 bytes in memory and some 4 encoded, beside the text itself.
+class Text {
+   public:
+    /// A delta that inserts `text` before code point `index`. Text that is not UTF-8 is refused when the delta is encoded
+    /// (errc::not_utf8), and does nothing else.
+    [[nodiscard]] Text insert(Change& change, std::size_t index, std::string_view text) const {
+        Text delta;
+        if (!detail::is_utf8(text)) {
+            delta.refused_ = true;
+            return delta;
+        }
+        index = std::min(index, size());
+        if (const std::size_t count = detail::count_points(text); count > 0)
+            delta.points_ = points_.insert(change, index, count, detail::TextContent::Source{std::string{text}});
+        return delta;
+    }
+
+    /// A delta that inserts `text` at the end.
+    [[nodiscard]] Text append(Change& change, std::string_view text) const { return insert(change, size(), text); }
+
+    /// A delta that erases `count` code points from `index` on, or as many as there are.
+    [[nodiscard]] Text erase(Change& change, std::size_t index, std::size_t count = 1) const {
+        Text delta;
+        delta.points_.made_at(index);
+        points_.for_each_in(index, count, [&](const detail::Run& run) { delta.points_.erase(change, run); });
+        return delta;
+    }
+
+    /// A delta that erases all that is seen here.
+    [[nodiscard]] Text clear(Change& change) const { return erase(change, 0, size()); }
+
+    std::size_t size() const noexcept { return points_.size(); }
+    bool empty() const noexcept { return size() == 0; }
+
+    /// All of it, as UTF-8. O(size).
+    std::string str() const { return substr(0, size()); }
+    /// Code points, as UTF-8. O(log runs + count).
+    std::string substr(std::size_t index, std::size_t count) const {
+        std::string text;
+        for_each_part(index, count, [&](std::string_view part) { text += part; });
+        return text;
+    }
+    /// The code point at `index`, which is less than size(). O(log runs).
+    char32_t operator[](std::size_t index) const { return detail::code_point(substr(index, 1)); }
+
+    /// Calls `f(std::string_view)` with the parts of `count` code points from `index` on, in order.
+    template <class F>
+    void for_each_part(std::size_t index, std::size_t count, F&& f) const {
+        points_.for_each_value_in(index, count, f);
+    }
+
+    /// A place that stays where it is while others edit: the gap before `index`.
+    Anchor anchor(std::size_t index) const {
+        if (index >= size()) return {};
+        const detail::Run run = points_.walk(index).run();
+        return {run.element().position, detail::Name::of(run.dot)};
+    }
+    /// The index of an anchor here.
+    std::size_t index_of(const Anchor& anchor) const {
+        return anchor.is_end() ? size() : points_.index_of(anchor.position());
+    }
+
+    bool merge(const Text& theirs, const Join& join) { return points_.merge(theirs.points_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        points_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return points_.is_bottom() && !refused_; }
+    template <class Archive>
+    void save(Archive& out) const {
+        if (refused_) out.fail(errc::not_utf8);
+        points_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        points_.load(in);
+    }
+
+    friend bool operator==(const Text& a, const Text& b) { return a.points_ == b.points_; }
+
+   private:
+    detail::Sequence<detail::TextContent> points_;
+    bool refused_ = false;  // a delta of text that is not UTF-8
+};
+
+}  // namespace netsync
+
+// ---- netsync/detail/order_key.hpp ----
+
+// netsync: places between places. Two neighbours come in, a key that sorts between them goes out: the order of siblings
+// in a tree.
+
+namespace netsync::detail {
+
+/// A position among siblings, ordered as its bytes: a sequence of whole numbers, in a code whose bytes sort as the numbers
+/// do (fractional indexing, with steps instead of halves). One after the other, forwards or backwards, takes one number
+/// that counts up or down; only places between places nest. At most `max_position` bytes.
+using OrderKey = std::string;
+inline constexpr std::size_t max_position = 64;
+
+namespace order_key {
+
+inline constexpr std::int64_t most = 0xffff'ffff;  // of one number, either way
+using Numbers = std::vector<std::int64_t>;
+
+/// 0x40 to 0xbf: -64 to 63. Beyond, a byte that says how many follow, and what is left in as few as can be.
+inline void append(OrderKey& out, std::int64_t number) {
+    if (number >= -64 && number < 64) {
+        out += static_cast<char>(number + 0x80);
+        return;
+    }
+    const bool above = number > 0;
+    const auto rest = static_cast<std::uint64_t>(above ? number - 64 : -65 - number);
+    int size = 1;
+    while (size < 4 && rest >> (8 * size) != 0) ++size;
+    out += static_cast<char>(above ? 0xbf + size : 0x40 - size);
+    for (int at = size - 1; at >= 0; --at) {
+        const auto byte = static_cast<unsigned char>(rest >> (8 * at));
+        out += static_cast<char>(above ? byte : static_cast<unsigned char>(~byte));
+    }
+}
+
+/// None where the bytes are no position, or longer than they need be.
+inline std::optional<Numbers> read(std::string_view bytes) {
+    Numbers numbers;
+    if (bytes.empty() || bytes.size() > max_position) return std::nullopt;
+    for (std::size_t at = 0; at < bytes.size();) {
+        const int head = static_cast<unsigned char>(bytes[at++]);
+        if (head >= 0x40 && head <= 0xbf) {
+            numbers.push_back(head - 0x80);
+            continue;
+        }
+        const bool above = head > 0xbf;
+        const int size = above ? head - 0xbf : 0x40 - head;
+        if (size > 4 || bytes.size() - at < static_cast<std::size_t>(size)) return std::nullopt;
+        std::uint64_t rest = 0;
+        for (int left = size; left > 0; --left) {
+            const auto byte = static_cast<unsigned char>(bytes[at++]);
+            rest = (rest << 8) | (above ? byte : static_cast<unsigned char>(~byte));
+        }
+        if (size > 1 && rest >> (8 * (size - 1)) == 0) return std::nullopt;
+        const auto signed_rest = static_cast<std::int64_t>(rest);
+        numbers.push_back(above ? signed_rest + 64 : -65 - signed_rest);
+    }
+    return numbers;
+}
+
+/// The numbers of a position between `before` and `after`, of which either may be empty: there is no such neighbour.
+inline Numbers between(const Numbers& before, const Numbers& after) {
+    if (before.empty() && after.empty()) return {0};
+    if (before.empty()) return {after[0] - 1};
+    if (after.empty()) return {before[0] + 1};
+    std::size_t same = 0;
+    while (same < before.size() && same < after.size() && before[same] == after[same]) ++same;
+    Numbers made(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(same));
+    if (same == before.size()) {  // `after` lies within `before`
+        made.push_back(after[same] - 1);
+    } else {
+        made.push_back(before[same]);
+        if (after[same] - before[same] >= 2)
+            ++made.back();
+        else
+            made.push_back(same + 1 < before.size() ? before[same + 1] + 1 : 0);
+    }
+    return made;
+}
+
+}  // namespace order_key
+
+inline bool is_order_key(std::string_view bytes) { return order_key::read(bytes).has_value(); }
+
+/// The position of the `at`-th of many.
+inline OrderKey order_key_at(std::size_t at) {
+    OrderKey made;
+    order_key::append(made, static_cast<std::int64_t>(at));
+    return made;
+}
+
+/// A position between two neighbours, either of which may be empty: there is none on that side. None where they leave no
+/// room: they are the same, or the result would be too long.
+inline std::optional<OrderKey> order_key_between(const OrderKey& before, const OrderKey& after) {
+    if (!before.empty() && !after.empty() && before >= after) return std::nullopt;
+    const auto left = order_key::read(before), right = order_key::read(after);
+    const order_key::Numbers none;
+    OrderKey made;
+    for (const std::int64_t number : order_key::between(left ? *left : none, right ? *right : none)) {
+        if (number > order_key::most || number < -order_key::most) return std::nullopt;
+        order_key::append(made, number);
+    }
+    if (made.size() > max_position) return std::nullopt;
+    return made;
+}
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/tree_node.hpp ----
+
+// netsync: what a Tree is made of: names of nodes, moves, and a node with the moves that were made of it.
+
+namespace netsync {
+
+/// Names a node of a Tree, everywhere and for good: the dot that inserted it. `NodeId{}` is the root.
+struct NodeId {
+    std::uint64_t counter = 0;
+    ReplicaId replica{};
+
+    constexpr bool is_root() const noexcept { return *this == NodeId{}; }
+    constexpr std::uint64_t prefix() const noexcept { return counter; }  // see detail/key_prefix.hpp
+    friend constexpr auto operator<=>(const NodeId&, const NodeId&) = default;
+};
+
+namespace detail {
+
+/// What is removed lies under this.
+inline constexpr NodeId removed_nodes{1, {}};
+
+/// The root is none, nor is what is removed: neither is ever moved.
+constexpr bool is_node(const NodeId& id) noexcept { return !id.replica.is_nil(); }
+
+/// The place of a move among all moves of a tree: they take effect in this order, whatever the order of arrival.
+struct Turn {
+    Ntp64 time;
+    Dot dot;
+    NodeId node;
+
+    std::uint64_t prefix() const noexcept { return time.value; }
+    friend bool operator<(const Turn& a, const Turn& b) {
+        if (a.time != b.time) return a.time < b.time;
+        if (a.dot != b.dot) return precedes(a.dot, b.dot);
+        return a.node < b.node;
+    }
+};
+
+struct NoContent {};
+
+/// A node goes under a parent, or among what is removed.
+struct Move {
+    Dot dot;
+    Ntp64 time;
+    NodeId parent;
+    OrderKey position;
+    bool skipped = false;  ///< derived: it would have made a cycle, and has no effect
+
+    friend bool operator==(const Move& a, const Move& b) {
+        return a.dot == b.dot && a.time == b.time && a.parent == b.parent && a.position == b.position;
+    }
+};
+
+/// A node: the moves made of it, in the order of their turns, and its content.
+template <class Value>
+struct TreeNode {
+    std::vector<Move> moves{};
+    Value value{};
+
+    static Turn turn(const NodeId& id, const Move& move) { return {move.time, move.dot, id}; }
+    static bool is_before(const Move& a, const Move& b) { return turn({}, a) < turn({}, b); }
+
+    const Move* find(const Move& like) const {
+        const auto at = std::lower_bound(moves.begin(), moves.end(), like, is_before);
+        return at != moves.end() && !is_before(like, *at) ? &*at : nullptr;
+    }
+    Move* find(const Turn& turn) { return const_cast<Move*>(find(Move{turn.dot, turn.time, {}, {}})); }
+    const Move* find(const Turn& turn) const { return find(Move{turn.dot, turn.time, {}, {}}); }
+
+    /// The move that says where the node is: the last one that has an effect; null where there is none.
+    const Move* placement() const { return last_effective(moves.end()); }
+    /// The same as it was just before a turn; `id` is this node.
+    const Move* placement_before(const NodeId& id, const Turn& at) const {
+        return last_effective(
+            std::partition_point(moves.begin(), moves.end(), [&](const Move& move) { return turn(id, move) < at; }));
+    }
+
+    bool merge(const TreeNode& theirs, const Join& join) {
+        bool changed = netsync::merge(value, theirs.value, join);
+        changed |= std::erase_if(moves, [&](const Move& move) {
+                       return join.theirs.contains(move.dot) && !theirs.find(move);
+                   }) > 0;
+        const auto held = static_cast<std::ptrdiff_t>(moves.size());
+        for (const Move& move : theirs.moves)
+            if (!join.mine.contains(move.dot) && !holds(move, held)) moves.push_back(move);
+        if (held == static_cast<std::ptrdiff_t>(moves.size())) return changed;
+        if (held > 0 && is_before(moves[static_cast<std::size_t>(held)], moves[static_cast<std::size_t>(held) - 1]))
+            std::sort(moves.begin(), moves.end(), is_before);
+        return true;
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        for (const Move& move : moves) visit(move.dot);
+        netsync::for_each_dot(value, visit);
+    }
+    bool is_bottom() const { return moves.empty() && netsync::is_bottom(value); }
+    bool permits(OwnerId owner) const { return netsync::permits(value, owner); }
+
+    friend bool operator==(const TreeNode& a, const TreeNode& b) {
+        return a.moves == b.moves && netsync::equal(a.value, b.value);
+    }
+
+   private:
+    bool holds(const Move& move, std::ptrdiff_t sorted) const {
+        return std::binary_search(moves.begin(), moves.begin() + sorted, move, is_before);
+    }
+    const Move* last_effective(std::vector<Move>::const_iterator end) const {
+        while (end != moves.begin())
+            if (!(--end)->skipped) return &*end;
+        return nullptr;
+    }
+};
+
+}  // namespace detail
+
+}  // namespace netsync
+
+// ---- netsync/detail/shared_array.hpp ----
+
+// netsync: an array that is copied cheaply. What is written to it is written to a piece that nobody else shares.
+
+namespace netsync::detail {
+
+/// Grows at its end only. Copy: O(size / 256); each piece is copied once when it is next written to. One thread an array;
+/// copies may be used by different threads.
+template <class T>
+class SharedArray {
+   public:
+    std::size_t size() const noexcept { return size_; }
+
+    const T& operator[](std::size_t at) const noexcept { return (*pieces_[at / piece_size])[at % piece_size]; }
+
+    void set(std::size_t at, const T& value) {
+        std::shared_ptr<Piece>& piece = pieces_[at / piece_size];
+        if (piece.use_count() > 1) piece = std::make_shared<Piece>(*piece);
+        (*piece)[at % piece_size] = value;
+    }
+
+    void push_back(const T& value) {
+        if (size_ % piece_size == 0) pieces_.push_back(std::make_shared<Piece>());
+        set(size_++, value);
+    }
+
+   private:
+    static constexpr std::size_t piece_size = 256;
+    using Piece = std::array<T, piece_size>;
+
+    std::vector<std::shared_ptr<Piece>> pieces_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/moved_nodes.hpp ----
+
+// netsync: what a Tree holds. Moves come in, in any order; where each node is, as if they had come in the order of their
+// turns, goes out.
+
+namespace netsync::detail {
+
+/// A child among its siblings: by position, then by name.
+struct Sibling {
+    OrderKey position;
+    NodeId node;
+
+    std::uint64_t prefix() const noexcept { return text_prefix(position); }
+    friend bool operator<(const Sibling& a, const Sibling& b) {
+        const int order = a.position.compare(b.position);
+        return order != 0 ? order < 0 : a.node < b.node;
+    }
+};
+
+/// The content is `nodes`: nodes by name, each with its moves, all under dots. The rest is derived from it and kept up to
+/// date in a state (a delta has none of it): a pure function of the moves that are held. A move has no effect if its node
+/// lies above the new parent at its turn. As in the paper a late move undoes those that come after it and does them again;
+/// but only those of nodes that are a parent somewhere in the log: others never lie above anything. Nothing here
+/// recurses.
+template <class Value>
+class MovedNodes {
+   public:
+    using Node = TreeNode<Value>;
+    using Siblings = SortedMap<Sibling, NoContent>;
+
+    const DotMap<NodeId, Node>& nodes() const noexcept { return nodes_; }
+
+    /// For deltas.
+    Node& operator[](const NodeId& id) { return nodes_[id]; }
+
+    /// Where the way up from a node ends. In a delta nothing is known of the nodes above.
+    enum class Top : std::uint32_t { unknown, root, removed };
+    Top top_of(const NodeId& id) const { return static_cast<Top>(end_of_way(slot_above(id), none)); }
+
+    /// Whether the way up from `id` comes to `above`, or begins there.
+    bool is_within(const NodeId& id, const NodeId& above) const {
+        const std::uint32_t slot = slot_of(above);
+        return id == above || (slot != 0 && end_of_way(slot_above(id), slot) == slot);
+    }
+
+    /// The children of a node; null where it has none.
+    const Siblings* children(const NodeId& id) const {
+        const Parent* parent = parents_.find(id);
+        return parent && !parent->children.empty() ? &parent->children : nullptr;
+    }
+
+    bool merge(const MovedNodes& theirs, const Join& join) {
+        if (join.target == Target::delta) return nodes_.merge(theirs.nodes_, join);
+        if (join.scope == Scope::whole) {
+            const bool changed = nodes_.merge(theirs.nodes_, join);
+            if (changed) index();
+            return changed;
+        }
+        std::size_t held = 0;
+        const std::vector<Turn> fresh = unseen(theirs, join, held);
+        for (const Turn& turn : fresh) {
+            make_parent(theirs.nodes_.find(turn.node)->find(turn)->parent);
+            unplace(turn.node);
+        }
+        const bool changed = nodes_.merge(theirs.nodes_, join);
+        if (count_moves(theirs) != held + fresh.size())
+            index();  // a parent of the tree has removed some
+        else
+            take(fresh);
+        return changed;
+    }
+
+    /// After nodes were written to directly. O(n log n), and every move of a parent is decided anew.
+    void index() {
+        parents_.clear();
+        log_.clear();
+        ways_ = {};
+        std::vector<NodeId> skipped;
+        for (const auto& [id, node] : nodes_)
+            for (const Move& move : node.moves)
+                if (move.skipped) skipped.push_back(id);
+        for (const NodeId& id : skipped)
+            for (Move& move : nodes_.writable(id)->moves) move.skipped = false;
+        std::vector<Turn> fresh;
+        for (const auto& [id, node] : nodes_)
+            for (const Move& move : node.moves) {
+                make_parent(move.parent, false);
+                fresh.push_back(Node::turn(id, move));
+            }
+        take(fresh);
+    }
+
+    /// What every member has seen up to the first move that some may not have seen is settled: nothing earlier can come.
+    /// Of settled moves each node keeps the one that says where it is. A removed node goes, with all below it, unless a
+    /// later move speaks of any of these.
+    bool drop_stable(const VersionVector& stable) {
+        bool dropped = drop_content(stable);
+        if (!may_drop()) return dropped;
+        const std::optional<Turn> open = first_unstable(stable);
+        const std::vector<NodeId> gone = forgettable(open);
+        for (const NodeId& id : gone) nodes_.erase(id);
+        std::vector<std::pair<NodeId, std::vector<Move>>> less;
+        for (const auto& [id, node] : nodes_)
+            if (std::vector<Move> moves = superseded(id, node, open); !moves.empty())
+                less.emplace_back(id, std::move(moves));
+        if (gone.empty() && less.empty()) return dropped;
+        for (const auto& [id, moves] : less) {
+            Node& node = *nodes_.writable(id);
+            std::erase_if(node.moves, [&](const Move& move) {
+                return std::binary_search(moves.begin(), moves.end(), move, Node::is_before);
+            });
+            if (node.is_bottom()) nodes_.erase(id);
+        }
+        index();
+        return true;
+    }
+
+    /// The ids of replicas once, by id; then the nodes by name, each with its moves by turn and its content.
+    template <class Archive>
+    void save(Archive& out) const {
+        const std::vector<ReplicaId> ids = replicas();
+        out.count(ids.size(), sizeof(ReplicaId));
+        for (const ReplicaId& id : ids) out(id);
+        const auto name = [&](const NodeId& id) {
+            out.varint(id.counter);
+            const auto at = std::lower_bound(ids.begin(), ids.end(), id.replica);
+            out.varint(is_node(id) ? static_cast<std::uint64_t>(at - ids.begin()) + 1 : 0);
+        };
+        out.count(nodes_.size(), sizeof(NodeId) + sizeof(Node));
+        for (const auto& [id, node] : nodes_) {
+            name(id);
+            out.count(node.moves.size(), 2 * sizeof(Move));
+            for (const Move& move : node.moves) {
+                out(move.dot);
+                out.stamp(move.time);
+                name(move.parent);
+                if (move.parent != removed_nodes)
+                    out.bytes(std::as_bytes(std::span{move.position.data(), move.position.size()}));
+            }
+            out(node.value);
+        }
+    }
+
+    template <class Archive>
+    void load(Archive& in) {
+        std::vector<ReplicaId> ids(in.count(sizeof(ReplicaId)));
+        for (ReplicaId& id : ids) in(id);
+        const auto name = [&] {
+            NodeId id{in.varint(), {}};
+            const std::uint64_t at = in.varint();
+            if (at > ids.size() || id.counter > max_counter || (at == 0 && id.counter > 1) ||
+                (at > 0 && id.counter == 0))
+                in.fail(errc::malformed);
+            if (at > 0 && in.ok()) id.replica = ids[at - 1];
+            return id;
+        };
+        std::size_t left = in.count(sizeof(NodeId) + sizeof(Node));
+        for (NodeId previous; left > 0 && in.ok(); --left) {
+            const NodeId id = name();
+            if (!is_node(id) || !(previous < id)) return in.fail(errc::malformed);
+            Node& node = nodes_[previous = id];
+            for (std::size_t moves = in.count(2 * sizeof(Move)); moves > 0 && in.ok(); --moves) {
+                Move move;
+                in(move.dot);
+                move.time = in.stamp();
+                move.parent = name();
+                if (move.parent != removed_nodes) {
+                    const auto bytes = in.bytes();
+                    move.position.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+                }
+                if (!in.ok()) return;
+                if (move.parent == id || (move.parent != removed_nodes && !is_order_key(move.position)) ||
+                    (!node.moves.empty() && !Node::is_before(node.moves.back(), move)))
+                    return in.fail(errc::malformed);
+                node.moves.push_back(std::move(move));
+            }
+            in(node.value);
+            if (in.ok() && node.is_bottom()) return in.fail(errc::malformed);
+        }
+        if (in.ok() && ids != replicas()) return in.fail(errc::malformed);  // one form only
+        if (in.ok() && !(in.space() && in.space()->is_frame())) index();
+    }
+
+    friend bool operator==(const MovedNodes& a, const MovedNodes& b) { return a.nodes_ == b.nodes_; }
+
+   private:
+    struct Parent {
+        std::uint32_t slot = 0;  // in `ways_`; 0: none yet
+        Siblings children;       // as of now
+    };
+    /// What a parent lies under, and how many parents lie under it, as slots.
+    struct Way {
+        std::uint32_t above = 0;  // 0: none
+        std::uint32_t below = 0;
+    };
+    /// A move of a parent. New in the log, it is neither done nor skipped.
+    struct Logged {
+        std::uint32_t node = 0;
+        std::uint32_t parent = 0;
+        std::uint32_t before = 0;  // above the node before this
+        bool done = false;
+        bool skipped = false;
+        friend bool operator==(const Logged&, const Logged&) = default;
+    };
+
+    // What is derived.
+
+    /// The moves that are new here, and how many are held already of the nodes mentioned.
+    std::vector<Turn> unseen(const MovedNodes& theirs, const Join& join, std::size_t& held_moves) const {
+        std::vector<Turn> fresh;
+        for (const auto& [id, node] : theirs.nodes_) {
+            const Node* held = nodes_.find(id);
+            held_moves += held ? held->moves.size() : 0;
+            for (const Move& move : node.moves)
+                if (!join.mine.contains(move.dot) && !(held && held->find(move))) fresh.push_back(Node::turn(id, move));
+        }
+        return fresh;
+    }
+
+    std::size_t count_moves(const MovedNodes& of) const {
+        std::size_t count = 0;
+        for (const auto& [id, mention] : of.nodes_)
+            if (const Node* held = nodes_.find(id)) count += held->moves.size();
+        return count;
+    }
+
+    static constexpr std::uint32_t none = static_cast<std::uint32_t>(-1), named = 3;  // the slots below are a Top each
+
+    std::uint32_t slot_of(const NodeId& id) const {
+        if (id == removed_nodes) return static_cast<std::uint32_t>(Top::removed);
+        if (!is_node(id)) return static_cast<std::uint32_t>(Top::root);
+        const Parent* parent = parents_.find(id);
+        return parent ? parent->slot : 0;
+    }
+    std::uint32_t slot_above(const NodeId& id) const {
+        if (!is_node(id)) return slot_of(id);
+        const Node* node = nodes_.find(id);
+        const Move* move = node ? node->placement() : nullptr;
+        return move ? slot_of(move->parent) : 0;
+    }
+    void put_under(std::uint32_t slot, std::uint32_t parent) {
+        Way way = ways_[slot];
+        const std::uint32_t before = std::exchange(way.above, parent);
+        if (before == parent) return;
+        ways_.set(slot, way);
+        if (before != 0) ways_.set(before, {ways_[before].above, ways_[before].below - 1});
+        if (parent != 0) ways_.set(parent, {ways_[parent].above, ways_[parent].below + 1});
+    }
+    /// Up to `wanted`, or to where there is no further.
+    std::uint32_t end_of_way(std::uint32_t slot, std::uint32_t wanted) const {
+        while (slot >= named && slot != wanted) slot = ways_[slot].above;
+        return slot;
+    }
+
+    /// From now on this node may lie above others, so its moves are logged. All have an effect: nothing was below it.
+    void make_parent(const NodeId& id, bool log = true) {
+        if (!is_node(id)) return;
+        while (ways_.size() < named) ways_.push_back({});
+        std::uint32_t& slot = parents_.try_emplace(id).first->slot;
+        if (slot != 0) return;
+        slot = static_cast<std::uint32_t>(ways_.size());
+        ways_.push_back({});
+        const Node* node = log ? std::as_const(nodes_).find(id) : nullptr;
+        if (!node) return;
+        const std::uint32_t mine = slot;
+        for (const Move& move : node->moves) {
+            const std::uint32_t parent = slot_of(move.parent);
+            *log_.try_emplace(Node::turn(id, move)).first = {mine, parent, ways_[mine].above, true, false};
+            put_under(mine, parent);
+        }
+    }
+
+    /// Moves that are new, whose parents were made.
+    void take(const std::vector<Turn>& fresh) {
+        std::optional<Turn> from;
+        for (const Turn& turn : fresh) {
+            place(turn.node);
+            const std::uint32_t slot = slot_of(turn.node);
+            if (slot == 0) continue;
+            *log_.try_emplace(turn).first = {.node = slot,
+                                             .parent = slot_of(nodes().find(turn.node)->find(turn)->parent)};
+            if (!from || turn < *from) from = turn;
+        }
+        if (from) decide(*from);
+    }
+
+    /// Undoes the moves from here on and does them again, in order.
+    void decide(const Turn& from) {
+        std::vector<std::pair<Turn, Logged>> later;
+        for (auto at = log_.lower_bound(from); at != log_.end(); ++at) later.emplace_back((*at).key, (*at).value);
+        for (auto at = later.rbegin(); at != later.rend(); ++at)
+            if (at->second.done) put_under(at->second.node, at->second.before);
+        for (const auto& [turn, was] : later) {
+            Logged now = was;
+            now.before = ways_[now.node].above;
+            now.skipped = ways_[now.node].below > 0 && end_of_way(now.parent, now.node) == now.node;
+            now.done = !now.skipped;
+            if (now.done) put_under(now.node, now.parent);
+            if (now == was) continue;
+            *log_.find(turn) = now;
+            if (now.skipped == was.skipped) continue;
+            unplace(turn.node);
+            nodes_.writable(turn.node)->find(turn)->skipped = now.skipped;
+            place(turn.node);
+        }
+    }
+
+    void place(const NodeId& id) {
+        const Move* move = std::as_const(nodes_).find(id)->placement();
+        if (move && move->parent != removed_nodes)
+            parents_.try_emplace(move->parent).first->children.try_emplace({move->position, id});
+    }
+    void unplace(const NodeId& id) {
+        const Node* node = std::as_const(nodes_).find(id);
+        const Move* move = node ? node->placement() : nullptr;
+        if (Parent* parent = move ? parents_.find(move->parent) : nullptr)
+            parent->children.erase(Sibling{move->position, id});
+    }
+
+    /// Those whose names occur, by id.
+    std::vector<ReplicaId> replicas() const {
+        std::vector<ReplicaId> ids;
+        std::size_t enough = 64;
+        const auto unite = [&] {
+            std::sort(ids.begin(), ids.end());
+            ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+            enough = std::max(enough, 2 * ids.size());
+        };
+        const auto note = [&](const NodeId& id) {
+            if (!is_node(id) || (!ids.empty() && ids.back() == id.replica)) return;
+            ids.push_back(id.replica);
+            if (ids.size() > enough) unite();
+        };
+        for (const auto& [id, node] : nodes_) {
+            note(id);
+            for (const Move& move : node.moves) note(move.parent);
+        }
+        unite();
+        return ids;
+    }
+
+    // What is settled.
+
+    bool drop_content(const VersionVector& stable) {
+        std::vector<std::pair<NodeId, Value>> less;
+        for (const auto& [id, node] : nodes_) {
+            Value value = node.value;
+            if (netsync::drop_stable(value, stable)) less.emplace_back(id, std::move(value));
+        }
+        for (auto& [id, value] : less) nodes_.writable(id)->value = std::move(value);
+        return !less.empty();
+    }
+
+    bool may_drop() const {
+        for (const auto& [id, node] : nodes_) {
+            if (node.moves.size() > 1) return true;
+            for (const Move& move : node.moves)
+                if (move.skipped || move.parent == removed_nodes) return true;
+        }
+        return false;
+    }
+
+    std::optional<Turn> first_unstable(const VersionVector& stable) const {
+        std::optional<Turn> first;
+        for (const auto& [id, node] : nodes_)
+            for (const Move& move : node.moves)
+                if (!stable.contains(move.dot))
+                    if (const Turn turn = Node::turn(id, move); !first || turn < *first) first = turn;
+        return first;
+    }
+
+    /// The removed nodes that no move from `open` on speaks of, nor of any other that was removed together with them.
+    std::vector<NodeId> forgettable(const std::optional<Turn>& open) const {
+        SortedMap<NodeId, NodeId> tops;          // of each node the last one above it, itself where it is that
+        SortedMap<NodeId, NoContent> mentioned;  // tops
+        for (const auto& [id, node] : nodes_) find_top(id, open, tops);
+        if (open)
+            for (const auto& [id, node] : nodes_)
+                for (const Move& move : node.moves)
+                    if (!(Node::turn(id, move) < *open))
+                        for (const NodeId& spoken_of : {id, move.parent})
+                            if (const NodeId* top = std::as_const(tops).find(spoken_of)) mentioned.try_emplace(*top);
+        std::vector<NodeId> result;
+        for (const auto& [id, top] : tops) {
+            const Node* node = nodes_.find(top);
+            const Move* move = node ? placement(top, *node, open) : nullptr;
+            if (move && move->parent == removed_nodes && !std::as_const(mentioned).find(top)) result.push_back(id);
+        }
+        return result;
+    }
+
+    /// Notes the top of a node and of all on the way.
+    void find_top(NodeId id, const std::optional<Turn>& open, SortedMap<NodeId, NodeId>& tops) const {
+        std::vector<NodeId> way;
+        NodeId top = id;
+        for (;; id = placement(id, *nodes_.find(id), open)->parent) {
+            if (!is_node(id)) break;
+            if (const NodeId* known = std::as_const(tops).find(id)) {
+                top = *known;
+                break;
+            }
+            way.push_back(top = id);
+            const Node* node = nodes_.find(id);
+            if (!node || !placement(id, *node, open)) break;
+        }
+        for (const NodeId& passed : way) *tops.try_emplace(passed).first = top;
+    }
+
+    static const Move* placement(const NodeId& id, const Node& node, const std::optional<Turn>& open) {
+        return open ? node.placement_before(id, *open) : node.placement();
+    }
+
+    /// The settled moves of a node that do not say where it is.
+    static std::vector<Move> superseded(const NodeId& id, const Node& node, const std::optional<Turn>& open) {
+        std::vector<Move> result;
+        if (node.moves.size() == 1 && !node.moves[0].skipped) return result;
+        const Move* stands = placement(id, node, open);
+        for (const Move& move : node.moves)
+            if (&move != stands && (!open || Node::turn(id, move) < *open)) result.push_back(move);
+        return result;
+    }
+
+    DotMap<NodeId, Node> nodes_;
+    SortedMap<NodeId, Parent> parents_;
+    SharedArray<Way> ways_;        // by slot
+    SortedMap<Turn, Logged> log_;  // the moves of parents
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/tree.hpp ----
+
+// netsync: a tree whose nodes are moved concurrently, and which stays a tree.
+
+namespace netsync {
+
+/// Nodes with content under a root, siblings in order, each movable with all below it (Kleppmann, Mulligan, Gomes,
+/// Beresford: A highly-available move operation for replicated trees, 2022). All moves take effect in the order of
+/// their timestamps, at every replica; one that would put a node below itself has no effect. So of concurrent moves of
+/// one node the later stands, two that together make a cycle leave the later one out, and no node is ever lost or in two
+/// places. `Value` is a causal CRDT, empty at first.
+///
+/// Removing moves a node, with what is below it, out of the tree: against a concurrent move of the same node the later
+/// stands; what was moved out of the subtree stays, wherever its own move put it; what was moved into it goes. Content
+/// that is changed concurrently does not bring a node back.
+///
+/// Moves are kept until every member has seen them and nothing earlier can come (causal stability): then each node keeps
+/// the one that says where it is, and removed ones go. In an OrMap all are kept, until the key is removed.
+/// insert, move, remove: O(log size + depth + position); of a node that has had children, also O(depth) for each such
+/// move that was made at once and has a later time. Copy: O(1).
+template <class Value>
+class Tree {
+   public:
+    static constexpr NodeId root{};
+    static constexpr std::size_t last = static_cast<std::size_t>(-1);  ///< a position: behind all others
+
+    /// A delta that inserts a node as the `position`-th child of `parent`: `inserted()` of the delta is its name. Nothing
+    /// where `parent` is not in the tree. `content(const Value&, Change&)` gives what the node holds at first.
+    template <class F>
+    [[nodiscard]] Tree insert(Change& change, const NodeId& parent, std::size_t position, F&& content) const {
+        Tree delta;
+        if (!contains(parent)) return delta;
+        const Dot dot = change.mint();
+        const NodeId node{dot.counter(), id_of(dot.replica())};
+        put(delta, change, dot, node, parent, position);
+        delta.nodes_[node].value = content(bottom(), change);
+        return delta;
+    }
+    [[nodiscard]] Tree insert(Change& change, const NodeId& parent, std::size_t position = last) const {
+        return insert(change, parent, position, [](const Value&, Change&) { return Value{}; });
+    }
+
+    /// A delta that makes `node`, with all below it, the `position`-th child of `parent`, itself not counted. Nothing where
+    /// one of them is not in the tree, or `parent` is `node` or below it.
+    [[nodiscard]] Tree move(Change& change, const NodeId& node, const NodeId& parent,
+                            std::size_t position = last) const {
+        Tree delta;
+        if (node.is_root() || !contains(node) || !contains(parent) || nodes_.is_within(parent, node)) return delta;
+        put(delta, change, change.mint(), node, parent, position);
+        return delta;
+    }
+
+    /// A delta that removes `node` and what is below it; nothing where it is not in the tree, or the root.
+    [[nodiscard]] Tree remove(Change& change, const NodeId& node) const {
+        Tree delta;
+        if (node.is_root() || !contains(node)) return delta;
+        delta.add_move(change, change.mint(), node, detail::removed_nodes, {});
+        return delta;
+    }
+
+    /// A delta that changes the content of `node`: `f(const Value&, Change&)` returns the content's delta. Nothing where
+    /// the node is not in the tree.
+    template <class F>
+    [[nodiscard]] Tree update(Change& change, const NodeId& node, F&& f) const {
+        Tree delta;
+        if (node.is_root() || !contains(node)) return delta;
+        if (Value part = f(nodes().find(node)->value, change); !netsync::is_bottom(part))
+            delta.nodes_[node].value = std::move(part);
+        return delta;
+    }
+
+    /// Whether `node` is in the tree, as the root is. O(depth log size), as all that follow.
+    bool contains(const NodeId& node) const { return nodes_.top_of(node) == Top::root; }
+
+    /// The content of a node, or null where it is not in the tree. Good until the tree changes.
+    const Value* find(const NodeId& node) const {
+        const auto* held = nodes().find(node);
+        return held && nodes_.top_of(node) != Top::removed ? &held->value : nullptr;
+    }
+
+    /// The parent of a node; none for the root, and where the node is not in the tree.
+    std::optional<NodeId> parent(const NodeId& node) const {
+        if (node.is_root() || !contains(node)) return std::nullopt;
+        return nodes().find(node)->placement()->parent;
+    }
+
+    /// The children of a node in order.
+    std::vector<NodeId> children(const NodeId& node = root) const {
+        std::vector<NodeId> result;
+        if (!contains(node)) return result;
+        for_each_below(node, [&](const detail::Sibling& child) { result.push_back(child.node); });
+        return result;
+    }
+
+    /// Calls `f(node, value, depth)` for each node, parents before their children, siblings in order; depth 0 lies under
+    /// the root. Without recursion, however deep the tree.
+    template <class F>
+    void for_each(F&& f) const {
+        std::vector<std::pair<NodeId, std::size_t>> todo;
+        const auto add = [&](const NodeId& parent, std::size_t depth) {
+            const std::size_t from = todo.size();
+            for_each_below(parent, [&](const detail::Sibling& child) { todo.emplace_back(child.node, depth); });
+            std::reverse(todo.begin() + static_cast<std::ptrdiff_t>(from), todo.end());
+        };
+        add(root, 0);
+        while (!todo.empty()) {
+            const auto [node, depth] = todo.back();
+            todo.pop_back();
+            f(node, nodes().find(node)->value, depth);
+            add(node, depth + 1);
+        }
+    }
+
+    bool empty() const { return children().empty(); }
+    /// O(size): what is removed and not yet forgotten is not counted.
+    std::size_t size() const {
+        std::size_t count = 0;
+        for_each([&](const NodeId&, const Value&, std::size_t) { ++count; });
+        return count;
+    }
+
+    /// For a delta: the node that it inserts; the root where it inserts none.
+    NodeId inserted() const {
+        for (const auto& [id, node] : nodes())
+            for (const detail::Move& move : node.moves)
+                if (id == NodeId{move.dot.counter(), id_of(move.dot.replica())}) return id;
+        return root;
+    }
+    /// For a delta: calls `f(node)` for each that it inserts, moves, removes, or changes the content of.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        nodes().for_each_mentioned(f);
+    }
+    bool mentions(const NodeId& node) const { return nodes().mentions(node); }
+
+    bool merge(const Tree& theirs, const Join& join) {
+        static_assert(causal<Value>, "netsync: the content of a Tree's nodes must model netsync::causal (all of it "
+                                     "under dots); wrap a monotone type as netsync::Joined<T>");
+        return nodes_.merge(theirs.nodes_, join);
+    }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        nodes().for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return nodes().is_bottom(); }
+    bool permits(OwnerId owner) const { return nodes().permits(owner); }
+    bool drop_stable(const VersionVector& stable) { return nodes_.drop_stable(stable); }
+    template <class Archive>
+    void save(Archive& out) const {
+        nodes_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        nodes_.load(in);
+    }
+
+    friend bool operator==(const Tree&, const Tree&) = default;
+
+   private:
+    using Top = typename detail::MovedNodes<Value>::Top;
+
+    const auto& nodes() const noexcept { return nodes_.nodes(); }
+
+    static const Value& bottom() {
+        static const Value value{};
+        return value;
+    }
+
+    template <class F>
+    void for_each_below(const NodeId& parent, F&& f) const {
+        if (const auto* children = nodes_.children(parent))
+            for (const auto& [child, nothing] : *children) f(child);
+    }
+
+    void add_move(const Change& change, Dot dot, const NodeId& node, const NodeId& parent, detail::OrderKey position) {
+        nodes_[node].moves = {{dot, change.time(), parent, std::move(position)}};
+    }
+
+    /// Notes in `delta` that `node` goes under `parent`. Where its neighbours leave no room between them, siblings move
+    /// aside within their parent: those that were put in one place at once, or, very rarely, all.
+    void put(Tree& delta, Change& change, Dot dot, const NodeId& node, const NodeId& parent,
+             std::size_t position) const {
+        detail::OrderKey before, after;
+        find_neighbours(node, parent, position, before, after);
+        if (std::optional<detail::OrderKey> made = detail::order_key_between(before, after))
+            return delta.add_move(change, dot, node, parent, *std::move(made));
+        std::vector<detail::Sibling> all;
+        for_each_below(parent, [&](const detail::Sibling& child) {
+            if (child.node != node) all.push_back(child);
+        });
+        const std::size_t first = std::min(position, all.size());
+        std::size_t end = first;
+        while (end < all.size() && all[end].position == before) ++end;
+        std::vector<detail::OrderKey> places{before};
+        for (std::size_t at = first; at <= end; ++at)
+            if (auto made = detail::order_key_between(places.back(), end < all.size() ? all[end].position : ""))
+                places.push_back(*std::move(made));
+        if (places.size() == end - first + 2) {
+            delta.add_move(change, dot, node, parent, places[1]);
+            for (std::size_t at = first; at < end; ++at)
+                delta.add_move(change, change.mint(), all[at].node, parent, places[at - first + 2]);
+            return;
+        }
+        delta.add_move(change, dot, node, parent, detail::order_key_at(first));
+        for (std::size_t at = 0; at < all.size(); ++at)
+            delta.add_move(change, change.mint(), all[at].node, parent, detail::order_key_at(at < first ? at : at + 1));
+    }
+
+    /// The positions beside which the `at`-th child would lie, `node` not counted.
+    void find_neighbours(const NodeId& node, const NodeId& parent, std::size_t at, detail::OrderKey& before,
+                         detail::OrderKey& after) const {
+        const auto* children = nodes_.children(parent);
+        if (!children) return;
+        if (at >= children->size()) {
+            before = children->last().key.position;
+            return;
+        }
+        for (const auto& [child, nothing] : *children) {
+            if (child.node == node) continue;
+            if (at-- == 0) {
+                after = child.position;
+                return;
+            }
+            before = child.position;
+        }
+    }
+
+    detail::MovedNodes<Value> nodes_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/crdt/two_phase_set.hpp ----
+
+// netsync: a set whose elements are removed for good.
+
+namespace netsync {
+
+/// The two-phase set (Shapiro et al. 2011): an element that was once removed never comes back, whatever is added before,
+/// meanwhile or later: for names that are used once. Each removed element costs its key and a mark, for ever; only a
+/// removable parent forgets the marks that its remover had seen. add, remove, contains: O(log size).
+template <class Element>
+class TwoPhaseSet {
+   public:
+    /// A delta that adds `element`; nothing where it is there, or was removed.
+    [[nodiscard]] TwoPhaseSet add(Change& change, Element element) const {
+        TwoPhaseSet delta;
+        if (!elements_.find(element)) delta.elements_[element].adds = DotSet{change.mint()};
+        return delta;
+    }
+
+    /// A delta that removes `element` for good; nothing where it is absent.
+    template <class Query>
+    [[nodiscard]] TwoPhaseSet remove(Change& change, const Query& element) const {
+        TwoPhaseSet delta;
+        const detail::Marked* held = elements_.find(element);
+        if (!held || !held->present()) return delta;
+        change.remove_all(*held);
+        delta.elements_[Element(element)].marks = DotSet{change.mint()};
+        return delta;
+    }
+
+    template <class Query>
+    bool contains(const Query& element) const {
+        const detail::Marked* held = elements_.find(element);
+        return held && held->present();
+    }
+    /// Whether `element` was removed, and so can never be added again.
+    template <class Query>
+    bool was_removed(const Query& element) const {
+        const detail::Marked* held = elements_.find(element);
+        return held && !held->marks.is_bottom();
+    }
+    /// O(n): removed elements are skipped.
+    std::size_t size() const {
+        std::size_t count = 0;
+        for_each([&](const Element&) { ++count; });
+        return count;
+    }
+    bool empty() const { return size() == 0; }
+
+    /// Calls `f(element)` for each, in ascending order.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [element, held] : elements_)
+            if (held.present()) f(element);
+    }
+    /// For a delta: calls `f(element)` for each element that it adds or removes.
+    template <class F>
+    void for_each_mentioned(F&& f) const {
+        elements_.for_each_mentioned(f);
+    }
+
+    bool merge(const TwoPhaseSet& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    template <class F>
+    void for_each_dot(F&& visit) const {
+        elements_.for_each_dot(visit);
+    }
+    bool is_bottom() const noexcept { return elements_.is_bottom(); }
+    template <class Archive>
+    void save(Archive& out) const {
+        elements_.save(out);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        elements_.load(in);
+    }
+
+    friend bool operator==(const TwoPhaseSet&, const TwoPhaseSet&) = default;
+
+   private:
+    DotMap<Element, detail::Marked> elements_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/detail/random.hpp ----
+
+// netsync: reproducible randomness. One seed in, the same choices out, on every machine.
+
+namespace netsync::detail {
+
+/// A counter through a mixer (as splitmix64): good enough for choosing peers and moments, not for secrets.
+class Random {
+   public:
+    explicit Random(std::uint64_t seed = 0) : state_(seed) {}
+
+    std::uint64_t next() noexcept { return mix(state_ += 0x9e3779b97f4a7c15u, 0x8ebc6af09c88c6e3u); }
+    /// Uniform in [0, bound); 0 for a bound of 0. The bias is below bound / 2^64.
+    std::uint64_t below(std::uint64_t bound) noexcept { return bound == 0 ? 0 : next() % bound; }
+
+   private:
+    std::uint64_t state_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/wire/limits.hpp ----
+
+// netsync: caps on everything that a peer can make us hold or do, in one place.
+
+namespace netsync {
+
+/// Sizes in bytes unless they say otherwise. A replica refuses to make what others with the same limits would refuse.
+struct Limits {
+    std::size_t frame = 16u << 20;             ///< one change, encoded; a larger `update` fails with errc::too_large
+    std::size_t state = std::size_t{4} << 30;  ///< a whole state, encoded
+    std::size_t datagram = 1200;               ///< an announcement
+    std::size_t transfer = 256u << 10;         ///< one message of frames or one chunk of a state, about
+    std::size_t backlog = 4u << 20;  ///< memory of one link's unsent messages, beyond which updates wait for gossip
+    std::size_t depth = 128;         ///< nesting of one encoded value
+    std::size_t log = 8u << 20;      ///< frames logged until a snapshot takes the place of those all have
+    std::size_t replicas = 4096;     ///< entries of a version vector
+    std::size_t members = 1024;      ///< members known
+    std::size_t links = 2048;        ///< links open, strangers included
+    std::size_t buffered_frames = 10'000;    ///< frames that wait for others
+    std::size_t buffered_bytes = 16u << 20;  ///< the same, in bytes
+    std::size_t waiters = 1024;              ///< calls that wait for a change to be replicated
+
+    /// The largest message a transport must carry.
+    std::size_t message() const noexcept { return std::max(frame, transfer) + 4096; }
+
+    /// Memory that decoding `size` bytes of a frame may cost: 1 MiB for up to 64 KiB, 32 times the size beyond.
+    static std::size_t frame_budget(std::size_t size) noexcept {
+        return size <= (64u << 10) ? std::size_t{1} << 20 : std::max(std::size_t{1} << 20, size * 32);
+    }
+    /// Whether a delta of this size, which costs so much memory to read, leaves room for a frame's header.
+    bool fits_frame(std::size_t size, std::size_t cost) const noexcept {
+        constexpr std::size_t header = 128u << 10;
+        return size + header / 2 <= std::max<std::size_t>(frame, header) && cost + header <= frame_budget(size) &&
+               size <= frame;
+    }
+    /// The same for a whole state, whose bytes were received already.
+    static std::size_t state_budget(std::size_t size) noexcept { return (std::size_t{1} << 20) + size * 64; }
+};
+
+}  // namespace netsync
+
+// ---- netsync/options.hpp ----
+
+// netsync: what a program tells its replica at the start. Each policy reads the part that concerns it.
+
+namespace netsync {
+
+using Duration = std::chrono::nanoseconds;
+
+/// A uniform random time between `least` (included) and `most` (excluded).
+struct Interval {
+    Duration least;
+    Duration most;
+
+    Duration pick(detail::Random& random) const noexcept {
+        const auto width = (most - least).count();
+        return least +
+               Duration{static_cast<std::int64_t>(random.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
+    }
+};
+
+/// `{.pool = "home"}` is enough on a LAN. Every member has a default that suits a handful of machines.
+struct Options {
+    std::string pool = "netsync";  ///< replicas of one pool share their data; others are refused
+    std::string name{};            ///< who this replica belongs to, see ReplicaId; empty: a random owner at each start
+    std::string file{};            ///< of a store on disk
+    bool manual_start = false;     ///< true: nothing is opened until start()
+
+    std::uint16_t port = 0;                ///< to listen on; 0: any free one
+    std::uint16_t discovery_port = 21075;  ///< UDP, shared by all replicas of a machine
+    std::vector<std::string> peers{};      ///< HOST:PORT of replicas that announcements do not reach
+
+    Duration max_drift = std::chrono::milliseconds{100};  ///< how far ahead a remote stamp may be
+    Interval announce{std::chrono::seconds{15}, std::chrono::seconds{30}};
+    Interval gossip{std::chrono::milliseconds{500}, std::chrono::milliseconds{1500}};
+    Duration keepalive_interval = std::chrono::seconds{1};
+    Duration keepalive_timeout = std::chrono::seconds{5};  ///< of silence, until a member is offline
+    Duration answer_timeout = std::chrono::seconds{2};     ///< of silence, until another member is asked
+    Duration stale_after = std::chrono::hours{24 * 7};     ///< of absence, until nothing is kept for a member
+    Interval redial{std::chrono::milliseconds{500}, std::chrono::seconds{30}};  ///< between dials of one who is away
+
+    std::uint64_t seed = 0;  ///< of all random choices; 0: drawn from the transport
+    Limits limits{};
 };
 
 }  // namespace netsync
@@ -3752,11 +8759,12 @@ using SharedBytes = std::shared_ptr<const Bytes>;
 
 // ---- netsync/wire/dot_space.hpp ----
 
-// netsync: which dots an encoded value may speak of. Dots go out as (position, offset) within it and come in checked
+// netsync: which dots an encoded value may speak of. Dots go out as their number within it and come in checked
 // against it, so that no bytes can name a dot outside of their frame or their state's context.
 
 namespace netsync {
 
+/// Dots are numbered through: those of the first range, then those of the next.
 /// For a frame: the range it minted, and its timestamp. For a state: its version vector as ranges from 1, by replica
 /// id, and the latest time in it. Values with neither have an empty space. No time beyond `time` can be encoded.
 class DotSpace {
@@ -3764,24 +8772,53 @@ class DotSpace {
     DotSpace() = default;
     DotSpace(DotRange minted, Ntp64 time) : minted_(minted), single_(true), time_(time) {}
     DotSpace(std::vector<DotRange> by_id, Ntp64 time) : ranges_(std::move(by_id)), time_(time) {
-        for (std::uint32_t at = 0; at < ranges_.size(); ++at) positions_.emplace_back(ranges_[at].replica, at);
+        for (std::uint32_t at = 0; at < ranges_.size(); ++at) {
+            positions_.emplace_back(ranges_[at].replica, at);
+            before_.push_back(dots_);
+            dots_ += ranges_[at].size();
+        }
         std::sort(positions_.begin(), positions_.end());
     }
 
     Ntp64 time() const noexcept { return time_; }
+    bool is_frame() const noexcept { return single_; }
     std::size_t size() const noexcept { return single_ ? 1 : ranges_.size(); }
     const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_[position]; }
 
-    /// Where the range that holds `dot` stands; none if no range does. O(log n).
-    std::optional<std::size_t> position(Dot dot) const noexcept {
-        std::size_t at = 0;
-        if (!single_) {
-            const auto found =
-                std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
-            if (found == positions_.end()) return std::nullopt;
-            at = found->second;
+    /// The number of a dot; none if no range holds it. O(log n).
+    std::optional<std::uint64_t> number(Dot dot) const noexcept {
+        if (single_) {
+            if (!minted_.contains(dot)) return std::nullopt;
+            return dot.counter() - minted_.first;
         }
-        if (!range(at).contains(dot)) return std::nullopt;
+        const auto found =
+            std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
+        if (found == positions_.end() || !ranges_[found->second].contains(dot)) return std::nullopt;
+        return before_[found->second] + dot.counter() - ranges_[found->second].first;
+    }
+
+    bool contains(Dot dot) const noexcept { return number(dot).has_value(); }
+
+    /// The dot of this number, `Dot{}` where there is none. O(log n).
+    Dot dot(std::uint64_t number) const noexcept {
+        if (single_) return number < minted_.size() ? Dot{minted_.replica, minted_.first + number} : Dot{};
+        if (number >= dots_) return Dot{};
+        const auto at = std::upper_bound(before_.begin(), before_.end(), number) - before_.begin() - 1;
+        const DotRange& range = ranges_[static_cast<std::size_t>(at)];
+        return Dot{range.replica, range.first + (number - before_[static_cast<std::size_t>(at)])};
+    }
+
+    /// Where the range of a replica stands. O(log n).
+    std::optional<std::size_t> position(const ReplicaId& replica) const noexcept {
+        std::size_t at = 0;
+        for (std::size_t end = size(); at < end;) {
+            const std::size_t middle = at + (end - at) / 2;
+            if (id_of(range(middle).replica) < replica)
+                at = middle + 1;
+            else
+                end = middle;
+        }
+        if (at == size() || id_of(range(at).replica) != replica) return std::nullopt;
         return at;
     }
 
@@ -3789,6 +8826,8 @@ class DotSpace {
     DotRange minted_;
     bool single_ = false;  // a frame, with `minted_` alone
     std::vector<DotRange> ranges_;
+    std::vector<std::uint64_t> before_;                              // how many dots the ranges before each hold
+    std::uint64_t dots_ = 0;                                         // in all of them
     std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // by index
     Ntp64 time_;
 };
@@ -3801,40 +8840,10 @@ class DotSpace {
 
 namespace netsync {
 
-/// No overlong forms, no surrogates, nothing beyond U+10FFFF. O(size); eight ASCII bytes a step.
-inline bool is_utf8(ByteView bytes) noexcept {
-    const auto at = [&](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
-    std::size_t i = 0;
-    while (i < bytes.size()) {
-        if (bytes.size() - i >= 8) {
-            std::uint64_t word = 0;
-            std::memcpy(&word, bytes.data() + i, 8);
-            if ((word & 0x8080808080808080u) == 0) {
-                i += 8;
-                continue;
-            }
-        }
-        const std::uint32_t lead = at(i);
-        if (lead < 0x80) {
-            ++i;
-            continue;
-        }
-        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-        if (lead < 0xc2 || lead > 0xf4 || bytes.size() - i < length) return false;
-        std::uint32_t point = lead & (0x7fu >> length);
-        for (std::size_t k = 1; k < length; ++k) {
-            if ((at(i + k) & 0xc0) != 0x80) return false;
-            point = (point << 6) | (at(i + k) & 0x3f);
-        }
-        if (point < (length == 2 ? 0x80u : length == 3 ? 0x800u : 0x10000u)) return false;
-        if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return false;
-        i += length;
-    }
-    return true;
-}
+using detail::is_utf8;
 
-inline bool is_utf8(std::string_view text) noexcept {
-    return is_utf8(std::as_bytes(std::span{text.data(), text.size()}));
+inline bool is_utf8(ByteView bytes) noexcept {
+    return detail::is_utf8({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 }  // namespace netsync
@@ -3924,6 +8933,26 @@ class Input {
         return ok() ? Ntp64{latest - before} : Ntp64{};
     }
 
+    /// One of a list of dots, and whether `more` follow. `Dot{}` for an empty list, and after an error.
+    Dot dot(bool& more) {
+        const std::uint64_t head = varint();
+        more = head > 0 && (head - 1) % 2 == 1;
+        return head == 0 ? Dot{} : dot_of((head - 1) / 2);
+    }
+
+    /// See Output::text_after. errc::malformed unless the text sorts after `before`.
+    void text_after(const std::string& before, std::string& text) {
+        const std::uint64_t shared = varint();
+        if (shared > before.size()) return fail(errc::malformed);
+        charge(static_cast<std::size_t>(shared));
+        const ByteView rest = bytes();
+        if (!ok()) return;
+        text.assign(before, 0, static_cast<std::size_t>(shared));
+        text.append(reinterpret_cast<const char*>(rest.data()), rest.size());
+        const bool shares_more = shared < before.size() && shared < text.size() && before[shared] == text[shared];
+        if (shares_more || !(before < text) || !is_utf8(text)) fail(errc::malformed);
+    }
+
     /// `size` bytes where they lie; empty after an error.
     ByteView raw(std::size_t size) {
         if (!ok() || size > remaining()) {
@@ -3935,6 +8964,9 @@ class Input {
         return result;
     }
     ByteView bytes() { return raw(count(1)); }
+
+    /// The dots that may be read, or null where there are none.
+    const DotSpace* space() const noexcept { return space_; }
 
     void fail(std::error_code error) {
         if (!error_) error_ = error;
@@ -4092,14 +9124,12 @@ class Input {
         }
     }
 
-    void read_dot(Dot& dot) {
-        if (!space_ || space_->size() == 0) return fail(errc::malformed);
-        const std::uint64_t position = space_->size() > 1 ? varint() : 0;
-        const std::uint64_t offset = varint();
-        if (!ok()) return;
-        if (position >= space_->size() || offset >= space_->range(position).size()) return fail(errc::malformed);
-        const DotRange& range = space_->range(position);
-        dot = Dot{range.replica, range.first + offset};
+    void read_dot(Dot& dot) { dot = dot_of(varint()); }
+
+    Dot dot_of(std::uint64_t number) {
+        const Dot dot = space_ && ok() ? space_->dot(number) : Dot{};
+        if (!dot) fail(errc::malformed);
+        return dot;
     }
 
     std::byte byte() {
@@ -4118,47 +9148,6 @@ class Input {
     std::size_t depth_left_;
     bool in_record_ = false;
     std::error_code error_;
-};
-
-}  // namespace netsync
-
-// ---- netsync/wire/limits.hpp ----
-
-// netsync: caps on everything that a peer can make us hold or do, in one place.
-
-namespace netsync {
-
-/// Sizes in bytes unless they say otherwise. A replica refuses to make what others with the same limits would refuse.
-struct Limits {
-    std::size_t frame = 16u << 20;             ///< one change, encoded; a larger `update` fails with errc::too_large
-    std::size_t state = std::size_t{4} << 30;  ///< a whole state, encoded
-    std::size_t datagram = 1200;               ///< an announcement
-    std::size_t transfer = 256u << 10;         ///< one message of frames or one chunk of a state, about
-    std::size_t backlog = 4u << 20;            ///< unsent bytes of one link, beyond which updates wait for gossip
-    std::size_t depth = 128;                   ///< nesting of one encoded value
-    std::size_t log = 8u << 20;                ///< frames logged until a snapshot takes the place of those all have
-    std::size_t replicas = 4096;               ///< entries of a version vector
-    std::size_t members = 1024;                ///< members known
-    std::size_t links = 2048;                  ///< links open, strangers included
-    std::size_t buffered_frames = 10'000;      ///< frames that wait for others
-    std::size_t buffered_bytes = 16u << 20;    ///< the same, in bytes
-    std::size_t waiters = 1024;                ///< calls that wait for a change to be replicated
-
-    /// The largest message a transport must carry.
-    std::size_t message() const noexcept { return std::max(frame, transfer) + 4096; }
-
-    /// Memory that decoding `size` bytes of a frame may cost: 1 MiB for up to 64 KiB, 32 times the size beyond.
-    static std::size_t frame_budget(std::size_t size) noexcept {
-        return size <= (64u << 10) ? std::size_t{1} << 20 : std::max(std::size_t{1} << 20, size * 32);
-    }
-    /// Whether a delta of this size, which costs so much memory to read, leaves room for a frame's header.
-    bool fits_frame(std::size_t size, std::size_t cost) const noexcept {
-        constexpr std::size_t header = 128u << 10;
-        return size + header / 2 <= std::max<std::size_t>(frame, header) && cost + header <= frame_budget(size) &&
-               size <= frame;
-    }
-    /// The same for a whole state, whose bytes were received already.
-    static std::size_t state_budget(std::size_t size) noexcept { return (std::size_t{1} << 20) + size * 64; }
 };
 
 }  // namespace netsync
@@ -4285,11 +9274,25 @@ class Output {
         assert(time <= space_.time() && "netsync: no value is stamped later than its frame or state");
         varint(space_.time().value - time.value);
     }
+    /// One of a list of dots, and whether another follows: shorter than a count and a dot. An empty list is no_dot().
+    void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
+    void no_dot() { varint(0); }
+    /// A text that sorts after `before`, which the reader has: how much they share, and the rest.
+    void text_after(std::string_view before, std::string_view text) {
+        if (!is_utf8(text)) fail(errc::not_utf8);
+        const auto differs = std::mismatch(text.begin(), text.end(), before.begin(), before.end()).first;
+        const auto shared = static_cast<std::size_t>(differs - text.begin());
+        count(shared, 1);
+        bytes(std::as_bytes(std::span{text.substr(shared)}));
+    }
     void raw(ByteView bytes) { bytes_.append(bytes); }
     void bytes(ByteView bytes) {
         count(bytes.size(), 1);
         raw(bytes);
     }
+
+    /// The dots that may be written.
+    const DotSpace& space() const noexcept { return space_; }
 
     void fail(std::error_code error) {
         if (!error_) error_ = error;
@@ -4382,12 +9385,13 @@ class Output {
         }
     }
 
-    void write_dot(Dot dot) {
-        const auto position = space_.position(dot);
-        assert(position && "netsync: a delta holds only dots that its own change minted");
-        if (!position) return fail(errc::malformed);
-        if (space_.size() > 1) varint(*position);
-        varint(dot.counter() - space_.range(*position).first);
+    void write_dot(Dot dot) { varint(number_of(dot)); }
+
+    std::uint64_t number_of(Dot dot) {
+        const std::optional<std::uint64_t> number = space_.number(dot);
+        assert(number && "netsync: a delta holds only dots that its own change minted");
+        if (!number) fail(errc::malformed);
+        return number.value_or(0);
     }
 
     template <class Container, class KeyOf>
@@ -4942,7 +9946,8 @@ Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
 
 // ---- netsync/store/concept.hpp ----
 
-// netsync: the Store policy: a log of frames by dot, a snapshot, and a small key/value area, in atomic commits.
+// netsync: the Store policy: a log of frames by dot, a snapshot, and a small key/value area, in atomic commits, made at
+// once or on a thread of the store's own. docs/writing-a-store.md goes through it.
 
 namespace netsync {
 
@@ -4983,6 +9988,34 @@ concept store = std::movable<S> && requires(S& store, const S& reader, const Fra
     { reader.replay(visit) } -> std::same_as<void>;
     { reader.frames(range, visit) } -> std::same_as<bool>;
 };
+
+/// A store that commits on a thread of its own, so that no call waits for the disk. What is staged while a commit is
+/// under way belongs to the next one: so those who change data at the same time share a commit. The replica holds back
+/// what it would send until what it had staged before is durable.
+///
+/// - `commit_later(done)`: commit(), but returns at once; `done(error)` follows on the store's own thread, never from
+///   within the call, with nothing of the store locked. Not called again before.
+/// - `commit()`: waits for a commit that is under way, and until its `done` has returned; then commits the rest. Called
+///   without the replica's mutex, but at the opening.
+/// - `is_behind()`: whether so much waits to be written that changes are to be refused for a while.
+/// - `frames`, `replay`, `get` and `snapshot` tell of what is staged, too.
+///
+/// Exemplar: SqliteStore.
+template <class S>
+concept asynchronous_store =
+    store<S> && requires(S& store, const S& reader, std::function<void(std::error_code)> done) {
+        { store.commit_later(std::move(done)) } -> std::same_as<void>;
+        { reader.is_behind() } -> std::same_as<bool>;
+    };
+
+/// The store of a replica that was given none: made from the options where it can be, else as it is by default.
+template <store Store>
+Store make_store(const Options& options) {
+    if constexpr (std::constructible_from<Store, const Options&>)
+        return Store{options};
+    else
+        return Store{};
+}
 
 }  // namespace netsync
 
@@ -5030,72 +10063,6 @@ struct AnnouncementReceived {
 /// Somebody may listen there.
 struct PeerHinted {
     Endpoint endpoint;
-};
-
-}  // namespace netsync
-
-// ---- netsync/detail/random.hpp ----
-
-// netsync: reproducible randomness. One seed in, the same choices out, on every machine.
-
-namespace netsync::detail {
-
-/// A counter through a mixer (as splitmix64): good enough for choosing peers and moments, not for secrets.
-class Random {
-   public:
-    explicit Random(std::uint64_t seed = 0) : state_(seed) {}
-
-    std::uint64_t next() noexcept { return mix(state_ += 0x9e3779b97f4a7c15u, 0x8ebc6af09c88c6e3u); }
-    /// Uniform in [0, bound); 0 for a bound of 0. The bias is below bound / 2^64.
-    std::uint64_t below(std::uint64_t bound) noexcept { return bound == 0 ? 0 : next() % bound; }
-
-   private:
-    std::uint64_t state_;
-};
-
-}  // namespace netsync::detail
-
-// ---- netsync/options.hpp ----
-
-// netsync: what a program tells its replica at the start. Each policy reads the part that concerns it.
-
-namespace netsync {
-
-using Duration = std::chrono::nanoseconds;
-
-/// A uniform random time between `least` (included) and `most` (excluded).
-struct Interval {
-    Duration least;
-    Duration most;
-
-    Duration pick(detail::Random& random) const noexcept {
-        const auto width = (most - least).count();
-        return least +
-               Duration{static_cast<std::int64_t>(random.below(width > 0 ? static_cast<std::uint64_t>(width) : 0))};
-    }
-};
-
-/// `{.pool = "home"}` is enough on a LAN. Every member has a default that suits a handful of machines.
-struct Options {
-    std::string pool = "netsync";  ///< replicas of one pool share their data; others are refused
-    std::string name{};            ///< who this replica belongs to, see ReplicaId; empty: a random owner at each start
-    bool manual_start = false;     ///< true: nothing is opened until start()
-
-    std::uint16_t port = 0;                ///< to listen on; 0: any free one
-    std::uint16_t discovery_port = 21075;  ///< UDP, shared by all replicas of a machine
-    std::vector<std::string> peers{};      ///< HOST:PORT of replicas that announcements do not reach
-
-    Duration max_drift = std::chrono::milliseconds{100};  ///< how far ahead a remote stamp may be
-    Interval announce{std::chrono::seconds{15}, std::chrono::seconds{30}};
-    Interval gossip{std::chrono::milliseconds{500}, std::chrono::milliseconds{1500}};
-    Duration keepalive_interval = std::chrono::seconds{1};
-    Duration keepalive_timeout = std::chrono::seconds{5};  ///< of silence, until a member is offline
-    Duration answer_timeout = std::chrono::seconds{2};     ///< of silence, until another member is asked
-    Duration stale_after = std::chrono::hours{24 * 7};     ///< of absence, until nothing is kept for a member
-    Interval redial{std::chrono::milliseconds{500}, std::chrono::seconds{30}};  ///< between dials of one who is away
-
-    std::uint64_t seed = 0;  ///< of all random choices; 0: drawn from the transport
-    Limits limits{};
 };
 
 }  // namespace netsync
@@ -6935,6 +11902,19 @@ inline bool is_newcomer(const History& history, const ReplicaId& self) {
     return true;
 }
 
+/// Takes one counter out of ranges, which may split one.
+inline void erase_counter(std::vector<CounterRange>& ranges, const ReplicaCounter& at) {
+    const auto found = std::find_if(ranges.begin(), ranges.end(), [&](const CounterRange& range) {
+        return range.replica == at.replica && range.first <= at.counter && at.counter <= range.last;
+    });
+    if (found == ranges.end()) return;
+    const CounterRange whole = *found;
+    const auto next = ranges.erase(found);
+    const auto after =
+        at.counter < whole.last ? ranges.insert(next, {whole.replica, at.counter + 1, whole.last}) : next;
+    if (whole.first < at.counter) ranges.insert(after, {whole.replica, whole.first, at.counter - 1});
+}
+
 /// One's own changes beyond `agreed`, issued again: the dot (before, agreed + n) became (after, n).
 struct Succession {
     ReplicaId before{};
@@ -8430,6 +13410,73 @@ class Batch {
 
 }  // namespace netsync
 
+// ---- netsync/sync/durability.hpp ----
+
+// netsync: "is it on disk yet?". Commits begin and end, at once or later; those who wait for one hear of it.
+
+namespace netsync {
+
+/// Commits are numbered from 1; one at a time is under way. Every call is made under the replica's mutex; answers go out
+/// as notifications.
+class Durability {
+   public:
+    using Answer = std::function<void(std::error_code)>;
+
+    bool is_committing() const noexcept { return committing_; }
+
+    /// A commit of all that was staged, and so of this replica's own changes up to `counter`.
+    void begin(std::uint64_t counter) noexcept {
+        committing_ = true;
+        committing_to_ = counter;
+        ++begun_;
+    }
+
+    /// It succeeded: those who waited for it hear so. Or not: then all hear why.
+    void end(std::error_code error, Notifications& notifications) {
+        committing_ = false;
+        if (!error) durable_to_ = committing_to_;
+        std::erase_if(waiters_, [&](const Waiter& waiter) {
+            if (!error && waiter.commit > begun_) return false;
+            answer(*waiter.observers, error, notifications);
+            return true;
+        });
+    }
+
+    /// This replica's counters begin anew.
+    void begin_anew() noexcept { durable_to_ = committing_to_ = 0; }
+
+    /// The answer to whoever waits for this own change; `staged`: whether anything waits for the next commit.
+    [[nodiscard]] Subscription await(std::uint64_t counter, bool staged, Answer f, Notifications& notifications) {
+        auto observers = std::make_shared<Observers<std::error_code>>();
+        Subscription subscription =
+            observers->subscribe([f = std::move(f)](const std::error_code& error) { f(error); });
+        const bool pending = counter > durable_to_ && (staged || committing_);
+        if (pending)
+            waiters_.push_back({begun_ + (staged && !(committing_ && counter <= committing_to_) ? 1 : 0), observers});
+        else
+            answer(*observers, {}, notifications);
+        return subscription;
+    }
+
+   private:
+    struct Waiter {
+        std::uint64_t commit;
+        std::shared_ptr<Observers<std::error_code>> observers;
+    };
+
+    static void answer(Observers<std::error_code>& observers, std::error_code error, Notifications& notifications) {
+        observers.notify(std::make_shared<const std::error_code>(error), notifications);
+    }
+
+    bool committing_ = false;
+    std::uint64_t begun_ = 0;
+    std::uint64_t committing_to_ = 0;
+    std::uint64_t durable_to_ = 0;
+    std::vector<Waiter> waiters_;
+};
+
+}  // namespace netsync
+
 // ---- netsync/sync/local_copy.hpp ----
 
 // netsync: the data of one replica: its state, its log and its clock. Local changes come in and go out as frames
@@ -8474,6 +13521,7 @@ class LocalCopy {
             return true;
         });
         clock_.restore(held_.history.time());
+        if constexpr (asynchronous_store<Store>) uncommitted_ = static_cast<bool>(store_error_ = store_.commit());
     }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
@@ -8718,6 +13766,7 @@ class LocalCopy {
     /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
     void go_on() {
         self_ = intern(successor_);
+        durability_.begin_anew();
         successor_ = {};
         keep("replica", id());
         keep("successor", successor_);
@@ -8729,19 +13778,58 @@ class LocalCopy {
         return token;
     }
 
-    /// Makes what was logged durable. Until it succeeds nothing of it may be seen by a peer.
+    /// Makes what was logged durable: now, or, where the store does that on a thread of its own, with `on_committed` to
+    /// follow. Until it succeeds nothing of it may be seen by a peer.
     std::error_code flush() {
-        if (uncommitted_ && !catch_up() && !(store_error_ = store_.commit())) uncommitted_ = false;
+        if (!uncommitted_ || is_committing()) return store_error_;
+        if constexpr (asynchronous_store<Store>) {
+            if (std::exchange(just_failed_, false)) return store_error_;  // the next call or event tries again
+            const std::error_code before = store_error_;
+            if (catch_up()) return store_error_;
+            store_error_ = before;  // until it is known to work again
+            uncommitted_ = false;
+            durability_.begin(held_.history.counter(self_));
+            store_.commit_later(on_committed);
+        } else {
+            durability_.begin(held_.history.counter(self_));
+            if (!catch_up() && !(store_error_ = store_.commit())) uncommitted_ = false;
+            durability_.end(store_error_, notifications);
+        }
         return store_error_;
     }
+    bool is_committing() const noexcept { return durability_.is_committing(); }
+    /// What became of the commit under way.
+    void committed(std::error_code error) {
+        store_error_ = error;
+        just_failed_ = static_cast<bool>(error);
+        uncommitted_ = uncommitted_ || just_failed_;
+        durability_.end(error, notifications);
+    }
+    /// Calls `f(error)` when this change is durable, or could not be made so; see Replica::on_durable.
+    [[nodiscard]] Subscription await_durable(const ReplicaCounter& token, Durability::Answer f) {
+        const ReplicaCounter now = resolve(token);
+        return durability_.await(now.replica == id() ? now.counter : max_counter, uncommitted_, std::move(f),
+                                 notifications);
+    }
+    /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
+    void close() {
+        if constexpr (asynchronous_store<Store>) static_cast<void>(store_.commit());
+    }
     std::error_code store_error() const noexcept { return store_error_; }
+    /// Why nothing more may be changed now, if it may not.
+    std::error_code refusal() const {
+        if constexpr (asynchronous_store<Store>)
+            if (!store_error_ && store_.is_behind()) return errc::store_behind;
+        return store_error_;
+    }
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
         stage([key, value](Store& store) { return keep_value(store, key, value); });
     }
 
-    Aside aside;  ///< how work on a whole state is done
+    Aside aside;                                        ///< how work on a whole state is done
+    std::function<void(std::error_code)> on_committed;  ///< called by a store that commits on its own thread
     Observers<Merged<CrdtType>> changes;
     Derivations<CrdtType> derivations;
     Notifications notifications;
@@ -8862,6 +13950,7 @@ class LocalCopy {
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
         self_ = intern(successor_);
         successor_ = {};
+        durability_.begin_anew();
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};
@@ -8883,18 +13972,23 @@ class LocalCopy {
         const std::uint64_t first = held_.history.counter(self_) + 1;
         const DotRange minted{self_, first, first + old.header().count - 1};
         const Ntp64 time = clock_.tick();
-        const auto delta = old.template delta_within<CrdtType>(DotSpace{minted, time}, options_.limits);
-        if (!delta) return;
-        const Result<Bytes> bytes = encode_delta(*delta, minted, time, options_.limits);
-        if (!bytes) return;
+        Result<CrdtType> decoded = old.template delta_within<CrdtType>(DotSpace{minted, time}, options_.limits);
+        if (!decoded) return;
+        CrdtType delta = *std::move(decoded);
+        std::vector<CounterRange> removed = old.header().removed;
         std::vector<ReplicaCounter> names;
         if (by_name) {
             names = old.header().instead_of;
             names.insert(names.begin(), {old.header().origin, old.header().first});
             if (names.size() > Frame::max_names) names.resize(Frame::max_names);
+        } else {
+            netsync::reissue(delta,
+                             [&](std::uint64_t counter) { erase_counter(removed, {succession.before, counter}); });
         }
-        const Frame frame = issue(old.header().count, time, succession(old.header().removed), *bytes, std::move(names));
-        held_.merge(frame, self_, *delta);
+        const Result<Bytes> bytes = encode_delta(delta, minted, time, options_.limits);
+        if (!bytes) return;
+        const Frame frame = issue(old.header().count, time, succession(removed), *bytes, std::move(names));
+        held_.merge(frame, self_, delta);
         static_cast<void>(log(frame));
     }
 
@@ -8911,7 +14005,8 @@ class LocalCopy {
     /// 9: one frame whose dependencies are in.
     std::error_code apply(const Frame& frame, bool is_new) {
         const FrameHeader& header = frame.header();
-        if (is_new && store_error_) return store_error_;  // what cannot be kept is not merged; gossip offers it again
+        if (is_new)
+            if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
         if (is_new && header.origin == id()) return errc::forked;
         if (is_new && is_outdated(header) && !retirements_.contains(header.origin)) return errc::outdated;
         if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
@@ -8940,7 +14035,7 @@ class LocalCopy {
         log_bytes_ += frame.size_bytes();
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
-            if (!(store_error_ = store_.append(frame))) return {};
+            if (!staged(store_.append(frame))) return {};
         }
         return stage([frame](Store& store) { return store.append(frame); });
     }
@@ -8949,9 +14044,15 @@ class LocalCopy {
     template <class F>
     std::error_code stage(F&& operation) {
         uncommitted_ = true;
-        if (unstaged_.empty() && !(store_error_ = operation(store_))) return {};
+        if (unstaged_.empty() && !staged(operation(store_))) return {};
         unstaged_.push_back(std::forward<F>(operation));
         return store_error_;
+    }
+
+    /// What staging says of the store: that it works, unless only the next commit can tell.
+    std::error_code staged(std::error_code error) {
+        if (error || !asynchronous_store<Store>) store_error_ = error;
+        return error;
     }
 
     /// Gives the store what it would not take before.
@@ -9026,6 +14127,8 @@ class LocalCopy {
     VersionVector last_vector_;  // that of this replica's last frame
     bool vector_rose_ = false;
     bool uncommitted_ = false;
+    bool just_failed_ = false;
+    Durability durability_;
     std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again
     bool settled_ = false;
     VersionVector forgotten_;  // what all had seen when something was last forgotten
@@ -9064,10 +14167,13 @@ class Replica {
    public:
     /// Starts at once, unless options.manual_start. Throws std::system_error where start() fails.
     explicit Replica(Options options = {})
-        requires std::default_initializable<Transport> && std::default_initializable<Store>
+        requires std::default_initializable<Transport>
         : Replica(Transport{}, std::move(options)) {}
 
-    explicit Replica(Transport transport, Options options = {}, Store store = Store{})
+    explicit Replica(Transport transport, Options options = {})
+        : Replica(std::move(transport), options, make_store<Store>(options)) {}
+
+    Replica(Transport transport, Options options, Store store)
         : Replica(std::move(transport), options, std::move(store), make_clock<Clock>(options.max_drift)) {}
 
     Replica(Transport transport, Options options, Store store, Clock clock)
@@ -9075,13 +14181,16 @@ class Replica {
           random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
           copy_(options_, std::move(store), std::move(clock), random_), protocol_(options_, copy_, random_) {
         copy_.aside = Aside{mutex_};
+        copy_.on_committed = [this](std::error_code error) { on_committed(error); };
         if (options_.manual_start) return;
         if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");
     }
 
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
-    ~Replica() { stop(), transport_.stop(); }  // again: a stop from within a callback could not wait for that callback
+    ~Replica() {
+        stop(), transport_.stop(), copy_.close();
+    }  // again: a stop from within a callback could not wait for it
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network; with
     /// errc::too_large for a pool name that no datagram holds.
@@ -9107,18 +14216,19 @@ class Replica {
         transport_.stop();
         lock.lock();
         protocol_.stop();
+        waiting_ = {};
         copy_.notifications.deliver(lock);
     }
 
     /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
-    /// Returns at once, with the change on its way. Throws std::system_error for the errors of try_update.
+    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the errors of try_update.
     template <class... Steps>
     Token update(Steps&&... path_and_mutator) {
         return try_update(std::forward<Steps>(path_and_mutator)...).value();
     }
 
-    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, or the store's own. The state is
-    /// as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
+    /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, store_behind, or the store's own.
+    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
     /// the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
@@ -9136,7 +14246,7 @@ class Replica {
     template <class F>
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
-        if (const std::error_code error = copy_.store_error()) return error;
+        if (const std::error_code error = copy_.refusal()) return error;
         std::error_code error;
         if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
         const Token token = copy_.frontier();
@@ -9201,6 +14311,15 @@ class Replica {
         return subscription;
     }
 
+    /// Calls `f(std::error_code)` when the change, and all before it, is durable; with the store's error when that failed:
+    /// the change stands then and is tried again. A thread that waits for it must not be one that runs callbacks.
+    Subscription on_durable(const Token& token, std::function<void(std::error_code)> f) {
+        std::unique_lock lock{mutex_};
+        Subscription subscription = copy_.await_durable(token, std::move(f));
+        release(lock);
+        return subscription;
+    }
+
     /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
     std::error_code retire(const ReplicaId& member) {
         std::unique_lock lock{mutex_};
@@ -9242,19 +14361,39 @@ class Replica {
     }
 
     // The end of every call and event: what is logged becomes durable, only then visible, and then observers hear of it.
+    // What is done while a commit is under way is made durable, together, by the next one.
     void release(std::unique_lock<std::mutex>& lock) {
-        const bool durable = !copy_.flush();
-        if (!protocol_.outbox.empty()) {
-            Outbox out = std::exchange(protocol_.outbox, {});
-            if (!durable) out.sends.clear();
-            if (started_) carry_out(out, transport_, protocol_.traffic);
-            for (const PoolEvent& event : out.events)
-                member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+        if (!copy_.is_committing()) {
+            static_cast<void>(copy_.flush());
+            if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
+            if (!copy_.is_committing()) show();
+        } else if (protocol_.outbox.sends.size() > most_waiting) {
+            protocol_.outbox.sends.clear();  // the disk has come to a halt: gossip repairs
         }
         const Duration wake = protocol_.next_wake();
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
     }
+
+    // 4, where the store has a thread of its own, which is what calls.
+    void on_committed(std::error_code error) {
+        std::unique_lock lock{mutex_};
+        copy_.committed(error);
+        show();
+        release(lock);
+    }
+
+    // 5: what is durable goes out. Where it could not be made so, nobody is told.
+    void show() {
+        if (waiting_.empty()) return;
+        Outbox out = std::exchange(waiting_, {});
+        if (copy_.store_error()) out.sends.clear();
+        if (started_) carry_out(out, transport_, protocol_.traffic);
+        for (const PoolEvent& event : out.events)
+            member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+    }
+
+    static constexpr std::size_t most_waiting = 100'000;  // messages
 
     const Options options_;
     mutable std::mutex mutex_;
@@ -9263,6 +14402,7 @@ class Replica {
     detail::Random random_;
     LocalCopy<Store, Clock, CrdtType> copy_;
     Protocol<LocalCopy<Store, Clock, CrdtType>> protocol_;
+    Outbox waiting_;  // for the commit under way
     std::optional<Duration> woken_at_;
     Observers<PoolEvent> member_observers_;
 };

@@ -8,6 +8,8 @@
 #include <netsync/detail/lazy.hpp>
 #include <netsync/detail/one_or_more.hpp>
 #include <netsync/detail/sorted_map.hpp>
+#include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -50,23 +52,51 @@ std::vector<Item> sorted_items(const OneOrMore<Item>& items) {
 
 template <class Archive, class Item>
 void save_items(Archive& out, const OneOrMore<Item>& items) {
-    out.count(items.size(), sizeof(Item));
-    if (items.size() == 1)
-        items.for_each([&](const Item& item) { out(item); });
-    else
-        for (const Item& item : sorted_items(items)) out(item);
+    if (items.empty()) return out.no_dot();
+    out.charge(items.size() * sizeof(Item));
+    const auto save = [&](const Item& item, bool more) {
+        out.dot(dot_of(item), more);
+        if constexpr (requires { item.value; }) out(item.value);
+    };
+    if (items.size() == 1) return items.for_each([&](const Item& item) { save(item, false); });
+    std::size_t left = items.size();
+    for (const Item& item : sorted_items(items)) save(item, --left > 0);
 }
 
 template <class Archive, class Item>
 void load_items(Archive& in, OneOrMore<Item>& items) {
     Dot previous;
-    for (std::size_t left = in.count(sizeof(Item)); left > 0 && in.ok(); --left) {
-        Item item{};
-        in(item);
-        if (!dot_of(item) || (previous && !precedes(previous, dot_of(item)))) return in.fail(errc::malformed);
-        previous = dot_of(item);
-        items.push_back(std::move(item));
+    for (bool more = true; more && in.ok();) {
+        const Dot dot = in.dot(more);
+        if (!previous && !dot) return;
+        if (!dot || (previous && !precedes(previous, dot))) return in.fail(errc::malformed);
+        in.charge(sizeof(Item));
+        previous = dot;
+        if constexpr (std::is_same_v<Item, Dot>) {
+            items.push_back(dot);
+        } else {
+            Item item{dot, {}};
+            in(item.value);
+            items.push_back(std::move(item));
+        }
     }
+}
+
+/// Keys go in ascending order; of a text what it shares with the one before is not said again. `Before` is the key before,
+/// if any.
+template <class Archive, class Key>
+void save_key(Archive& out, const Key* before, const Key& key) {
+    if constexpr (std::is_same_v<Key, std::string>)
+        if (before) return out.text_after(*before, key);
+    out(key);
+}
+
+template <class Archive, class Key>
+void load_key(Archive& in, const Key* before, Key& key) {
+    if constexpr (std::is_same_v<Key, std::string>)
+        if (before) return in.text_after(*before, key);
+    in(key);
+    if (before && in.ok() && !(*before < key)) in.fail(errc::malformed);
 }
 
 }  // namespace detail
@@ -112,14 +142,6 @@ class DotFun {
         Value value{};
 
         constexpr explicit operator bool() const noexcept { return static_cast<bool>(dot); }
-        template <class Archive>
-        void save(Archive& out) const {
-            out(dot, value);
-        }
-        template <class Archive>
-        void load(Archive& in) {
-            in(dot, value);
-        }
     };
 
     DotFun() = default;
@@ -183,6 +205,18 @@ class DotMap {
     template <class Query>
     const Content* find(const Query& key) const {
         return entries_.find(key);
+    }
+
+    /// The same, for what a type keeps beside the content and derives from it.
+    template <class Query>
+    Content* writable(const Query& key) {
+        return entries_.find(key);
+    }
+
+    /// Forgets an entry: see causal_leaf on drop_stable.
+    template <class Query>
+    bool erase(const Query& key) {
+        return entries_.erase(key);
     }
 
     /// For deltas: the entry of `key`, made if there is none.
@@ -262,10 +296,19 @@ class DotMap {
     void save(Archive& out) const {
         out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
         out.charge(entries_.size() * entry_size());
-        for (const Entry entry : entries_) out(entry.key, entry.value);
+        const Key* before = nullptr;
+        for (const Entry entry : entries_) {
+            detail::save_key(out, before, entry.key);
+            out(entry.value);
+            if constexpr (std::is_reference_v<decltype(entry.key)>) before = &entry.key;
+        }
         if (!emptied_) return;
         out.count(emptied_->size(), Keys::entry_size());
-        for_each_emptied([&](const Key& key) { out(key); });
+        before = nullptr;
+        for_each_emptied([&](const Key& key) {
+            detail::save_key(out, before, key);
+            before = &key;
+        });
     }
 
     template <class Archive>
@@ -275,9 +318,8 @@ class DotMap {
         Key previous{};
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
-            in(key);
+            detail::load_key(in, at > 0 ? &previous : nullptr, key);
             if (!in.ok()) return;
-            if (at > 0 && !(previous < key)) return in.fail(errc::malformed);
             Content& content = *entries_.try_emplace(key).first;
             in(content);
             if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
@@ -288,8 +330,8 @@ class DotMap {
         if (count == 0) return in.fail(errc::malformed);
         for (std::size_t at = 0; at < count && in.ok(); ++at) {
             Key key{};
-            in(key);
-            if (at > 0 && !(previous < key)) return in.fail(errc::malformed);
+            detail::load_key(in, at > 0 ? &previous : nullptr, key);
+            if (!in.ok()) return;
             empty_key(key);
             previous = std::move(key);
         }

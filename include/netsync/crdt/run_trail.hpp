@@ -44,7 +44,7 @@ class RunWriter {
         const RunForm form = !own ? RunForm::away_under_another : next ? RunForm::next : RunForm::away;
         out_.varint(more * 3 + static_cast<std::uint64_t>(form));
         trail_.write(run.bunch, run.offset, run.length, form == RunForm::next);
-        const auto position = out_.space().position(run.dot);
+        const auto position = out_.space().position(id_of(run.dot.replica()));
         if (!own || !position) {
             out_(run.dot);
             return;
@@ -90,7 +90,7 @@ class RunReader {
         else
             read_own(run);
         if (!in_.ok() || run.dot.counter() + length > max_counter + 1) return in_.fail(errc::malformed), run;
-        if (!in_.space()->position(run.dot) || !in_.space()->position(run.dot_at(run.length - 1)))
+        if (!in_.space()->contains(run.dot) || !in_.space()->contains(run.dot_at(run.length - 1)))
             in_.fail(errc::malformed);
         if (before_.length > 0 && before_.continues(run)) in_.fail(errc::malformed);
         if (tie && !precedes(before_.dot_at(before_.length - 1), run.dot)) in_.fail(errc::malformed);

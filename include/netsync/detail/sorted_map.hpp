@@ -71,6 +71,19 @@ class SortedMap {
         return place.found ? &entry(node, place.at)->value : nullptr;
     }
 
+    /// From the first entry that does not lie before `key`. O(log size).
+    template <class Query>
+    Iterator lower_bound(const Query& key) const {
+        return root_ ? Iterator{root_, prefix_of<Key>(key), key} : end();
+    }
+
+    /// The last entry, of a map that is not empty. O(log size).
+    Entry last() const {
+        const Node* node = root_;
+        while (node->level > 0) node = inner(node)->children[node->count - 1u];
+        return {key_at(node, node->count - 1u), entry(node, node->count - 1u)->value};
+    }
+
     /// For writing: nothing of it is shared any more.
     template <class Query>
     Value* find(const Query& key) {
@@ -133,9 +146,31 @@ class SortedMap {
         explicit Iterator(const Node* root) {
             if (root && root->count > 0) go_down(root);
         }
+        template <class Query>
+        Iterator(const Node* root, std::uint64_t prefix, const Query& key) {
+            const Node* node = root;
+            while (node->level > 0) {
+                const std::size_t child = child_for(inner(node), prefix, key);
+                above_[depth_++] = {inner(node), child};
+                node = inner(node)->children[child];
+            }
+            leaf_ = node;
+            at_ = place_of(node, prefix, key).at;
+            if (at_ == leaf_->count) go_on();
+        }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
         Iterator& operator++() {
-            if (++at_ < leaf_->count) return *this;
+            if (++at_ == leaf_->count) go_on();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
+            return a.leaf_ == b.leaf_ && a.at_ == b.at_;
+        }
+
+       private:
+        /// To the next leaf.
+        void go_on() {
             leaf_ = nullptr;
             at_ = 0;
             while (depth_ > 0) {
@@ -146,14 +181,7 @@ class SortedMap {
                 }
                 --depth_;
             }
-            return *this;
         }
-        void operator++(int) { ++*this; }
-        friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
-            return a.leaf_ == b.leaf_ && a.at_ == b.at_;
-        }
-
-       private:
         void go_down(const Node* node) {
             for (; node->level > 0; node = inner(node)->children[0]) above_[depth_++] = {inner(node), 0};
             leaf_ = node;

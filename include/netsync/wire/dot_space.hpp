@@ -1,4 +1,4 @@
-// netsync: which dots an encoded value may speak of. Dots go out as (position, offset) within it and come in checked
+// netsync: which dots an encoded value may speak of. Dots go out as their number within it and come in checked
 // against it, so that no bytes can name a dot outside of their frame or their state's context.
 #pragma once
 
@@ -13,6 +13,7 @@
 
 namespace netsync {
 
+/// Dots are numbered through: those of the first range, then those of the next.
 /// For a frame: the range it minted, and its timestamp. For a state: its version vector as ranges from 1, by replica
 /// id, and the latest time in it. Values with neither have an empty space. No time beyond `time` can be encoded.
 class DotSpace {
@@ -20,7 +21,11 @@ class DotSpace {
     DotSpace() = default;
     DotSpace(DotRange minted, Ntp64 time) : minted_(minted), single_(true), time_(time) {}
     DotSpace(std::vector<DotRange> by_id, Ntp64 time) : ranges_(std::move(by_id)), time_(time) {
-        for (std::uint32_t at = 0; at < ranges_.size(); ++at) positions_.emplace_back(ranges_[at].replica, at);
+        for (std::uint32_t at = 0; at < ranges_.size(); ++at) {
+            positions_.emplace_back(ranges_[at].replica, at);
+            before_.push_back(dots_);
+            dots_ += ranges_[at].size();
+        }
         std::sort(positions_.begin(), positions_.end());
     }
 
@@ -29,17 +34,27 @@ class DotSpace {
     std::size_t size() const noexcept { return single_ ? 1 : ranges_.size(); }
     const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_[position]; }
 
-    /// Where the range that holds `dot` stands; none if no range does. O(log n).
-    std::optional<std::size_t> position(Dot dot) const noexcept {
-        std::size_t at = 0;
-        if (!single_) {
-            const auto found =
-                std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
-            if (found == positions_.end()) return std::nullopt;
-            at = found->second;
+    /// The number of a dot; none if no range holds it. O(log n).
+    std::optional<std::uint64_t> number(Dot dot) const noexcept {
+        if (single_) {
+            if (!minted_.contains(dot)) return std::nullopt;
+            return dot.counter() - minted_.first;
         }
-        if (!range(at).contains(dot)) return std::nullopt;
-        return at;
+        const auto found =
+            std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
+        if (found == positions_.end() || !ranges_[found->second].contains(dot)) return std::nullopt;
+        return before_[found->second] + dot.counter() - ranges_[found->second].first;
+    }
+
+    bool contains(Dot dot) const noexcept { return number(dot).has_value(); }
+
+    /// The dot of this number, `Dot{}` where there is none. O(log n).
+    Dot dot(std::uint64_t number) const noexcept {
+        if (single_) return number < minted_.size() ? Dot{minted_.replica, minted_.first + number} : Dot{};
+        if (number >= dots_) return Dot{};
+        const auto at = std::upper_bound(before_.begin(), before_.end(), number) - before_.begin() - 1;
+        const DotRange& range = ranges_[static_cast<std::size_t>(at)];
+        return Dot{range.replica, range.first + (number - before_[static_cast<std::size_t>(at)])};
     }
 
     /// Where the range of a replica stands. O(log n).
@@ -60,6 +75,8 @@ class DotSpace {
     DotRange minted_;
     bool single_ = false;  // a frame, with `minted_` alone
     std::vector<DotRange> ranges_;
+    std::vector<std::uint64_t> before_;                              // how many dots the ranges before each hold
+    std::uint64_t dots_ = 0;                                         // in all of them
     std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // by index
     Ntp64 time_;
 };

@@ -93,6 +93,26 @@ class Input {
         return ok() ? Ntp64{latest - before} : Ntp64{};
     }
 
+    /// One of a list of dots, and whether `more` follow. `Dot{}` for an empty list, and after an error.
+    Dot dot(bool& more) {
+        const std::uint64_t head = varint();
+        more = head > 0 && (head - 1) % 2 == 1;
+        return head == 0 ? Dot{} : dot_of((head - 1) / 2);
+    }
+
+    /// See Output::text_after. errc::malformed unless the text sorts after `before`.
+    void text_after(const std::string& before, std::string& text) {
+        const std::uint64_t shared = varint();
+        if (shared > before.size()) return fail(errc::malformed);
+        charge(static_cast<std::size_t>(shared));
+        const ByteView rest = bytes();
+        if (!ok()) return;
+        text.assign(before, 0, static_cast<std::size_t>(shared));
+        text.append(reinterpret_cast<const char*>(rest.data()), rest.size());
+        const bool shares_more = shared < before.size() && shared < text.size() && before[shared] == text[shared];
+        if (shares_more || !(before < text) || !is_utf8(text)) fail(errc::malformed);
+    }
+
     /// `size` bytes where they lie; empty after an error.
     ByteView raw(std::size_t size) {
         if (!ok() || size > remaining()) {
@@ -264,14 +284,12 @@ class Input {
         }
     }
 
-    void read_dot(Dot& dot) {
-        if (!space_ || space_->size() == 0) return fail(errc::malformed);
-        const std::uint64_t position = space_->size() > 1 ? varint() : 0;
-        const std::uint64_t offset = varint();
-        if (!ok()) return;
-        if (position >= space_->size() || offset >= space_->range(position).size()) return fail(errc::malformed);
-        const DotRange& range = space_->range(position);
-        dot = Dot{range.replica, range.first + offset};
+    void read_dot(Dot& dot) { dot = dot_of(varint()); }
+
+    Dot dot_of(std::uint64_t number) {
+        const Dot dot = space_ && ok() ? space_->dot(number) : Dot{};
+        if (!dot) fail(errc::malformed);
+        return dot;
     }
 
     std::byte byte() {

@@ -72,6 +72,17 @@ class Output {
         assert(time <= space_.time() && "netsync: no value is stamped later than its frame or state");
         varint(space_.time().value - time.value);
     }
+    /// One of a list of dots, and whether another follows: shorter than a count and a dot. An empty list is no_dot().
+    void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
+    void no_dot() { varint(0); }
+    /// A text that sorts after `before`, which the reader has: how much they share, and the rest.
+    void text_after(std::string_view before, std::string_view text) {
+        if (!is_utf8(text)) fail(errc::not_utf8);
+        const auto differs = std::mismatch(text.begin(), text.end(), before.begin(), before.end()).first;
+        const auto shared = static_cast<std::size_t>(differs - text.begin());
+        count(shared, 1);
+        bytes(std::as_bytes(std::span{text.substr(shared)}));
+    }
     void raw(ByteView bytes) { bytes_.append(bytes); }
     void bytes(ByteView bytes) {
         count(bytes.size(), 1);
@@ -172,12 +183,13 @@ class Output {
         }
     }
 
-    void write_dot(Dot dot) {
-        const auto position = space_.position(dot);
-        assert(position && "netsync: a delta holds only dots that its own change minted");
-        if (!position) return fail(errc::malformed);
-        if (space_.size() > 1) varint(*position);
-        varint(dot.counter() - space_.range(*position).first);
+    void write_dot(Dot dot) { varint(number_of(dot)); }
+
+    std::uint64_t number_of(Dot dot) {
+        const std::optional<std::uint64_t> number = space_.number(dot);
+        assert(number && "netsync: a delta holds only dots that its own change minted");
+        if (!number) fail(errc::malformed);
+        return number.value_or(0);
     }
 
     template <class Container, class KeyOf>

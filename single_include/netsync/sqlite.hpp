@@ -1,0 +1,1230 @@
+// netsync/sqlite.hpp: made by tools/amalgamate.py from include/; edit those files, not this one.
+#pragma once
+
+#include <netsync/netsync.hpp>
+#include <condition_variable>
+#include <filesystem>
+#include <thread>
+
+// ---- netsync/detail/sqlite.hpp ----
+
+// netsync: SQLite's connections and prepared statements, and what its result codes mean here.
+
+#include <sqlite3.h>
+
+namespace netsync::detail {
+
+inline std::error_code sqlite_error(int result) {
+    switch (result & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE: return {};
+    case SQLITE_FULL: return errc::store_full;
+    case SQLITE_READONLY:
+    case SQLITE_PERM: return errc::store_read_only;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return errc::store_in_use;
+    case SQLITE_CORRUPT: return errc::store_damaged;
+    case SQLITE_NOTADB: return errc::not_a_store;
+    case SQLITE_NOMEM: return std::make_error_code(std::errc::not_enough_memory);
+    default: return errc::store_io;
+    }
+}
+
+/// One connection, for one thread at a time.
+class SqliteConnection {
+   public:
+    /// `flags` beside those that every connection here has. An SQLite result code; closed after an error.
+    int open(const std::string& file, int flags, const std::string& vfs) {
+        sqlite3* opened = nullptr;
+        const int result = sqlite3_open_v2(file.c_str(), &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                                           vfs.empty() ? nullptr : vfs.c_str());
+        connection_.reset(opened);
+        if (result != SQLITE_OK) close();
+        return result;
+    }
+
+    /// For those who share a file within this program, and are in each other's way for moments.
+    void be_patient() const noexcept { sqlite3_busy_timeout(get(), 5000); }
+
+    void close() { connection_.reset(); }
+    bool is_open() const noexcept { return connection_ != nullptr; }
+    bool is_read_only() const noexcept { return sqlite3_db_readonly(get(), "main") == 1; }
+    sqlite3* get() const noexcept { return connection_.get(); }
+
+    /// Constant text, whose rows nobody wants.
+    int run(const char* text) const noexcept { return sqlite3_exec(get(), text, nullptr, nullptr, nullptr); }
+
+   private:
+    struct Close {
+        void operator()(sqlite3* connection) const noexcept { sqlite3_close_v2(connection); }
+    };
+    std::unique_ptr<sqlite3, Close> connection_;
+};
+
+/// Prepared once. Blobs and texts are bound without a copy: they stay where they are until the statement is reset.
+class SqliteStatement {
+   public:
+    int prepare(const SqliteConnection& connection, const char* text) {
+        sqlite3_stmt* prepared = nullptr;
+        const int result =
+            sqlite3_prepare_v3(connection.get(), text, -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
+        statement_.reset(prepared);
+        return result;
+    }
+
+    /// Binds the values from the first parameter on.
+    template <class... Values>
+    SqliteStatement& with(const Values&... values) noexcept {
+        sqlite3_reset(statement_.get());
+        int at = 0;
+        (bind(++at, values), ...);
+        return *this;
+    }
+
+    /// True with a row. `result` says how it went.
+    bool step(int& result) noexcept {
+        result = sqlite3_step(statement_.get());
+        if (result == SQLITE_ROW) return true;
+        sqlite3_reset(statement_.get());
+        return false;
+    }
+
+    /// For statements without rows. An SQLite result code.
+    template <class... Values>
+    int run(const Values&... values) noexcept {
+        int result = SQLITE_OK;
+        if (with(values...).step(result)) return reset(), SQLITE_OK;
+        return result == SQLITE_DONE ? SQLITE_OK : result;
+    }
+
+    void reset() noexcept { sqlite3_reset(statement_.get()); }
+
+    std::int64_t integer(int column) const noexcept { return sqlite3_column_int64(statement_.get(), column); }
+    std::uint64_t counter(int column) const noexcept { return static_cast<std::uint64_t>(integer(column)); }
+    /// Until the next step or reset.
+    std::span<const std::byte> blob(int column) const noexcept {
+        const void* data = sqlite3_column_blob(statement_.get(), column);
+        const int size = sqlite3_column_bytes(statement_.get(), column);
+        return {static_cast<const std::byte*>(data), data ? static_cast<std::size_t>(size) : 0};
+    }
+    std::string_view text(int column) const noexcept {
+        const std::span<const std::byte> bytes = blob(column);
+        return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
+
+   private:
+    void bind(int at, std::integral auto value) noexcept {
+        sqlite3_bind_int64(statement_.get(), at, static_cast<std::int64_t>(value));
+    }
+    void bind(int at, std::span<const std::byte> bytes) noexcept {
+        if (bytes.empty())
+            sqlite3_bind_zeroblob(statement_.get(), at, 0);
+        else
+            sqlite3_bind_blob64(statement_.get(), at, bytes.data(), bytes.size(), SQLITE_STATIC);
+    }
+    void bind(int at, std::string_view text) noexcept {
+        sqlite3_bind_text64(statement_.get(), at, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+    }
+
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
+    };
+    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/store/sqlite_schema.hpp ----
+
+// netsync: what an SQLite file of a replica looks like: its tables, its rows, and who may open it.
+//
+//     file      one row: the pool, where the valid frames begin, which snapshot counts
+//     origin    a number for each replica that made frames, and where its valid frames begin
+//     frame     the log: frames in the order of append, found by (origin, first counter)
+//     chunk     snapshots in pieces, those of one under its generation
+//     value     small values under their names
+//
+// Rows that are not valid any more are as good as gone, and deleted in the background.
+
+namespace netsync {
+
+/// What a commit waits for. `full`: it survives a power cut. `normal`: it survives the end of the program; a power cut may
+/// take the latest, and then others know more of this replica's history than itself: it takes a new incarnation. `off`:
+/// for tests.
+enum class Synchronous : std::uint8_t { off, normal, full };
+
+struct SqliteOptions {
+    std::string file{};            ///< beside it there will be others: file-wal, file-shm, file-lock
+    std::string pool = "netsync";  ///< a file belongs to one pool
+    Synchronous synchronous = Synchronous::full;
+    std::size_t waiting = 16u << 20;  ///< bytes that wait to be written, beyond which changes are refused for a while
+    std::size_t step = 1u << 20;      ///< bytes of a snapshot that one transaction writes
+    std::string vfs{};                ///< of SQLite, by name; empty: its default
+};
+
+}  // namespace netsync
+
+namespace netsync::detail {
+
+struct FrameRow {
+    std::int64_t sequence;
+    std::int64_t origin;
+    std::uint64_t first;
+    std::uint64_t count;
+    SharedBytes bytes;
+};
+/// Valid are its frames that begin after `cut`, and were appended after `since`.
+struct OriginRow {
+    std::int64_t number;
+    ReplicaId replica;
+    std::uint64_t cut;
+    std::int64_t since;
+};
+/// The same for an origin that is known.
+struct CutRow {
+    OriginRow origin;
+};
+struct ValueRow {
+    std::string key;
+    Bytes bytes;
+};
+/// A snapshot takes the place of the one before. One that tells nothing new may come later than what follows it.
+struct SnapshotRow {
+    std::int64_t generation;
+    SharedBytes bytes;
+    std::vector<Head> heads;
+    bool may_wait;
+};
+/// All frames up to here go, and the snapshot.
+struct ClearRow {
+    std::int64_t since;
+    std::int64_t generation;
+};
+using SqliteOperation = std::variant<FrameRow, OriginRow, CutRow, ValueRow, SnapshotRow, ClearRow>;
+
+/// The row of the table `file`.
+struct FileRow {
+    std::string pool;
+    std::int64_t since = 0;
+    std::int64_t generation = 0;
+    std::uint64_t size = 0;  ///< of the snapshot, and 1 more; 0: there is none
+    Bytes heads{};           ///< of the snapshot, encoded
+};
+
+inline constexpr std::int64_t sqlite_application = 0x6e73796e;  // "nsyn"
+inline constexpr std::int64_t sqlite_version = 1;
+inline constexpr std::size_t sqlite_chunk = 64u << 10;
+inline constexpr std::int64_t sqlite_generation = std::int64_t{1}
+                                                  << 24;  // chunks of one snapshot are numbered below this
+
+inline constexpr const char* sqlite_schema =
+    "CREATE TABLE file(one INTEGER PRIMARY KEY CHECK(one = 1), pool TEXT NOT NULL, since INTEGER NOT NULL,"
+    " generation INTEGER NOT NULL, size INTEGER NOT NULL, heads BLOB NOT NULL, checksum INTEGER NOT NULL);"
+    "CREATE TABLE origin(number INTEGER PRIMARY KEY, owner INTEGER NOT NULL, incarnation INTEGER NOT NULL,"
+    " cut INTEGER NOT NULL, since INTEGER NOT NULL, checksum INTEGER NOT NULL);"
+    "CREATE TABLE frame(sequence INTEGER PRIMARY KEY, origin INTEGER NOT NULL, first INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, checksum INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE INDEX frame_by_dot ON frame(origin, first);"
+    "CREATE TABLE chunk(number INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE TABLE value(key TEXT PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;"
+    "PRAGMA application_id = 0x6e73796e;"
+    "PRAGMA user_version = 1;";
+
+/// SQLite has none of its own. 31 bits, which are four bytes in the file.
+template <class... Numbers>
+std::int64_t sqlite_checksum(ByteView bytes, Numbers... numbers) noexcept {
+    std::uint64_t seed = sizeof...(numbers);
+    ((seed = mix(seed, static_cast<std::uint64_t>(numbers))), ...);
+    return static_cast<std::int64_t>(hash_bytes(bytes.data(), bytes.size(), seed) & 0x7fffffff);
+}
+
+inline ByteView as_bytes(std::string_view text) noexcept {
+    return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+inline std::int64_t checksum_of(const FileRow& row) noexcept {
+    return sqlite_checksum(row.heads, sqlite_checksum(as_bytes(row.pool)), row.since, row.generation, row.size);
+}
+/// Three bytes in the file: a frame has a hash of its own, too.
+inline std::int64_t checksum_of(const FrameRow& row) noexcept {
+    return sqlite_checksum(*row.bytes, row.sequence, row.origin, row.first, row.count) & 0x7fffff;
+}
+inline std::int64_t checksum_of(const OriginRow& row) noexcept {
+    return sqlite_checksum({}, row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since);
+}
+
+/// A PRAGMA or a SELECT of one number.
+inline int sqlite_number(const SqliteConnection& connection, const char* text, std::int64_t& number) {
+    SqliteStatement statement;
+    int result = statement.prepare(connection, text);
+    if (result != SQLITE_OK) return result;
+    if (!statement.step(result)) return result == SQLITE_DONE ? SQLITE_CORRUPT : result;
+    number = statement.integer(0);
+    return SQLITE_OK;
+}
+
+/// Reads the one row of `file`.
+inline std::error_code read_file_row(const SqliteConnection& connection, FileRow& row) {
+    SqliteStatement statement;
+    int result =
+        statement.prepare(connection, "SELECT pool, since, generation, size, heads, checksum FROM file WHERE one = 1");
+    if (result != SQLITE_OK) return sqlite_error(result);
+    if (!statement.step(result))
+        return result == SQLITE_DONE ? make_error_code(errc::store_damaged) : sqlite_error(result);
+    const ByteView heads = statement.blob(4);
+    row = {std::string(statement.text(0)), statement.integer(1), statement.integer(2), statement.counter(3),
+           Bytes(heads.begin(), heads.end())};
+    if (statement.integer(5) != checksum_of(row)) return errc::store_damaged;
+    return {};
+}
+
+/// Keeps others away from a file: other processes, and other stores of this one. The system lets go of it when a process
+/// ends, however it ends.
+class SqliteLock {
+   public:
+    std::error_code take(const SqliteOptions& options) {
+        if (held_.is_open()) return {};
+        const std::string file = options.file + "-lock";
+        int result = held_.open(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options.vfs);
+        if (result == SQLITE_OK && held_.is_read_only()) result = SQLITE_READONLY;
+        if (result == SQLITE_OK) result = held_.run("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+        if (result != SQLITE_OK) held_.close();
+        return sqlite_error(result);
+    }
+
+   private:
+    SqliteConnection held_;
+};
+
+/// Checks whose file this is; makes the tables in one that is new.
+inline std::error_code open_schema(const SqliteConnection& connection, const SqliteOptions& options) {
+    std::int64_t application = 0, version = 0, tables = 0;
+    int result = sqlite_number(connection, "PRAGMA application_id", application);
+    if (result == SQLITE_OK) result = sqlite_number(connection, "PRAGMA user_version", version);
+    if (result == SQLITE_OK) result = sqlite_number(connection, "SELECT count(*) FROM sqlite_schema", tables);
+    if (result != SQLITE_OK) return sqlite_error(result);
+    const bool is_new = application == 0 && tables == 0;
+    if (!is_new && application != sqlite_application) return errc::not_a_store;
+    if (!is_new && version != sqlite_version) return errc::store_version;
+    if (connection.is_read_only()) return is_new ? errc::store_read_only : std::error_code{};
+    // A rollback journal that a power cut brings back would undo what the write-ahead log holds.
+    if (is_new) result = connection.run("PRAGMA synchronous = EXTRA");
+    if (result != SQLITE_OK) return sqlite_error(result);
+    SqliteStatement wal;
+    result = wal.prepare(connection, "PRAGMA journal_mode = WAL");
+    if (result == SQLITE_OK && (!wal.step(result) || wal.text(0) != "wal"))
+        return result == SQLITE_ROW ? make_error_code(errc::store_io) : sqlite_error(result);
+    wal.reset();
+    if (result != SQLITE_ROW) return sqlite_error(result);
+    if (!is_new) return {};
+    const FileRow row{.pool = options.pool};
+    SqliteStatement insert;
+    result = connection.run("BEGIN IMMEDIATE");
+    if (result == SQLITE_OK) result = connection.run(sqlite_schema);
+    if (result == SQLITE_OK) result = insert.prepare(connection, "INSERT INTO file VALUES(1, ?, 0, 0, 0, x'', ?)");
+    if (result == SQLITE_OK) result = insert.run(std::string_view{row.pool}, checksum_of(row));
+    if (result == SQLITE_OK) result = connection.run("COMMIT");
+    return sqlite_error(result);
+}
+
+}  // namespace netsync::detail
+
+// ---- netsync/store/sqlite_reader.hpp ----
+
+// netsync: reads a replica's SQLite file, on a connection that never writes.
+
+namespace netsync::detail {
+
+/// A row is damaged that is not what was written: errc::store_damaged.
+class SqliteReader {
+   public:
+    using RowVisitor = std::function<bool(const FrameRow&)>;
+
+    std::error_code open(const SqliteOptions& options) {
+        int result = connection_.open(options.file, SQLITE_OPEN_READWRITE, options.vfs);
+        if (result != SQLITE_OK) return sqlite_error(result);
+        connection_.be_patient();
+        sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+        result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
+                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
+        for (auto [statement, text] : {
+                 std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
+                                       " WHERE origin = ? AND first <= ? AND first > ? AND sequence > ?"
+                                       " ORDER BY first DESC LIMIT 1"},
+                 std::pair{&range_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
+                                    " WHERE origin = ? AND first >= ? AND first <= ? AND sequence > ? ORDER BY first"},
+                 std::pair{&all_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
+                                  " WHERE sequence > ? AND sequence < ? ORDER BY sequence"},
+                 std::pair{&origins_, "SELECT number, owner, incarnation, cut, since, checksum FROM origin"},
+                 std::pair{&values_, "SELECT key, bytes, checksum FROM value"},
+                 std::pair{&chunks_, "SELECT number, bytes, checksum FROM chunk WHERE number >= ? AND number < ?"
+                                     " ORDER BY number"},
+             })
+            if (result == SQLITE_OK) result = statement->prepare(connection_, text);
+        return sqlite_error(result);
+    }
+
+    std::error_code file(FileRow& row) const { return read_file_row(connection_, row); }
+
+    std::error_code last_sequence(std::int64_t& sequence) const {
+        return sqlite_error(sqlite_number(connection_, "SELECT coalesce(max(sequence), 0) FROM frame", sequence));
+    }
+
+    template <class F>
+    std::error_code origins(F&& visit) {
+        int result = SQLITE_OK;
+        bool whole = true;
+        origins_.with();
+        while (origins_.step(result)) {
+            const OriginRow row{origins_.integer(0),
+                                {origins_.counter(1), origins_.counter(2)},
+                                origins_.counter(3),
+                                origins_.integer(4)};
+            if (origins_.integer(5) == checksum_of(row))
+                visit(row);
+            else
+                whole = false;
+        }
+        return whole ? sqlite_error(result) : errc::store_damaged;
+    }
+
+    template <class F>
+    std::error_code values(F&& visit) {
+        int result = SQLITE_OK;
+        bool whole = true;
+        values_.with();
+        while (values_.step(result)) {
+            const std::string_view key = values_.text(0);
+            const ByteView bytes = values_.blob(1);
+            if (values_.integer(2) == sqlite_checksum(bytes, sqlite_checksum(as_bytes(key))))
+                visit(key, bytes);
+            else
+                whole = false;
+        }
+        return whole ? sqlite_error(result) : errc::store_damaged;
+    }
+
+    /// The valid frame that begins last at or before a counter; false where there is none.
+    Result<bool> covering(const OriginRow& origin, std::int64_t since, std::uint64_t counter, FrameRow& row) {
+        int result = SQLITE_OK;
+        const bool found = covering_.with(origin.number, counter, origin.cut, since).step(result);
+        if (!found) return result == SQLITE_DONE ? Result<bool>{false} : Result<bool>{sqlite_error(result)};
+        const bool whole = read(covering_, row);
+        covering_.reset();
+        return whole ? Result<bool>{true} : Result<bool>{errc::store_damaged};
+    }
+
+    /// Valid frames that begin from `from` to `to`, in order, until one is damaged or `visit` has enough.
+    std::error_code frames(const OriginRow& origin, std::int64_t since, std::uint64_t from, std::uint64_t to,
+                           const RowVisitor& visit) {
+        return walk(range_.with(origin.number, std::max(from, origin.cut + 1), to, since), visit, false);
+    }
+
+    /// All frames appended after `since` and before `until`, in order, but those that are damaged.
+    std::error_code all(std::int64_t since, std::int64_t until, const RowVisitor& visit) {
+        return walk(all_.with(since, until), visit, true);
+    }
+
+    /// Null where there is none.
+    std::error_code snapshot(SharedBytes& snapshot) {
+        snapshot = nullptr;
+        if (const int result = connection_.run("BEGIN"); result != SQLITE_OK) return sqlite_error(result);
+        const std::error_code error = read_snapshot(snapshot);
+        connection_.run("COMMIT");
+        return error;
+    }
+
+   private:
+    static bool read(SqliteStatement& statement, FrameRow& row) {
+        const ByteView bytes = statement.blob(5);
+        row = {statement.integer(0), statement.integer(1), statement.counter(2), statement.counter(3),
+               std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+        return statement.integer(4) == checksum_of(row);
+    }
+
+    static std::error_code walk(SqliteStatement& statement, const RowVisitor& visit, bool over_damage) {
+        int result = SQLITE_OK;
+        bool whole = true;
+        FrameRow row{};
+        while (statement.step(result)) {
+            if (!read(statement, row)) {
+                whole = false;
+                if (!over_damage) break;
+            } else if (!visit(row)) {
+                break;
+            }
+        }
+        statement.reset();
+        return whole ? sqlite_error(result) : errc::store_damaged;
+    }
+
+    std::error_code read_snapshot(SharedBytes& snapshot) {
+        FileRow row;
+        if (const std::error_code error = file(row)) return error;
+        if (row.generation == 0 || row.size == 0) return {};
+        Bytes bytes;
+        const std::int64_t first = row.generation * sqlite_generation;
+        int result = SQLITE_OK;
+        chunks_.with(first, first + sqlite_generation);
+        for (std::int64_t next = first; bytes.size() < row.size - 1 && chunks_.step(result); ++next) {
+            const ByteView chunk = chunks_.blob(1);
+            if (chunks_.integer(0) != next || chunks_.integer(2) != sqlite_checksum(chunk, next)) break;
+            if (next == first) bytes.reserve(row.size - 1);
+            bytes.insert(bytes.end(), chunk.begin(), chunk.end());
+        }
+        chunks_.reset();
+        if (const std::error_code error = sqlite_error(result)) return error;
+        if (bytes.size() != row.size - 1) return errc::store_damaged;
+        snapshot = std::make_shared<const Bytes>(std::move(bytes));
+        return {};
+    }
+
+    SqliteConnection connection_;
+    SqliteStatement covering_, range_, all_, origins_, values_, chunks_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/store/sqlite_writer.hpp ----
+
+// netsync: writes a replica's SQLite file: whole commits, and between them, in bounded steps, what may wait.
+
+namespace netsync::detail {
+
+/// The only connection that writes and checkpoints (SQLite before 3.51.3 may damage a file whose log is reset by one of
+/// several). For one thread at a time. Whatever fails is rolled back, and may be tried again: no operation minds being
+/// done twice.
+class SqliteWriter {
+   public:
+    explicit SqliteWriter(SqliteOptions options) : options_(std::move(options)) {}
+
+    std::error_code open(bool may_create) {
+        close();
+        const std::error_code locked = lock_.take(options_);
+        if (locked && locked != errc::store_read_only) return locked;
+        const int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0);
+        int result = connection_.open(options_.file, flags, options_.vfs);
+        if (result == SQLITE_OK) protect(), connection_.be_patient();
+        if (result == SQLITE_OK) result = connection_.run("PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1");
+        std::error_code error = sqlite_error(result);
+        if (!error) error = open_schema(connection_, options_);
+        if (!error) error = read_file_row(connection_, file_);
+        if (!error && file_.pool != options_.pool) error = errc::wrong_pool;
+        if (!error) error = locked ? locked : prepare();
+        if (error) close();
+        return error;
+    }
+
+    void close() {
+        for (SqliteStatement* statement : {&frame_, &origin_, &value_, &chunk_, &file_statement_, &uncut_, &old_chunks_,
+                                           &cleared_, &cut_, &emptied_})
+            *statement = {};
+        connection_.close();
+    }
+
+    /// All of it, or nothing; but a snapshot that may wait, and the cuts that it holds, come later. What another snapshot
+    /// follows is not written.
+    std::error_code write(const std::deque<SqliteOperation>& operations) {
+        if (const std::error_code error = reopen()) return error;
+        Later later = later_;
+        FileRow file = file_;
+        const auto at = std::find_if(operations.rbegin(), operations.rend(),
+                                     [this](const SqliteOperation& operation) { return is_final(operation); });
+        const SqliteOperation* final = at == operations.rend() ? nullptr : &*at;
+        if (const auto* snapshot = final ? std::get_if<SnapshotRow>(final) : nullptr)
+            if (const std::error_code error = prepare_snapshot(*snapshot)) return error;
+        bool behind = final != nullptr;  // what was said of a snapshot before the final word does not count
+        std::int64_t sequence = last_;
+        const std::error_code error = transact([&] {
+            int result = SQLITE_OK;
+            for (const SqliteOperation& operation : operations)
+                if (result == SQLITE_OK)
+                    result = std::visit(Overloaded{
+                                            [&](const FrameRow& row) { return sequence = row.sequence, put(row); },
+                                            [&](const OriginRow& row) { return put(row); },
+                                            [&](const CutRow& row) {
+                                                if (!later.snapshot) return put(row.origin);
+                                                later.cuts.push_back(row.origin);
+                                                return SQLITE_OK;
+                                            },
+                                            [&](const ValueRow& row) { return put(row); },
+                                            [&](const SnapshotRow& row) {
+                                                if (behind && &operation != final) return SQLITE_OK;
+                                                behind = false;
+                                                return replace_snapshot(row, later, file);
+                                            },
+                                            [&](const ClearRow& row) {
+                                                behind = behind && &operation != final;
+                                                later = {};
+                                                file.since = row.since;
+                                                file.generation = row.generation;
+                                                file.size = 0;
+                                                file.heads.clear();
+                                                const int put_file = put(file);
+                                                return put_file == SQLITE_OK ? uncut_.run() : put_file;
+                                            },
+                                        },
+                                        operation);
+            return result;
+        });
+        maybe_ = std::max(maybe_, sequence);
+        if (error) return error;
+        garbage_ =
+            garbage_ || std::any_of(operations.begin(), operations.end(), [](const SqliteOperation& operation) {
+                return !std::holds_alternative<FrameRow>(operation) && !std::holds_alternative<ValueRow>(operation);
+            });
+        last_ = maybe_ = std::max(last_, sequence);
+        later_ = std::move(later);
+        file_ = std::move(file);
+        return {};
+    }
+
+    bool has_more() const noexcept { return later_.snapshot || garbage_; }
+    bool has_snapshot() const noexcept { return later_.snapshot.has_value(); }
+
+    /// One step of what may wait: a part of a snapshot, or some rows that are not valid any more.
+    std::error_code work() {
+        if (const std::error_code error = reopen()) return error;
+        if (!later_.snapshot) return collect();
+        const SnapshotRow& snapshot = *later_.snapshot;
+        const std::size_t next = later_.written + step();
+        FileRow file = file_;
+        const std::error_code error = transact([&] {
+            int result = put_chunks(snapshot, later_.written);
+            if (next < snapshot.bytes->size()) return result;
+            if (result == SQLITE_OK) result = count_snapshot(snapshot, file);
+            for (const OriginRow& cut : later_.cuts)
+                if (result == SQLITE_OK) result = put(cut);
+            return result;
+        });
+        if (error) return error;
+        later_.written = next;
+        if (next < snapshot.bytes->size()) return {};
+        file_ = std::move(file);
+        later_ = {};
+        garbage_ = true;
+        return {};
+    }
+
+    /// The last frame in the file, as it was read at the opening.
+    void expect(std::int64_t last) noexcept { last_ = maybe_ = last; }
+
+   private:
+    /// What is done between commits.
+    struct Later {
+        std::optional<SnapshotRow> snapshot{};
+        std::size_t written = 0;
+        std::vector<OriginRow> cuts{};  // what the snapshot holds
+    };
+
+    void protect() const {
+        std::error_code none;
+        if (!connection_.is_read_only() && std::filesystem::file_size(options_.file, none) == 0 && !none)
+            for (const char* end : {"", "-lock"})
+                std::filesystem::permissions(options_.file + end,
+                                             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
+                                             none);
+    }
+
+    std::error_code prepare() {
+        if (connection_.is_read_only()) return errc::store_read_only;
+        int result = connection_.run(options_.synchronous == Synchronous::full     ? "PRAGMA synchronous = FULL"
+                                     : options_.synchronous == Synchronous::normal ? "PRAGMA synchronous = NORMAL"
+                                                                                   : "PRAGMA synchronous = OFF");
+        if (result == SQLITE_OK) result = connection_.run("PRAGMA journal_size_limit = 4194304");
+        for (auto [statement, text] : {
+                 std::pair{&frame_, "INSERT OR REPLACE INTO frame VALUES(?, ?, ?, ?, ?, ?)"},
+                 std::pair{&origin_, "INSERT OR REPLACE INTO origin VALUES(?, ?, ?, ?, ?, ?)"},
+                 std::pair{&value_, "INSERT OR REPLACE INTO value VALUES(?, ?, ?)"},
+                 std::pair{&chunk_, "INSERT OR REPLACE INTO chunk VALUES(?, ?, ?)"},
+                 std::pair{&file_statement_, "INSERT OR REPLACE INTO file VALUES(1, ?, ?, ?, ?, ?, ?)"},
+                 std::pair{&uncut_, "DELETE FROM origin"},
+                 std::pair{&old_chunks_, "DELETE FROM chunk WHERE number IN (SELECT number FROM chunk"
+                                         " WHERE number < ?1 OR number >= ?2 LIMIT 32)"},
+                 std::pair{&cleared_, "DELETE FROM frame WHERE sequence IN (SELECT sequence FROM frame"
+                                      " WHERE sequence <= ? LIMIT 2000)"},
+                 std::pair{&cut_, "DELETE FROM frame WHERE sequence IN (SELECT f.sequence FROM origin o CROSS JOIN"
+                                  " frame f ON f.origin = o.number AND f.first <= o.cut LIMIT 2000)"},
+                 std::pair{&emptied_, "DELETE FROM frame WHERE sequence IN (SELECT f.sequence FROM origin o CROSS JOIN"
+                                      " frame f ON f.origin = o.number AND f.sequence <= o.since"
+                                      " WHERE o.since > 0 LIMIT 2000)"},
+             })
+            if (result == SQLITE_OK) result = statement->prepare(connection_, text);
+        return sqlite_error(result);
+    }
+
+    /// After an error other than a full disk the connection starts again.
+    std::error_code reopen() {
+        if (connection_.is_open()) return {};
+        const std::int64_t generation = file_.generation;
+        std::int64_t last = 0;
+        std::error_code error = open(false);
+        if (!error)
+            error = sqlite_error(sqlite_number(connection_, "SELECT coalesce(max(sequence), 0) FROM frame", last));
+        if (!error && (last > maybe_ || file_.generation < generation)) error = errc::store_in_use;
+        if (error) close();
+        return error;
+    }
+
+    template <class F>
+    std::error_code transact(F&& steps) {
+        int result = connection_.run("BEGIN IMMEDIATE");
+        if (result == SQLITE_OK) result = steps();
+        if (result == SQLITE_OK) result = connection_.run("COMMIT");
+        if (result == SQLITE_OK) return {};
+        connection_.run("ROLLBACK");
+        if ((result & 0xff) != SQLITE_FULL) close();
+        return sqlite_error(result);
+    }
+
+    std::size_t step() const noexcept { return (options_.step + sqlite_chunk - 1) / sqlite_chunk * sqlite_chunk; }
+    bool waits(const SnapshotRow& row) const noexcept { return row.may_wait && row.bytes->size() > options_.step; }
+
+    int put(const FrameRow& row) {
+        return frame_.run(row.sequence, row.origin, row.first, row.count, checksum_of(row), ByteView{*row.bytes});
+    }
+    int put(const OriginRow& row) {
+        return origin_.run(row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since,
+                           checksum_of(row));
+    }
+    int put(const ValueRow& row) {
+        return value_.run(std::string_view{row.key}, sqlite_checksum(row.bytes, sqlite_checksum(as_bytes(row.key))),
+                          ByteView{row.bytes});
+    }
+    int put(const FileRow& row) {
+        return file_statement_.run(std::string_view{row.pool}, row.since, row.generation, row.size, ByteView{row.heads},
+                                   checksum_of(row));
+    }
+
+    /// One step's worth of a snapshot.
+    int put_chunks(const SnapshotRow& row, std::size_t from) {
+        const std::size_t to = std::min(row.bytes->size(), from + step());
+        int result = SQLITE_OK;
+        for (std::size_t at = from; at < to && result == SQLITE_OK; at += sqlite_chunk) {
+            const ByteView chunk = ByteView{*row.bytes}.subspan(at, std::min(sqlite_chunk, row.bytes->size() - at));
+            const std::int64_t number =
+                row.generation * sqlite_generation + static_cast<std::int64_t>(at / sqlite_chunk);
+            result = chunk_.run(number, sqlite_checksum(chunk, number), chunk);
+        }
+        return result;
+    }
+
+    /// Nothing that was said of a snapshot before counts any more.
+    bool is_final(const SqliteOperation& operation) const noexcept {
+        const auto* snapshot = std::get_if<SnapshotRow>(&operation);
+        return snapshot ? !waits(*snapshot) : std::holds_alternative<ClearRow>(operation);
+    }
+
+    /// One that is large, and may not wait, is written in steps before the commit that makes it count.
+    std::error_code prepare_snapshot(const SnapshotRow& row) {
+        if (row.bytes->size() <= options_.step) return {};
+        for (std::size_t at = 0; at < row.bytes->size(); at += step())
+            if (const std::error_code error = transact([&] { return put_chunks(row, at); })) return error;
+        return {};
+    }
+
+    int replace_snapshot(const SnapshotRow& row, Later& later, FileRow& file) {
+        if (waits(row)) {
+            later.snapshot = row;
+            later.written = 0;
+            return SQLITE_OK;
+        }
+        int result = row.bytes->size() > options_.step ? SQLITE_OK : put_chunks(row, 0);
+        if (result == SQLITE_OK) result = count_snapshot(row, file);
+        for (const OriginRow& cut : later.cuts)
+            if (result == SQLITE_OK) result = put(cut);
+        later = {};
+        return result;
+    }
+
+    int count_snapshot(const SnapshotRow& row, FileRow& file) {
+        Output heads;
+        heads(row.heads);
+        file.generation = row.generation;
+        file.size = row.bytes->size() + 1;
+        file.heads = heads.take();
+        return put(file);
+    }
+
+    std::error_code collect() {
+        const std::int64_t first = file_.generation * sqlite_generation;
+        const std::int64_t before = sqlite3_total_changes64(connection_.get());
+        const std::error_code error = transact([&] {
+            int result = old_chunks_.run(first, first + sqlite_generation);
+            if (result == SQLITE_OK) result = cleared_.run(file_.since);
+            if (result == SQLITE_OK) result = cut_.run();
+            return result == SQLITE_OK ? emptied_.run() : result;
+        });
+        if (!error) garbage_ = sqlite3_total_changes64(connection_.get()) != before;
+        return error;
+    }
+
+    const SqliteOptions options_;
+    SqliteLock lock_;
+    SqliteConnection connection_;
+    SqliteStatement frame_, origin_, value_, chunk_, file_statement_, uncut_, old_chunks_, cleared_, cut_, emptied_;
+    FileRow file_;
+    Later later_;
+    bool garbage_ = true;  // a crash may have left some
+    std::int64_t last_ = 0, maybe_ = 0;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/store/sqlite_log.hpp ----
+
+// netsync: what a SqliteStore holds, in its file and on the way there. Frames come in and are staged; a thread writes those
+// that wait together, tells who waits, and then does what may wait: snapshots, and rows that are not valid any more.
+
+namespace netsync::detail {
+
+/// The mutex is held for moments only, never while the file is read or written. Reading is for the replica's threads,
+/// one at a time; writing for the thread of the store.
+class SqliteLog {
+    /// Where one origin's log stands, staged changes included.
+    struct Log {
+        OriginRow row{};
+        std::uint64_t last = 0;
+        std::uint64_t last_first = 0;   // of its last frame
+        std::deque<FrameRow> staged{};  // not in the file yet
+
+        bool empty() const noexcept { return last_first <= row.cut; }
+    };
+
+   public:
+    explicit SqliteLog(SqliteOptions chosen) : options(std::move(chosen)), writer_(options) {}
+    ~SqliteLog() {
+        if (!thread_.joinable()) return;
+        {
+            const std::lock_guard lock{mutex_};
+            closing_ = true;
+        }
+        changed_.notify_all();
+        thread_.join();
+    }
+    SqliteLog(const SqliteLog&) = delete;
+    SqliteLog& operator=(const SqliteLog&) = delete;
+
+    std::error_code open() {
+        if (options.file.empty()) return std::make_error_code(std::errc::invalid_argument);
+        std::error_code error = writer_.open(true);
+        if (error && error != errc::store_read_only) return error;
+        error_ = error;
+        if ((error = reader_.open(options))) return error;
+        if ((error = load()) && error != errc::store_damaged) return error;
+        unread_ = error;
+        thread_ = std::thread([this] { run(); });
+        return {};
+    }
+
+    std::error_code append(const Frame& frame) {
+        const FrameHeader& header = frame.header();
+        const std::lock_guard lock{mutex_};
+        Log& log = log_of(header.origin);
+        if (!log.empty() && header.first != log.last + 1) return errc::not_contiguous;
+        log.last = header.last();
+        log.last_first = header.first;
+        log.staged.push_back({++sequence_, log.row.number, header.first, header.count, frame.bytes()});
+        stage(log.staged.back(), frame.size_bytes());
+        return {};
+    }
+
+    std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
+        const std::lock_guard lock{mutex_};
+        const bool is_known = std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
+            const Log* log = logs_.find(head.replica);
+            const std::uint64_t* covered = heads_.find(head.replica);
+            return (log && !log->empty() && head.counter <= log->last) || (covered && head.counter <= *covered);
+        });
+        stage(SnapshotRow{++generation_, snapshot, heads, is_known}, 0);
+        snapshot_ = snapshot;
+        has_snapshot_ = true;
+        heads_.clear();
+        for (const Head& head : heads) {
+            heads_[head.replica] = head.counter;
+            Log* log = logs_.find(head.replica);
+            if (log && !log->empty() && log->last < head.counter) empty(*log);
+        }
+        return {};
+    }
+
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) {
+        const std::lock_guard lock{mutex_};
+        for (const ReplicaCounter& upto : counters) {
+            Log* log = logs_.find(upto.replica);
+            if (!log || log->empty() || upto.counter <= log->row.cut) continue;
+            if (log->last_first <= upto.counter) {
+                empty(*log);
+                continue;
+            }
+            log->row.cut = upto.counter;
+            while (!log->staged.empty() && log->staged.front().first <= upto.counter) log->staged.pop_front();
+            stage(CutRow{log->row}, 0);
+        }
+        return {};
+    }
+
+    std::error_code clear() {
+        const std::lock_guard lock{mutex_};
+        since_ = sequence_;
+        stage(ClearRow{since_, ++generation_}, 0);
+        logs_.clear();
+        origins_.clear();
+        heads_.clear();
+        snapshot_ = nullptr;
+        has_snapshot_ = false;
+        return {};
+    }
+
+    std::error_code put(std::string_view key, ByteView value) {
+        const std::lock_guard lock{mutex_};
+        Bytes& kept = values_[std::string(key)];
+        kept.assign(value.begin(), value.end());
+        stage(ValueRow{std::string(key), kept}, value.size());
+        return {};
+    }
+
+    std::error_code commit() {
+        std::unique_lock lock{mutex_};
+        requested_ = true;
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return !requested_ && !busy_ && (stuck_ || !more_); });
+        return error_;
+    }
+
+    void commit_later(std::function<void(std::error_code)> done) {
+        const std::lock_guard lock{mutex_};
+        requested_ = true;
+        done_ = std::move(done);
+        changed_.notify_all();
+    }
+
+    std::optional<Bytes> get(std::string_view key) const {
+        const std::lock_guard lock{mutex_};
+        const Bytes* found = values_.find(key);
+        return found ? std::optional{*found} : std::nullopt;
+    }
+
+    SharedBytes snapshot() {
+        {
+            const std::lock_guard lock{mutex_};
+            if (snapshot_ || !has_snapshot_) return snapshot_;
+        }
+        SharedBytes read;
+        note(reader_.snapshot(read));
+        return read;
+    }
+
+    void replay(const FrameVisitor& visit) {
+        std::vector<FrameRow> staged;
+        struct Found {
+            OriginRow origin{};
+            std::uint64_t last = 0;      // so far
+            std::uint64_t expected = 0;  // at the end
+            bool any = false;            // must be in the file
+        };
+        OrderedMap<std::int64_t, Found> valid;  // by number
+        std::int64_t until = 0, since = 0;
+        {
+            const std::lock_guard lock{mutex_};
+            since = since_;
+            until = sequence_ + 1;
+            for (const auto& [origin, log] : logs_) {
+                const std::uint64_t last = log.staged.empty() ? log.last : log.staged.front().first - 1;
+                valid[log.row.number] = {log.row, 0, last, log.staged.empty() && !log.empty()};
+                for (const FrameRow& row : log.staged) staged.push_back(row);
+            }
+        }
+        std::sort(staged.begin(), staged.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+        if (!staged.empty()) until = staged.front().sequence;
+        bool enough = false, whole = true;
+        const std::error_code error = reader_.all(since, until, [&](const FrameRow& row) {
+            Found* found = valid.find(row.origin);
+            if (!found || row.first <= found->origin.cut || row.sequence <= found->origin.since) return true;
+            if (found->last != 0 && row.first != found->last + 1) whole = false;
+            found->last = row.first + row.count - 1;
+            return enough = !visit(row.bytes), !enough;
+        });
+        for (const auto& [number, found] : valid)
+            if (!enough && (found.any || found.last != 0) && found.last != found.expected) whole = false;
+        note(error ? error : whole ? std::error_code{} : errc::store_damaged);
+        for (const FrameRow& row : staged)
+            if (enough || !visit(row.bytes)) return;
+    }
+
+    bool frames(const CounterRange& range, const FrameVisitor& visit) {
+        FrameRow row{};
+        std::uint64_t next = range.first;
+        for (bool first = true;; first = false) {
+            OriginRow origin;
+            std::int64_t since = 0;
+            std::uint64_t before = 0;  // what is in memory begins here
+            std::vector<FrameRow> staged;
+            {
+                const std::lock_guard lock{mutex_};
+                const Log* log = logs_.find(range.replica);
+                if (!log || log->empty() || next > log->last) return !first;
+                origin = log->row;
+                since = std::max(since_, origin.since);
+                before = log->staged.empty() ? log->last + 1 : log->staged.front().first;
+                auto at = std::partition_point(log->staged.begin(), log->staged.end(),
+                                               [&](const auto& entry) { return entry.first + entry.count <= next; });
+                for (; next >= before && at != log->staged.end() && staged.size() < few; ++at) staged.push_back(*at);
+            }
+            if (first && next < before) {  // the frame around the first dot
+                const Result<bool> found = reader_.covering(origin, since, next, row);
+                if (!found && found.error() == errc::store_damaged) note(found.error());
+                if (!found || !*found || row.first + row.count <= next) return false;
+                if (!visit(row.bytes)) return true;
+                next = row.first + row.count;
+            } else if (next < before) {
+                const std::uint64_t from = next;
+                bool enough = false;
+                const std::error_code error =
+                    reader_.frames(origin, since, next, std::min(range.last, before - 1), [&](const FrameRow& found) {
+                        next = found.first + found.count;
+                        return enough = !visit(found.bytes), !enough;
+                    });
+                if (error == errc::store_damaged) note(error);
+                if (enough || error || next == from) return true;
+            }
+            for (const FrameRow& entry : staged) {
+                if (entry.first > range.last || !visit(entry.bytes)) return true;
+                next = entry.first + entry.count;
+            }
+            if (next > range.last) return true;
+        }
+    }
+
+    const SqliteOptions options;
+    std::atomic<std::size_t> waiting = 0;  // bytes
+
+   private:
+    static constexpr std::size_t few = 64;
+    static constexpr std::size_t overhead = 128;  // of a row that waits
+
+    std::error_code load() {
+        FileRow file;
+        std::error_code damage;
+        const auto fails = [&](std::error_code error) {
+            if (error == errc::store_damaged) damage = error;
+            return error && error != errc::store_damaged;
+        };
+        std::int64_t in_file = 0;
+        if (const std::error_code error = reader_.file(file)) return error;
+        if (const std::error_code error = reader_.last_sequence(in_file)) return error;
+        since_ = file.since;
+        generation_ = file.generation;
+        sequence_ = std::max(in_file, since_);
+        has_snapshot_ = file.size > 0;
+        writer_.expect(in_file);
+        std::vector<Head> heads;
+        Input in{file.heads, Limits::state_budget(file.heads.size())};
+        if (!file.heads.empty()) in(heads);
+        for (const Head& head : heads) heads_[head.replica] = head.counter;
+        if (fails(reader_.values([&](std::string_view key, ByteView bytes) {
+                values_[std::string(key)].assign(bytes.begin(), bytes.end());
+            })))
+            return errc::store_io;
+        if (fails(reader_.origins([&](const OriginRow& row) {
+                logs_[row.replica].row = row;
+                origins_[row.number] = row.replica;
+                numbers_ = std::max(numbers_, row.number);
+                sequence_ = std::max(sequence_, row.since);
+            })))
+            return errc::store_io;
+        for (const auto& [number, origin] : origins_) {
+            Log& log = logs_[origin];
+            FrameRow row{};
+            const Result<bool> found = reader_.covering(log.row, std::max(since_, log.row.since), max_counter, row);
+            if (!found && fails(found.error())) return found.error();
+            if (!found || !*found) continue;
+            log.last = row.first + row.count - 1;
+            log.last_first = row.first;
+        }
+        return damage;
+    }
+
+    Log& log_of(const ReplicaId& origin) {
+        if (Log* log = logs_.find(origin)) return *log;
+        Log& log = logs_[origin];
+        log.row = {++numbers_, origin, 0, 0};
+        origins_[numbers_] = origin;
+        stage(log.row, 0);
+        return log;
+    }
+
+    void empty(Log& log) {
+        log.row.cut = 0;
+        log.row.since = sequence_;
+        log.last = log.last_first = 0;
+        log.staged.clear();
+        stage(CutRow{log.row}, 0);
+    }
+
+    void stage(SqliteOperation operation, std::size_t size) {
+        staged_.push_back(std::move(operation));
+        staged_bytes_ += size + overhead;
+        waiting += size + overhead;
+    }
+
+    /// What could not be read is not known to the replica, which therefore must not go on writing.
+    void note(std::error_code error) {
+        if (!error) return;
+        const std::lock_guard lock{mutex_};
+        if (!unread_) unread_ = error;
+    }
+
+    // The thread of the store.
+
+    void run() {
+        std::unique_lock lock{mutex_};
+        for (;;) {
+            more_ = writer_.has_more() && !unread_;
+            if (!requested_) changed_.notify_all();
+            changed_.wait(lock, [&] { return requested_ || closing_ || (more_ && !stuck_); });
+            if (requested_)
+                write(lock);
+            else if (closing_)
+                return;
+            else
+                work(lock);
+        }
+    }
+
+    void write(std::unique_lock<std::mutex>& lock) {
+        requested_ = false;
+        busy_ = true;
+        const auto done = std::exchange(done_, nullptr);
+        for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
+        writing_bytes_ += std::exchange(staged_bytes_, 0);
+        std::error_code error = unread_;
+        if (!error && (!writing_.empty() || error_)) {
+            lock.unlock();
+            error = writer_.write(writing_);
+            lock.lock();
+        }
+        error_ = error;
+        stuck_ = static_cast<bool>(error);
+        if (!error) forget_written();
+        if (done) {
+            lock.unlock();
+            done(error);
+            lock.lock();
+        }
+        busy_ = false;
+    }
+
+    void work(std::unique_lock<std::mutex>& lock) {
+        busy_ = true;
+        lock.unlock();
+        const std::error_code error = writer_.work();
+        lock.lock();
+        busy_ = false;
+        stuck_ = static_cast<bool>(error);  // until the next commit
+        if (!error && !writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
+    }
+
+    void forget_written() {
+        for (const SqliteOperation& operation : writing_) {
+            if (const auto* row = std::get_if<SnapshotRow>(&operation)) written_generation_ = row->generation;
+            const auto* frame = std::get_if<FrameRow>(&operation);
+            const ReplicaId* origin = frame ? origins_.find(frame->origin) : nullptr;
+            if (!origin) continue;
+            std::deque<FrameRow>& staged = logs_[*origin].staged;
+            if (!staged.empty() && staged.front().sequence == frame->sequence) staged.pop_front();
+        }
+        writing_.clear();
+        waiting -= std::exchange(writing_bytes_, 0);
+        if (!writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
+    }
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    OrderedMap<ReplicaId, Log> logs_;
+    OrderedMap<std::int64_t, ReplicaId> origins_;  // by number
+    OrderedMap<ReplicaId, std::uint64_t> heads_;   // of the snapshot
+    OrderedMap<std::string, Bytes> values_;
+    SharedBytes snapshot_;  // until it is in the file
+    bool has_snapshot_ = false;
+    std::int64_t sequence_ = 0, since_ = 0, generation_ = 0, numbers_ = 0;
+    std::deque<SqliteOperation> staged_, writing_;
+    std::size_t staged_bytes_ = 0, writing_bytes_ = 0;
+    std::int64_t written_generation_ = 0;
+    std::error_code error_, unread_;
+    std::function<void(std::error_code)> done_;
+    bool requested_ = false, busy_ = false, more_ = false, stuck_ = false, closing_ = false;
+
+    SqliteWriter writer_;
+    SqliteReader reader_;  // closed first: the last one to close checkpoints
+    std::thread thread_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/store/sqlite_store.hpp ----
+
+// netsync: the store on disk: one SQLite file. Frames come in and become durable, those that wait together, on a thread of
+// the store's own.
+
+namespace netsync {
+
+/// A file belongs to one pool and to one replica at a time. `LanReplica<T, SqliteStore>{{.file = "library.db"}}` is all
+/// that a program writes.
+///
+/// Errors of the opening are thrown, as a std::system_error, or come with `open`: errc::wrong_pool, not_a_store,
+/// store_version, store_in_use, store_io. Where the file can be read and not written, or a row of it is damaged, the
+/// store opens, tells what it holds, and commits fail: with store_read_only until that has changed, with store_damaged for
+/// good. A damaged row is never told. A commit fails with store_full or store_io for as long as that is so.
+///
+/// Writes frames of 100 bytes at about what SQLite takes for rows of that size. Memory: options.waiting, SQLite's cache
+/// and a snapshot that is being written.
+class SqliteStore {
+   public:
+    explicit SqliteStore(SqliteOptions options) : log_(std::make_unique<detail::SqliteLog>(std::move(options))) {
+        if (const std::error_code error = log_->open())
+            throw std::system_error(error, "netsync: cannot open " + log_->options.file);
+    }
+    template <std::same_as<Options> Given>  // a template, so that `{.file = ...}` stands for SqliteOptions
+    explicit SqliteStore(const Given& options)
+        : SqliteStore(SqliteOptions{.file = options.file, .pool = options.pool}) {}
+
+    static Result<SqliteStore> open(SqliteOptions options) {
+        SqliteStore store{std::make_unique<detail::SqliteLog>(std::move(options))};
+        if (const std::error_code error = store.log_->open()) return error;
+        return store;
+    }
+
+    std::error_code append(const Frame& frame) { return log_->append(frame); }
+    std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
+        return log_->adopt(snapshot, heads);
+    }
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) { return log_->cut(counters); }
+    std::error_code clear() { return log_->clear(); }
+    std::error_code put(std::string_view key, ByteView value) { return log_->put(key, value); }
+    /// Also waits for what is done between commits.
+    std::error_code commit() { return log_->commit(); }
+    void commit_later(std::function<void(std::error_code)> done) { log_->commit_later(std::move(done)); }
+    bool is_behind() const { return log_->waiting > log_->options.waiting; }
+
+    std::optional<Bytes> get(std::string_view key) const { return log_->get(key); }
+    SharedBytes snapshot() const { return log_->snapshot(); }
+    void replay(const FrameVisitor& visit) const { log_->replay(visit); }
+    bool frames(const CounterRange& range, const FrameVisitor& visit) const { return log_->frames(range, visit); }
+
+   private:
+    explicit SqliteStore(std::unique_ptr<detail::SqliteLog> log) : log_(std::move(log)) {}
+
+    std::unique_ptr<detail::SqliteLog> log_;
+};
+
+static_assert(asynchronous_store<SqliteStore>);
+
+}  // namespace netsync
+
+// ---- netsync/sqlite.hpp ----
+
+// netsync: the opt-in header for replicas that keep their data in a file: SqliteStore. Needs SQLite 3.37 or later and
+// threads (the CMake target netsync::sqlite). With <netsync/lan.hpp>: LanReplica<T, SqliteStore>{{.file = "library.db"}}.
+
