@@ -4,7 +4,7 @@
     amalgamate.py            write them
     amalgamate.py --check    fail when one of them is not what would be written
 
-netsync.hpp holds the core. Each sibling includes it and holds only what the core does not.
+netsync.hpp holds the core. Each sibling includes it, and the siblings that it needs, and holds only what they do not.
 """
 import pathlib
 import re
@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "include"
 TARGET = ROOT / "single_include"
 CORE = "netsync/netsync.hpp"
-SIBLINGS = ["netsync/lan.hpp", "netsync/await.hpp", "netsync/format.hpp", "netsync/sqlite.hpp", "netsync/testing.hpp"]
+SIBLINGS = [f"netsync/{name}.hpp" for name in ("lan", "await", "json", "describe", "format", "sqlite", "testing")]
 
 INCLUDE = re.compile(r"\s*#\s*include\s*<([^>]+)>")
 STANDARD = re.compile(r"[a-z_]+")
@@ -27,6 +27,8 @@ class Amalgamation:
     def __init__(self, entry, core=None):
         self.core_headers = core.headers if core else set()
         self.core_standard = core.standard if core else set()
+        self.entry = entry
+        self.siblings = set()
         self.headers = set()
         self.standard = set()  # standard headers go to the top: their order cannot matter
         self.outside = set(core.outside) if core else set()  # others stay where they are: theirs can
@@ -36,6 +38,9 @@ class Amalgamation:
 
     def add(self, header):
         if header in self.headers | self.core_headers:
+            return
+        if header in SIBLINGS and header != self.entry:
+            self.siblings.add(header)
             return
         self.headers.add(header)
         body, depth = [], 0
@@ -61,7 +66,7 @@ class Amalgamation:
         self.lines += ["", f"// ---- {header} ----", "", *body]
 
     def assemble(self, entry, core):
-        top = [f"#include <{CORE}>"] if core else []
+        top = [f"#include <{name}>" for name in ([CORE] if core else []) + sorted(self.siblings)]
         top += [f"#include <{name}>" for name in sorted(self.standard - self.core_standard)]
         text = "\n".join(["#pragma once", "", *top, *self.lines]) + "\n"
         return BANNER.format(name=entry) + re.sub(r"\n{3,}", "\n\n", text)
