@@ -13477,6 +13477,128 @@ class Durability {
 
 }  // namespace netsync
 
+// ---- netsync/sync/staging.hpp ----
+
+// netsync: the store as a copy uses it: what it will not take now waits, in order, and commits come one at a time. Frames
+// and small operations come in; that they are durable goes out.
+
+namespace netsync {
+
+/// Nothing is left out where a store fails: that waits here until it works again. One thread.
+template <store Store>
+class Staging {
+   public:
+    explicit Staging(Store store) : store_(std::move(store)) {}
+
+    Store& store() noexcept { return store_; }
+    const Store& store() const noexcept { return store_; }
+    std::error_code error() const noexcept { return error_; }
+
+    /// Why nothing more may be changed now, if it may not.
+    std::error_code refusal() const {
+        if constexpr (asynchronous_store<Store>)
+            if (!error_ && store_.is_behind()) return errc::store_behind;
+        return error_;
+    }
+
+    /// What was staged while opening.
+    void open() {
+        if constexpr (asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
+    }
+
+    std::error_code append(const Frame& frame) {
+        if (unstaged_.empty()) {  // without a copy, which costs more than the rest
+            uncommitted_ = true;
+            if (!told(store_.append(frame))) return {};
+        }
+        return stage([frame](Store& store) { return store.append(frame); });
+    }
+
+    /// Does something to the store, or keeps it for when the store works again: in order, and nothing is left out.
+    template <class F>
+    std::error_code stage(F&& operation) {
+        uncommitted_ = true;
+        if (unstaged_.empty() && !told(operation(store_))) return {};
+        unstaged_.push_back(std::forward<F>(operation));
+        return error_;
+    }
+
+    /// Stages a small value for the next commit.
+    template <class T>
+    void keep(const char* key, const T& value) {
+        stage([key, value](Store& store) { return keep_value(store, key, value); });
+    }
+
+    /// Makes what was staged durable, and with it this replica's own changes up to `counter`: now, or, where the store does
+    /// that on a thread of its own, with `on_committed` to follow.
+    std::error_code flush(std::uint64_t counter, const std::function<void(std::error_code)>& on_committed,
+                          Notifications& notifications) {
+        if (!uncommitted_ || is_committing()) return error_;
+        if constexpr (asynchronous_store<Store>) {
+            if (std::exchange(just_failed_, false)) return error_;  // the next call or event tries again
+            const std::error_code before = error_;
+            if (catch_up()) return error_;
+            error_ = before;  // until it is known to work again
+            uncommitted_ = false;
+            durability_.begin(counter);
+            store_.commit_later(on_committed);
+        } else {
+            static_cast<void>(on_committed);
+            durability_.begin(counter);
+            if (!catch_up() && !(error_ = store_.commit())) uncommitted_ = false;
+            durability_.end(error_, notifications);
+        }
+        return error_;
+    }
+    bool is_committing() const noexcept { return durability_.is_committing(); }
+
+    /// What became of the commit under way.
+    void committed(std::error_code error, Notifications& notifications) {
+        error_ = error;
+        just_failed_ = static_cast<bool>(error);
+        uncommitted_ = uncommitted_ || just_failed_;
+        durability_.end(error, notifications);
+    }
+
+    /// Calls `f(error)` when this replica's changes up to `counter` are durable, or could not be made so.
+    [[nodiscard]] Subscription await(std::uint64_t counter, Durability::Answer f, Notifications& notifications) {
+        return durability_.await(counter, uncommitted_, std::move(f), notifications);
+    }
+
+    /// This replica's counters begin anew.
+    void begin_anew() noexcept { durability_.begin_anew(); }
+
+    /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
+    void close() {
+        if constexpr (asynchronous_store<Store>) static_cast<void>(store_.commit());
+    }
+
+   private:
+    /// What staging says of the store: that it works, unless only the next commit can tell.
+    std::error_code told(std::error_code error) {
+        if (error || !asynchronous_store<Store>) error_ = error;
+        return error;
+    }
+
+    /// Gives the store what it would not take before.
+    std::error_code catch_up() {
+        error_ = {};
+        std::size_t done = 0;
+        while (done < unstaged_.size() && !(error_ = unstaged_[done](store_))) ++done;
+        unstaged_.erase(unstaged_.begin(), unstaged_.begin() + static_cast<std::ptrdiff_t>(done));
+        return error_;
+    }
+
+    Store store_;
+    Durability durability_;
+    bool uncommitted_ = false;
+    bool just_failed_ = false;
+    std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again
+    std::error_code error_;
+};
+
+}  // namespace netsync
+
 // ---- netsync/sync/local_copy.hpp ----
 
 // netsync: the data of one replica: its state, its log and its clock. Local changes come in and go out as frames
@@ -13505,23 +13627,24 @@ template <store Store, clock Clock, crdt CrdtType>
 class LocalCopy {
    public:
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
-        : options_(options), store_(std::move(store)), clock_(std::move(clock)),
+        : options_(options), staging_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
-        self_ = intern(open_identity(store_, options_, random));
-        successor_ = open_value<ReplicaId>(store_, "successor");
-        settled_ = open_value<bool>(store_, "settled");
-        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(store_, "forgotten"))
+        Store& opened = staging_.store();
+        self_ = intern(open_identity(opened, options_, random));
+        successor_ = open_value<ReplicaId>(opened, "successor");
+        settled_ = open_value<bool>(opened, "settled");
+        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(opened, "forgotten"))
             forgotten_.advance(intern(known.replica), known.counter);
-        retirements_.merge(open_value<std::vector<Retirement>>(store_, "retired"), options_.limits.replicas);
-        if (const SharedBytes bytes = store_.snapshot())
+        retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
+        if (const SharedBytes bytes = opened.snapshot())
             if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
                 static_cast<void>(held_.join(*std::move(held)));
-        store_.replay([&](const SharedBytes& bytes) {
+        opened.replay([&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
             return true;
         });
         clock_.restore(held_.history.time());
-        if constexpr (asynchronous_store<Store>) uncommitted_ = static_cast<bool>(store_error_ = store_.commit());
+        staging_.open();
     }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
@@ -13530,8 +13653,7 @@ class LocalCopy {
     const Content<CrdtType>& held() const noexcept { return held_; }
     const CausalBuffer<Frame>& buffer() const noexcept { return buffer_; }
     const Retirements& retirements() const noexcept { return retirements_; }
-    Store& store() noexcept { return store_; }
-    const Store& store() const noexcept { return store_; }
+    const Store& store() const noexcept { return staging_.store(); }
     Ntp64 now() const { return clock_.now(); }
     const Options& options() const noexcept { return options_; }
 
@@ -13649,7 +13771,7 @@ class LocalCopy {
         if (!encoded) return encoded.error();
         if (const std::error_code error = keep_snapshot(*encoded)) return error;
         log_bytes_ -= covered;
-        return stage([seen](Store& store) { return store.cut(seen); });
+        return staging_.stage([seen](Store& store) { return store.cut(seen); });
     }
 
     // Who is gone, and who this replica is.
@@ -13689,7 +13811,7 @@ class LocalCopy {
     /// The latest counters and hashes of this replica's own log, newest first: to find out how far others agree.
     std::vector<Head> own_heads(std::size_t most) const {
         std::vector<Head> heads;
-        static_cast<void>(store_.frames({id(), first_logged(), max_counter}, [&](const SharedBytes& bytes) {
+        static_cast<void>(staging_.store().frames({id(), first_logged(), max_counter}, [&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
                 heads.push_back({id(), frame->header().last(), frame->header().hash});
             return true;
@@ -13759,14 +13881,14 @@ class LocalCopy {
         forgotten_ = {};
         keep("forgotten", std::vector<ReplicaCounter>{});
         buffer_.clear();
-        stage([](Store& store) { return store.clear(); });
+        staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, !parted);
     }
 
     /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
     void go_on() {
         self_ = intern(successor_);
-        durability_.begin_anew();
+        staging_.begin_anew();
         successor_ = {};
         keep("replica", id());
         keep("successor", successor_);
@@ -13780,52 +13902,24 @@ class LocalCopy {
 
     /// Makes what was logged durable: now, or, where the store does that on a thread of its own, with `on_committed` to
     /// follow. Until it succeeds nothing of it may be seen by a peer.
-    std::error_code flush() {
-        if (!uncommitted_ || is_committing()) return store_error_;
-        if constexpr (asynchronous_store<Store>) {
-            if (std::exchange(just_failed_, false)) return store_error_;  // the next call or event tries again
-            const std::error_code before = store_error_;
-            if (catch_up()) return store_error_;
-            store_error_ = before;  // until it is known to work again
-            uncommitted_ = false;
-            durability_.begin(held_.history.counter(self_));
-            store_.commit_later(on_committed);
-        } else {
-            durability_.begin(held_.history.counter(self_));
-            if (!catch_up() && !(store_error_ = store_.commit())) uncommitted_ = false;
-            durability_.end(store_error_, notifications);
-        }
-        return store_error_;
-    }
-    bool is_committing() const noexcept { return durability_.is_committing(); }
+    std::error_code flush() { return staging_.flush(held_.history.counter(self_), on_committed, notifications); }
+    bool is_committing() const noexcept { return staging_.is_committing(); }
     /// What became of the commit under way.
-    void committed(std::error_code error) {
-        store_error_ = error;
-        just_failed_ = static_cast<bool>(error);
-        uncommitted_ = uncommitted_ || just_failed_;
-        durability_.end(error, notifications);
-    }
+    void committed(std::error_code error) { staging_.committed(error, notifications); }
     /// Calls `f(error)` when this change is durable, or could not be made so; see Replica::on_durable.
     [[nodiscard]] Subscription await_durable(const ReplicaCounter& token, Durability::Answer f) {
         const ReplicaCounter now = resolve(token);
-        return durability_.await(now.replica == id() ? now.counter : max_counter, uncommitted_, std::move(f),
-                                 notifications);
+        return staging_.await(now.replica == id() ? now.counter : max_counter, std::move(f), notifications);
     }
     /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
-    void close() {
-        if constexpr (asynchronous_store<Store>) static_cast<void>(store_.commit());
-    }
-    std::error_code store_error() const noexcept { return store_error_; }
+    void close() { staging_.close(); }
+    std::error_code store_error() const noexcept { return staging_.error(); }
     /// Why nothing more may be changed now, if it may not.
-    std::error_code refusal() const {
-        if constexpr (asynchronous_store<Store>)
-            if (!store_error_ && store_.is_behind()) return errc::store_behind;
-        return store_error_;
-    }
+    std::error_code refusal() const { return staging_.refusal(); }
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
-        stage([key, value](Store& store) { return keep_value(store, key, value); });
+        staging_.keep(key, value);
     }
 
     Aside aside;                                        ///< how work on a whole state is done
@@ -13880,7 +13974,7 @@ class LocalCopy {
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         std::optional<std::uint64_t> hash;
         if (at.counter == counter(at.replica)) return held_.history.hash(find_index(at.replica));
-        static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
+        static_cast<void>(staging_.store().frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             const Result<Frame> frame = Frame::parse(bytes, options_.limits);
             if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
             return false;
@@ -13893,7 +13987,7 @@ class LocalCopy {
         std::uint64_t from = 1, to = held_.history.counter(self_);
         while (from < to) {
             const std::uint64_t middle = from + (to - from) / 2;
-            if (store_.frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
+            if (staging_.store().frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
                 to = middle;
             else
                 from = middle + 1;
@@ -13928,7 +14022,7 @@ class LocalCopy {
 
     std::vector<Frame> logged() const {
         std::vector<Frame> frames;
-        store_.replay([&](const SharedBytes& bytes) {
+        staging_.store().replay([&](const SharedBytes& bytes) {
             if (Result<Frame> frame = Frame::parse(bytes, options_.limits)) frames.push_back(*std::move(frame));
             return true;
         });
@@ -13950,7 +14044,7 @@ class LocalCopy {
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
         self_ = intern(successor_);
         successor_ = {};
-        durability_.begin_anew();
+        staging_.begin_anew();
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};
@@ -14033,35 +14127,7 @@ class LocalCopy {
     std::error_code log(const Frame& frame) {
         if (meanwhile_) meanwhile_->push_back(frame);
         log_bytes_ += frame.size_bytes();
-        if (unstaged_.empty()) {  // without a copy, which costs more than the rest
-            uncommitted_ = true;
-            if (!staged(store_.append(frame))) return {};
-        }
-        return stage([frame](Store& store) { return store.append(frame); });
-    }
-
-    /// Does something to the store, or keeps it for when the store works again: in order, and nothing is left out.
-    template <class F>
-    std::error_code stage(F&& operation) {
-        uncommitted_ = true;
-        if (unstaged_.empty() && !staged(operation(store_))) return {};
-        unstaged_.push_back(std::forward<F>(operation));
-        return store_error_;
-    }
-
-    /// What staging says of the store: that it works, unless only the next commit can tell.
-    std::error_code staged(std::error_code error) {
-        if (error || !asynchronous_store<Store>) store_error_ = error;
-        return error;
-    }
-
-    /// Gives the store what it would not take before.
-    std::error_code catch_up() {
-        store_error_ = {};
-        std::size_t done = 0;
-        while (done < unstaged_.size() && !(store_error_ = unstaged_[done](store_))) ++done;
-        unstaged_.erase(unstaged_.begin(), unstaged_.begin() + static_cast<std::ptrdiff_t>(done));
-        return store_error_;
+        return staging_.append(frame);
     }
 
     /// Changes what is held by `work(held)`, on a copy and aside; what is changed here meanwhile comes in after that.
@@ -14094,13 +14160,13 @@ class LocalCopy {
 
     std::error_code keep_snapshot(const EncodedState& encoded) {
         snapshot_bytes_ = encoded.bytes->size();
-        return stage(
+        return staging_.stage(
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
     /// Whether a state may be joined: not from the future.
     std::error_code check(ByteView bytes) {
-        if (store_error_) return store_error_;
+        if (store_error()) return store_error();
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
         if (!header) return header.error();
         return clock_.observe(header->time);
@@ -14117,7 +14183,7 @@ class LocalCopy {
     static constexpr int catch_up_rounds = 8;
 
     const Options& options_;
-    Store store_;
+    Staging<Store> staging_;
     Clock clock_;
     std::atomic<ReplicaIndex> self_{};
     Content<CrdtType> held_;
@@ -14126,14 +14192,9 @@ class LocalCopy {
     CausalBuffer<Frame> buffer_;
     VersionVector last_vector_;  // that of this replica's last frame
     bool vector_rose_ = false;
-    bool uncommitted_ = false;
-    bool just_failed_ = false;
-    Durability durability_;
-    std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again
     bool settled_ = false;
     VersionVector forgotten_;  // what all had seen when something was last forgotten
     bool revoked_ = false;
-    std::error_code store_error_;
     ReplicaId successor_;
     std::vector<Succession> successions_;  // of this run
     std::uint64_t origins_refused_ = 0;

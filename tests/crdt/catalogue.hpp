@@ -82,11 +82,11 @@ GMap<std::string, V> mutate(const GMap<std::string, V>& now, Change& change, Ran
 namespace laws {
 
 /// A tree of what can be nested in itself through maps.
-struct Tree;
-using Branch = LwwChoice<EnableWinsFlag, OrMap<std::string, Tree>>;
-struct Tree {
-    OrMap<std::string, Tree> children{};
-    GMap<std::string, Tree> kept{};
+struct Bush;
+using Branch = LwwChoice<EnableWinsFlag, OrMap<std::string, Bush>>;
+struct Bush {
+    OrMap<std::string, Bush> children{};
+    GMap<std::string, Bush> kept{};
     OrMap<std::string, Branch> branches{};
     ResettableCounter visits{};
 };
@@ -119,12 +119,12 @@ struct Wide {
     OrMap<std::string, OrMap<std::string, EnableWinsFlag>> f24{};
 };
 
-inline Tree mutate(const Tree& now, Change& change, Random& random);
+inline Bush mutate(const Bush& now, Change& change, Random& random);
 inline Branch mutate(const Branch& now, Change& change, Random& random);
 inline Wide mutate(const Wide& now, Change& change, Random& random);
 
-inline Tree mutate(const Tree& now, Change& change, Random& random) {
-    Tree delta{};
+inline Bush mutate(const Bush& now, Change& change, Random& random) {
+    Bush delta{};
     switch (pick(random, 8)) {
     case 0:
     case 1: delta.children = mutate(now.children, change, random); break;
