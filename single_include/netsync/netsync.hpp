@@ -1884,12 +1884,14 @@ namespace detail {
 template <class Fields>
 inline constexpr bool all_crdt = false;
 template <class... Field>
-inline constexpr bool all_crdt<Types<Field...>> = (is_crdt<std::remove_cv_t<Field>> && ...);
+inline constexpr bool all_crdt<Types<Field...>> =
+    std::conjunction_v<std::bool_constant<is_crdt<std::remove_cv_t<Field>>>...>;
 
 template <class Fields>
 inline constexpr bool all_causal = false;
 template <class... Field>
-inline constexpr bool all_causal<Types<Field...>> = (is_causal<std::remove_cv_t<Field>> && ...);
+inline constexpr bool all_causal<Types<Field...>> =
+    std::conjunction_v<std::bool_constant<is_causal<std::remove_cv_t<Field>>>...>;
 
 }  // namespace detail
 
@@ -4137,7 +4139,7 @@ class Anchor {
     /// The end, whatever is appended.
     Anchor() = default;
     Anchor(detail::Position position, detail::Name element)
-        : bunch_(position.bunch), offset_(position.offset), element_(std::move(element)) {}
+        : bunch_(position.bunch), offset_(position.offset), element_(element) {}
 
     bool is_end() const noexcept { return bunch_.get() == nullptr; }
     detail::Position position() const noexcept { return {bunch_.get(), offset_}; }
@@ -4620,8 +4622,12 @@ class Rope {
         /// Moves the children from `from` up to the last to `to`.
         void shift(std::size_t from, std::size_t to) {
             const auto slide = [&](auto& items) {
-                std::memmove(static_cast<void*>(items.data() + to), items.data() + from,
-                             (this->count - from) * sizeof(items[0]));
+                const auto first = items.begin() + static_cast<std::ptrdiff_t>(from);
+                const auto last = items.begin() + static_cast<std::ptrdiff_t>(this->count);
+                if (to < from)
+                    std::copy(first, last, items.begin() + static_cast<std::ptrdiff_t>(to));
+                else
+                    std::copy_backward(first, last, last + static_cast<std::ptrdiff_t>(to - from));
             };
             slide(sizes), slide(nodes), slide(firsts);
         }

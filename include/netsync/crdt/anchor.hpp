@@ -15,7 +15,7 @@ class Anchor {
     /// The end, whatever is appended.
     Anchor() = default;
     Anchor(detail::Position position, detail::Name element)
-        : bunch_(position.bunch), offset_(position.offset), element_(std::move(element)) {}
+        : bunch_(position.bunch), offset_(position.offset), element_(element) {}
 
     bool is_end() const noexcept { return bunch_.get() == nullptr; }
     detail::Position position() const noexcept { return {bunch_.get(), offset_}; }

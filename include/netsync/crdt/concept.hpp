@@ -80,12 +80,14 @@ namespace detail {
 template <class Fields>
 inline constexpr bool all_crdt = false;
 template <class... Field>
-inline constexpr bool all_crdt<Types<Field...>> = (is_crdt<std::remove_cv_t<Field>> && ...);
+inline constexpr bool all_crdt<Types<Field...>> =
+    std::conjunction_v<std::bool_constant<is_crdt<std::remove_cv_t<Field>>>...>;
 
 template <class Fields>
 inline constexpr bool all_causal = false;
 template <class... Field>
-inline constexpr bool all_causal<Types<Field...>> = (is_causal<std::remove_cv_t<Field>> && ...);
+inline constexpr bool all_causal<Types<Field...>> =
+    std::conjunction_v<std::bool_constant<is_causal<std::remove_cv_t<Field>>>...>;
 
 }  // namespace detail
 

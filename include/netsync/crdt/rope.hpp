@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <netsync/crdt/run.hpp>
 #include <new>
 #include <type_traits>
@@ -239,8 +238,12 @@ class Rope {
         /// Moves the children from `from` up to the last to `to`.
         void shift(std::size_t from, std::size_t to) {
             const auto slide = [&](auto& items) {
-                std::memmove(static_cast<void*>(items.data() + to), items.data() + from,
-                             (this->count - from) * sizeof(items[0]));
+                const auto first = items.begin() + static_cast<std::ptrdiff_t>(from);
+                const auto last = items.begin() + static_cast<std::ptrdiff_t>(this->count);
+                if (to < from)
+                    std::copy(first, last, items.begin() + static_cast<std::ptrdiff_t>(to));
+                else
+                    std::copy_backward(first, last, last + static_cast<std::ptrdiff_t>(to - from));
             };
             slide(sizes), slide(nodes), slide(firsts);
         }
