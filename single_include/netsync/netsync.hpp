@@ -7390,9 +7390,9 @@ namespace netsync::detail {
 
 /// A position among siblings, ordered as its bytes: a sequence of whole numbers, in a code whose bytes sort as the numbers
 /// do (fractional indexing, with steps instead of halves). One after the other, forwards or backwards, takes one number
-/// that counts up or down; only places between places nest. At most `max_position` bytes.
+/// that counts up or down; only places between places nest. At most `max_order_key` bytes.
 using OrderKey = std::string;
-inline constexpr std::size_t max_position = 64;
+inline constexpr std::size_t max_order_key = 64;
 
 namespace order_key {
 
@@ -7419,7 +7419,7 @@ inline void append(OrderKey& out, std::int64_t number) {
 /// None where the bytes are no position, or longer than they need be.
 inline std::optional<Numbers> read(std::string_view bytes) {
     Numbers numbers;
-    if (bytes.empty() || bytes.size() > max_position) return std::nullopt;
+    if (bytes.empty() || bytes.size() > max_order_key) return std::nullopt;
     for (std::size_t at = 0; at < bytes.size();) {
         const int head = static_cast<unsigned char>(bytes[at++]);
         if (head >= 0x40 && head <= 0xbf) {
@@ -7483,7 +7483,7 @@ inline std::optional<OrderKey> order_key_between(const OrderKey& before, const O
         if (number > order_key::most || number < -order_key::most) return std::nullopt;
         order_key::append(made, number);
     }
-    if (made.size() > max_position) return std::nullopt;
+    if (made.size() > max_order_key) return std::nullopt;
     return made;
 }
 
@@ -9783,9 +9783,6 @@ class Reissues {
             at = all_.insert(at, added);
         }
         if (std::next(at) != all_.end() && unite(*at, *std::next(at))) all_.erase(std::next(at));
-    }
-    void merge(const Reissues& other) {
-        for (const Reissue& reissue : other.all_) add(reissue);
     }
 
     /// Whether any of these dots has another name. O(n).

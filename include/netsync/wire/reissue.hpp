@@ -47,9 +47,6 @@ class Reissues {
         }
         if (std::next(at) != all_.end() && unite(*at, *std::next(at))) all_.erase(std::next(at));
     }
-    void merge(const Reissues& other) {
-        for (const Reissue& reissue : other.all_) add(reissue);
-    }
 
     /// Whether any of these dots has another name. O(n).
     bool concern(const ReplicaId& replica, std::uint64_t first, std::uint64_t last) const {
