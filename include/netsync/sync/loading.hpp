@@ -44,7 +44,7 @@ class Loading {
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         replace_ = replace_ || replace;
-        if (is_succeeding() && !copy_.retirements().contains(copy_.successor())) return;
+        if (is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor())) return;
         pool_.rename(copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
@@ -73,6 +73,8 @@ class Loading {
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
+        if (!agreement.known && ++attempts_ <= patience)  // somebody else's log may tell
+            return finish(member, errc::forked, now, out);
         return finish(member, take_over(state, agreement.counter, now, out), now, out);
     }
 
@@ -161,9 +163,9 @@ class Loading {
             error = copy_.adopt(std::move(state));
         else if (!error) {
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
-            if (header && copy_.is_disputed(header->heads)) {
+            if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
                 unplaced_ = std::move(state);
-                out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
+                out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
             error = header ? take_over(state, std::nullopt, now, out) : header.error();
@@ -209,7 +211,6 @@ class Loading {
         reports_.push_back({from_, 1, sink_.received(), 0, 0, end, now.time - *first_greeting_});
     }
 
-    static constexpr std::size_t max_heads = 4096;
     static constexpr int patience = 5;
 
     const Options& options_;

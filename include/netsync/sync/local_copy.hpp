@@ -17,6 +17,7 @@
 #include <netsync/sync/aside.hpp>
 #include <netsync/sync/batch.hpp>
 #include <netsync/sync/content.hpp>
+#include <netsync/sync/fork.hpp>
 #include <netsync/sync/identity.hpp>
 #include <netsync/sync/staging.hpp>
 #include <utility>
@@ -202,53 +203,8 @@ class LocalCopy {
     /// may be needed.
     bool take_revoked() { return std::exchange(revoked_, false) && !forgotten_.empty(); }
 
-    /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
-    /// from an older state, or that was not lost when this one was restored.
-    bool is_disputed(const std::vector<Head>& theirs) const {
-        const auto head =
-            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id(); });
-        if (head == theirs.end()) return false;
-        const std::uint64_t counter = held_.history.counter(self_);
-        if (head->counter > counter) return true;
-        if (head->counter == counter) return head->hash != held_.history.hash(self_);
-        const std::optional<std::uint64_t> hash = hash_at({id(), head->counter});
-        return hash && *hash != head->hash;
-    }
-
-    /// Whether a member has another history of some other replica, just as long, and the one held here is to go.
-    bool gives_way(const std::vector<Head>& theirs) const {
-        return std::any_of(theirs.begin(), theirs.end(), [&](const Head& head) {
-            const ReplicaIndex origin = find_index(head.replica);
-            return origin != ReplicaIndex{} && head.replica != id() && head.counter == held_.history.counter(origin) &&
-                   held_.history.hash(origin) < head.hash;
-        });
-    }
-
-    /// The latest counters and hashes of this replica's own log, newest first: to find out how far others agree.
-    std::vector<Head> own_heads(std::size_t most) const {
-        std::vector<Head> heads;
-        static_cast<void>(staging_.store().frames({id(), first_logged(), max_counter}, [&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
-                heads.push_back({id(), frame->header().last(), frame->header().hash});
-            return true;
-        }));
-        std::reverse(heads.begin(), heads.end());
-        if (heads.size() > most) heads.resize(most);
-        return heads;
-    }
-
-    /// The highest of these counters of one replica, newest first, at which our history of it is the same; 0 where none
-    /// is, none where nothing could be compared. O(log counters) look-ups in the log.
-    std::optional<std::uint64_t> agreed(const std::vector<Head>& theirs) const {
-        bool known = false;
-        const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            const std::optional<std::uint64_t> hash = hash_at({head.replica, head.counter});
-            known = known || hash;
-            return hash != head.hash;
-        });
-        if (!known) return std::nullopt;
-        return agrees == theirs.end() ? 0 : agrees->counter;
-    }
+    /// What is held of the histories of replicas, to be compared with what others hold.
+    Fork<Store> fork() const { return {staging_.store(), held_.history, options_.limits}; }
 
     /// The incarnation to come, where this one cannot go on: kept, so that a restart goes on with it. Nil: none.
     const ReplicaId& successor() const noexcept { return successor_; }
@@ -385,30 +341,6 @@ class LocalCopy {
                 return had.replica == needed && had.counter >= entry.counter;
             });
         });
-    }
-
-    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
-        std::optional<std::uint64_t> hash;
-        if (at.counter == counter(at.replica)) return held_.history.hash(find_index(at.replica));
-        static_cast<void>(staging_.store().frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
-            const Result<Frame> frame = Frame::parse(bytes, options_.limits);
-            if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
-            return false;
-        }));
-        return hash;
-    }
-
-    /// Where this replica's own log begins. O(log counters).
-    std::uint64_t first_logged() const {
-        std::uint64_t from = 1, to = held_.history.counter(self_);
-        while (from < to) {
-            const std::uint64_t middle = from + (to - from) / 2;
-            if (staging_.store().frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
-                to = middle;
-            else
-                from = middle + 1;
-        }
-        return from;
     }
 
     /// The version vector of this frame, where it rose since the last one.
