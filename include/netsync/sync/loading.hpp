@@ -44,8 +44,10 @@ class Loading {
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         replace_ = replace_ || replace;
-        if (is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor())) return;
-        pool_.rename(copy_.plan_successor(random_), now, out);
+        const bool planned =
+            is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
+        if (planned && pool_.self() == copy_.successor()) return;
+        pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
         present(false);
