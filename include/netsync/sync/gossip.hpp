@@ -98,7 +98,7 @@ class Gossip {
     /// without what others have forgotten since: then it is issued again.
     std::error_code on_message(Member& member, const FrameRefused& message, const Moment& now, Outbox& out) {
         if (message.reason == errc::outdated) {
-            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(false, now, out);
+            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(true, now, out);
         } else {
             out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
         }
@@ -133,7 +133,7 @@ class Gossip {
         report.frames += message.frames.size();
         report.applied += delivered.news;
         session->asked.clear();
-        if (message.below_horizon) return ask_for_state(*session, member, now, out);
+        if (message.below_horizon || delivered.outdated) return ask_for_state(*session, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
         if (delivered.news == 0) return finish(member.replica, SyncEnd::no_progress, now);

@@ -164,6 +164,7 @@ class Loading {
         if (!error && !is_succeeding() && !is_too_old(member))
             error = copy_.adopt(std::move(state));
         else if (!error) {
+            replace_ = replace_ || !is_succeeding();
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
             if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
                 unplaced_ = std::move(state);
@@ -185,8 +186,9 @@ class Loading {
     std::error_code take_over(ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
+        const bool in_place = parted || replace_ || copy_.displaces(state);
         const Result<Succession> done =
-            parted || replace_ ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
+            in_place ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
         if (!done) return done.error();
         replace_ = false;
         attempts_ = 0;

@@ -110,15 +110,25 @@ class LocalCopy {
             return result;
         case Arrival::held: result.held = true; break;
         case Arrival::refused: result.refused = errc::too_large; return result;
-        case Arrival::ready: count(apply(frame, true), result); break;
+        case Arrival::ready: count(apply(frame), result); break;
         }
         drain(result);
         return result;
     }
 
-    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
+    /// Whether a state brings changes of somebody new, which may have met what was forgotten here.
+    bool displaces(ByteView bytes) const {
+        if (forgotten_.empty()) return false;
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        return header && brings_strangers(*header);
+    }
+
+    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
+    /// displaces what is held takes its place; what is held beyond follows from the log.
     std::error_code adopt(Bytes bytes) {
         if (const std::error_code error = check(bytes)) return error;
+        const bool in_place = displaces(bytes);
+        const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
         bool changed = false;
         Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
@@ -126,13 +136,18 @@ class LocalCopy {
             Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
             if (!theirs) return joined = theirs.error(), false;
             time = theirs->time;
-            const bool as_received = held.is_empty();
+            const VersionVector before = held.history.vector();
+            if (in_place) held = {};
+            const bool as_received = held.is_empty() && beyond.empty();
             changed = held.join(*std::move(theirs));
+            for (const Frame& frame : beyond) held.replay(frame, options_.limits);
+            if (!held.history.vector().includes(before)) return joined = errc::outdated, false;
             joined =
                 as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
             return static_cast<bool>(joined);
         });
         if (!before) return joined.error();
+        if (in_place) forget_nothing();
         vector_rose_ = true;
         if (const std::error_code error = keep_snapshot(*joined)) return error;
         aside([&] { before.reset(); });  // what nobody shares is let go of here
@@ -250,8 +265,7 @@ class LocalCopy {
             held_ = std::move(before);
             return std::make_error_code(std::errc::resource_unavailable_try_again);
         }
-        forgotten_ = {};
-        keep("forgotten", std::vector<ReplicaCounter>{});
+        forget_nothing();
         buffer_.clear();
         staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, !parted);
@@ -304,7 +318,7 @@ class LocalCopy {
     /// What waited and is ready now.
     void drain(Received& result) {
         while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
-            count(apply(*next, true), result);
+            count(apply(*next), result);
         drop_damaged();
     }
 
@@ -334,10 +348,25 @@ class LocalCopy {
     /// replica that nobody knew then can be, and its first frame tells. Where it would meet a tombstone, others would
     /// come to another result.
     bool is_outdated(const FrameHeader& header) const {
-        if (header.first != 1 || forgotten_.empty() || forgotten_.counter(find_index(header.origin)) > 0) return false;
+        return header.first == 1 && forgotten_.counter(find_index(header.origin)) == 0 && lack_forgotten(header.dependencies);
+    }
+
+    bool brings_strangers(const SnapshotHeader& header) const {
+        return std::any_of(header.heads.begin(), header.heads.end(),
+                           [&](const Head& head) { return counter(head.replica) == 0; });
+    }
+
+    void forget_nothing() {
+        forgotten_ = {};
+        keep("forgotten", std::vector<ReplicaCounter>{});
+    }
+
+    /// Whether somebody had not seen all that was forgotten here.
+    template <class Counters>  // of ReplicaCounter, or of Head
+    bool lack_forgotten(const Counters& seen) const {
         return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
             const ReplicaId& needed = id_of(entry.replica);
-            return std::none_of(header.dependencies.begin(), header.dependencies.end(), [&](const ReplicaCounter& had) {
+            return std::none_of(seen.begin(), seen.end(), [&](const auto& had) {
                 return had.replica == needed && had.counter >= entry.counter;
             });
         });
@@ -436,21 +465,16 @@ class LocalCopy {
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours.
     void replay(const Frame& frame) {
-        const FrameHeader& header = frame.header();
         log_bytes_ += frame.size_bytes();
-        if (header.first != counter(header.origin) + 1) return;
-        for (const ReplicaCounter& needed : header.dependencies)
-            if (counter(needed.replica) < needed.counter) return;
-        static_cast<void>(apply(frame, false));
+        if (held_.replay(frame, options_.limits)) vector_rose_ = true;
     }
 
     /// 9: one frame whose dependencies are in.
-    std::error_code apply(const Frame& frame, bool is_new) {
+    std::error_code apply(const Frame& frame) {
         const FrameHeader& header = frame.header();
-        if (is_new)
-            if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
-        if (is_new && header.origin == id()) return errc::forked;
-        if (is_new && is_outdated(header) && !retirements_.contains(header.origin)) return errc::outdated;
+        if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
+        if (header.origin == id()) return errc::forked;
+        if (is_outdated(header)) return errc::outdated;
         if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;
@@ -461,11 +485,9 @@ class LocalCopy {
         const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
-        if (is_new)
-            if (const std::error_code error = clock_.observe(header.time)) return error;
+        if (const std::error_code error = clock_.observe(header.time)) return error;
         const bool changed = held_.merge(frame, origin, *delta);
         vector_rose_ = true;
-        if (!is_new) return {};
         if (const std::error_code error = log(frame)) return error;
         if (changed) observe(*delta, {header.origin, header.time, false, false});
         return {};
@@ -512,11 +534,13 @@ class LocalCopy {
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
-    /// Whether a state may be joined: not from the future.
+    /// Whether a state may be joined: not from the future, nor with changes of somebody new that have not met what was
+    /// forgotten here.
     std::error_code check(ByteView bytes) {
         if (store_error()) return store_error();
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
         if (!header) return header.error();
+        if (brings_strangers(*header) && lack_forgotten(header->heads)) return errc::outdated;
         return clock_.observe(header->time);
     }
 
