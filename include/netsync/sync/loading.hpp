@@ -77,7 +77,7 @@ class Loading {
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
         if (!agreement.known && ++attempts_ <= patience)  // somebody else's log may tell
             return finish(member, errc::forked, now, out);
-        return finish(member, take_over(state, agreement.counter, now, out), now, out);
+        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -171,7 +171,7 @@ class Loading {
                 out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
-            error = header ? take_over(state, std::nullopt, now, out) : header.error();
+            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -183,10 +183,11 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
+    std::error_code take_over(const Member& source, ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
-        const bool in_place = parted || replace_ || copy_.displaces(state);
+        const bool in_place =
+            parted || replace_ || copy_.displaces(state) || (source.settled && copy_.holds_of_others(state));
         const Result<Succession> done =
             in_place ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
         if (!done) return done.error();

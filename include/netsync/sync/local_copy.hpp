@@ -120,7 +120,7 @@ class LocalCopy {
     bool displaces(ByteView bytes) const {
         if (forgotten_.empty()) return false;
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        return header && brings_strangers(*header);
+        return header && brings_unheeded(*header);
     }
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
@@ -227,6 +227,16 @@ class LocalCopy {
         successor_ = ReplicaId{id().owner_bits, random.next()};
         keep("successor", successor_);
         return successor_;
+    }
+
+    /// Whether all that others made and that is held here is held where this state comes from.
+    bool holds_of_others(ByteView bytes) const {
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (!header) return false;
+        VersionVector theirs;
+        for (const Head& head : header->heads) theirs.advance(intern(head.replica), head.counter);
+        theirs.advance(self_, counter(id()));
+        return theirs.includes(held_.history.vector());
     }
 
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
@@ -344,16 +354,23 @@ class LocalCopy {
         return header.last() == held_.history.counter(origin) && header.hash != held_.history.hash(origin);
     }
 
-    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since: only one of a
-    /// replica that nobody knew then can be, and its first frame tells. Where it would meet a tombstone, others would
-    /// come to another result.
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since. Where it would
+    /// meet a tombstone, others would come to another result.
     bool is_outdated(const FrameHeader& header) const {
-        return header.first == 1 && forgotten_.counter(find_index(header.origin)) == 0 && lack_forgotten(header.dependencies);
+        if (forgotten_.empty() || !is_unheeded(header.origin)) return false;
+        return retirements_.contains(header.origin) || lack_forgotten(header.dependencies);
     }
 
-    bool brings_strangers(const SnapshotHeader& header) const {
-        return std::any_of(header.heads.begin(), header.heads.end(),
-                           [&](const Head& head) { return counter(head.replica) == 0; });
+    /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
+    /// had been given up.
+    bool is_unheeded(const ReplicaId& origin) const {
+        return counter(origin) == 0 || retirements_.contains(origin);
+    }
+
+    bool brings_unheeded(const SnapshotHeader& header) const {
+        return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
+            return head.counter > counter(head.replica) && is_unheeded(head.replica);
+        });
     }
 
     void forget_nothing() {
@@ -540,7 +557,7 @@ class LocalCopy {
         if (store_error()) return store_error();
         const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
         if (!header) return header.error();
-        if (brings_strangers(*header) && lack_forgotten(header->heads)) return errc::outdated;
+        if (brings_unheeded(*header) && lack_forgotten(header->heads)) return errc::outdated;
         return clock_.observe(header->time);
     }
 
