@@ -2384,9 +2384,9 @@ class DotFun {
     detail::OneOrMore<Entry> entries_;
 };
 
-/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under it. As a delta it mentions the keys
-/// of its entries, and those it emptied: of these, all that the remover had seen goes, but what the entry still holds.
-/// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
+/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under
+/// it. As a delta it mentions the keys of its entries, and those it emptied: of these, all that the remover had seen goes,
+/// but what the entry still holds. `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
 template <class Key, class Content>
 class DotMap {
    public:
@@ -2614,7 +2614,8 @@ class Settled {
    public:
     static constexpr std::size_t most = 64;  // keys in one change
 
-    /// Notes the entries of `map` that `is_spent(content, stable)` names, up to `most`; true if there are others than before.
+    /// Notes the entries of `map` that `is_spent(content, stable)` names, up to `most`; true if there are others than
+    /// before.
     template <class Map, class IsSpent>
     bool note(const Map& map, const VersionVector& stable, IsSpent&& is_spent) {
         Note note{stable, {}};
@@ -3643,7 +3644,8 @@ Inverse<T> inverse(T before, T delta) {
 }
 
 /// Makes a change, `steps(batch)` as in Replica::batch, and gives the mutator that undoes it:
-/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the redo.
+/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the
+/// redo.
 template <class Replica, class F>
 auto undoable(Replica& replica, F&& steps) {
     using T = decltype(replica.state());
@@ -4258,8 +4260,8 @@ class LastWriter {
     friend bool operator==(const LastWriter&, const LastWriter&) = default;
 
     /// Forgets what every member has seen and that has lost to what every member has seen. Where that is `dead(entry)`, a
-    /// tombstone, it goes too, with all that is earlier, once everybody has that. Not for use below a parent that removes (OrMap): who has forgotten would remove less than another replica still holds.
-    /// Elsewhere a winner only ever gives way to a later write.
+    /// tombstone, it goes too, with all that is earlier, once everybody has that: a winner only ever gives way to a later
+    /// write. Not for use below a parent that removes (OrMap): who has forgotten would remove less than another still holds.
     template <class Dead>
     bool drop_stable(const VersionVector& stable, Dead&& dead) {
         std::optional<Entry> best;
@@ -4267,9 +4269,11 @@ class LastWriter {
             if (stable.contains(entry.dot) && (!best || is_later(entry, *best))) best = entry;
         });
         if (!best) return false;
-        const bool pending =
-            writes_.find_if([&](const Entry& entry) { return is_later(*best, entry) && !stable.contains(entry.dot); });
-        if (dead(*best)) return !pending && writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        if (dead(*best)) {
+            const bool pending = writes_.find_if(
+                [&](const Entry& entry) { return is_later(*best, entry) && !stable.contains(entry.dot); });
+            return !pending && writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        }
         return writes_.size() > 1 && writes_.retain([&](const Entry& entry) {
             return entry.dot == best->dot || !stable.contains(entry.dot);
         });
@@ -10099,8 +10103,8 @@ struct Woken {};
 using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
 using TransportEvents = std::function<void(const TransportEvent&)>;
 
-/// The replica calls these from any thread, all but stop under its mutex; they must not call back into it from within. Events come
-/// one at a time, from any one thread, and only between start() and stop().
+/// The replica calls these from any thread, all but stop under its mutex; they must not call back into it from within.
+/// Events come one at a time, from any one thread, and only between start() and stop().
 ///
 /// - `start(options, events)`: begins to listen, then to receive announcements. After an error nothing is open.
 /// - `stop()`: closes everything; no event is under way or follows when it returns, unless it was called from one. May be
@@ -11047,6 +11051,7 @@ class Pool {
         for (const auto& [link, peer] : links_) out.closes.push_back(link);
         stop();
         self_ = self;
+        twin_seen_ = false;
         session_ = random_.next();
         announce(now, out);
         for (auto& [replica, member] : members_) {
@@ -11164,8 +11169,8 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
-    /// Whether another replica under this id was met since the last time this was asked; this one is to give way.
-    bool take_twin_seen() { return std::exchange(twin_seen_, false); }
+    /// Whether another replica under this id was met, of which this one is to give way by taking another id.
+    bool is_twin_seen() const noexcept { return twin_seen_; }
 
    private:
     template <class Greeter>  // anything with the versions it speaks
@@ -11575,12 +11580,16 @@ struct AgreementRequest {
     static constexpr MessageKind kind = MessageKind::agreement_request;
     std::vector<Head> heads{};
 };
-/// The highest counter of these at which both are the same; 0 where none is. Not `known` where none could be compared.
+/// The highest counter of these at which both are the same, 0 where none is; not `known` where none could be compared. And
+/// the first change that the sender holds beyond, if any: whose is older, stays.
 struct Agreement {
     static constexpr MessageKind kind = MessageKind::agreement;
     ReplicaId replica{};
     std::uint64_t counter = 0;
     bool known = false;
+    bool beyond = false;
+    Ntp64 time{};  ///< of that change; 0: its frame is in the log no more
+    std::uint64_t hash = 0;
 };
 
 /// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether
@@ -11727,6 +11736,7 @@ namespace netsync {
 struct Delivered {
     std::size_t news = 0;                 ///< frames merged or held
     bool drifted = false;                 ///< one was refused for now, being from the future
+    bool outdated = false;                ///< one has not met what was forgotten here; a state that has can be joined
     std::optional<FrameHeader> forked{};  ///< of a frame that belongs to another history under its origin's id
     std::error_code error{};              ///< bytes that are no frame: what came before them was delivered
 };
@@ -11747,6 +11757,7 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
         traffic.count_received(received.applied, received.duplicate, received.refused);
         result.news += received.applied + (received.held ? 1 : 0);
         const FrameHeader& header = frame->header();
+        result.outdated = result.outdated || received.refused == errc::outdated;
         if (received.refused == errc::clock_drift) {
             result.drifted = true;
             out.send(member.link,
@@ -11759,34 +11770,6 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
         }
     }
     return result;
-}
-
-}  // namespace netsync
-
-// ---- netsync/pool/roll.hpp ----
-
-// netsync: pool initiative: who brings a newcomer up to date. Everybody computes the same answer without a message.
-
-namespace netsync {
-
-/// What `member` rolls for this newcomer, in this session of it.
-inline std::uint64_t roll(const ReplicaId& newcomer, std::uint64_t session, const ReplicaId& member) noexcept {
-    const std::uint64_t who = detail::mix(newcomer.owner_bits, newcomer.incarnation);
-    return detail::mix(detail::mix(who, session), detail::mix(member.owner_bits, member.incarnation));
-}
-
-/// The highest roller among `members` (a range of ReplicaId); ties go to the larger id. None among none.
-template <class Members>
-std::optional<ReplicaId> highest_roller(const ReplicaId& newcomer, std::uint64_t session, const Members& members) {
-    std::optional<ReplicaId> best;
-    std::uint64_t best_roll = 0;
-    for (const ReplicaId& member : members) {
-        const std::uint64_t rolled = roll(newcomer, session, member);
-        if (best && (rolled < best_roll || (rolled == best_roll && member < *best))) continue;
-        best = member;
-        best_roll = rolled;
-    }
-    return best;
 }
 
 }  // namespace netsync
@@ -11870,6 +11853,174 @@ class History {
     Ntp64 time_{};
     mutable std::uint64_t digest_ = 0;  // 0: to be computed
 };
+
+}  // namespace netsync
+
+// ---- netsync/sync/fork.hpp ----
+
+// netsync: two histories under one replica id, of a copied or restored disk. What others say of a history and what is in
+// the log come in; where both part, and which one stays, goes out.
+
+namespace netsync {
+
+/// Which of two histories of one replica stays.
+enum class Stays { both, ours, theirs };
+
+/// The histories that a copy holds, to be compared with those of others. Of two that part, the one stays whose first
+/// change beyond is older, on all replicas alike: who put an old disk back does not undo what the pool had seen of the
+/// replica since. What the other one holds beyond is issued again by the replica that made it.
+template <store Store>
+class Fork {
+   public:
+    Fork(const Store& store, const History& history, const Limits& limits)
+        : store_(store), history_(history), limits_(limits) {}
+
+    /// A replica of which a member shows another history: `self` first. Another's that is shorter or longer shows when
+    /// its frames come.
+    std::optional<ReplicaId> find(const ReplicaId& self, const std::vector<Head>& theirs) const {
+        if (is_disputed(self, theirs)) return self;
+        for (const Head& head : theirs)
+            if (head.replica != self && head.counter == counter(head.replica) && head.hash != hash(head.replica))
+                return head.replica;
+        return std::nullopt;
+    }
+
+    /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
+    /// from an older state, or that was not lost when this one was restored.
+    bool is_disputed(const ReplicaId& self, const std::vector<Head>& theirs) const {
+        const auto head =
+            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == self; });
+        if (head == theirs.end()) return false;
+        if (head->counter > counter(self)) return true;
+        const std::optional<std::uint64_t> ours = hash_at({self, head->counter});
+        return ours && *ours != head->hash;
+    }
+
+    /// The latest counters and hashes of a history as the log has it, newest first.
+    std::vector<Head> heads(const ReplicaId& replica) const {
+        std::vector<Head> heads;
+        static_cast<void>(
+            store_.frames({replica, first_logged(replica), counter(replica)}, [&](const SharedBytes& bytes) {
+                if (const Result<Frame> frame = Frame::parse(bytes, limits_))
+                    heads.push_back({replica, frame->header().last(), frame->header().hash});
+                return true;
+            }));
+        std::reverse(heads.begin(), heads.end());
+        if (heads.empty()) heads.push_back({replica, counter(replica), hash(replica)});
+        if (heads.size() > max_heads) heads.resize(max_heads);
+        return heads;
+    }
+
+    /// How far our history agrees with these heads of one replica, newest first. O(log heads) look-ups in the log, which may
+    /// begin after the older ones.
+    Agreement compare(const std::vector<Head>& theirs) const {
+        const auto hash_of = [&](const Head& head) { return hash_at({head.replica, head.counter}); };
+        const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
+            const std::optional<std::uint64_t> hash = hash_of(head);
+            return hash && hash != head.hash;
+        });
+        Agreement result{.replica = theirs.front().replica, .known = true};
+        if (agrees != theirs.end()) {
+            result.known = hash_of(*agrees) == agrees->hash;
+            if (result.known) result.counter = agrees->counter;
+        }
+        return with_next(result);
+    }
+
+    /// The same agreement as this side would tell it.
+    Agreement answer(const Agreement& theirs) const { return with_next(theirs); }
+
+    /// Who stays, by what a member says of a history and what is held of it here. One who finds that others know more of
+    /// its own history than itself does not go on with it.
+    Stays weigh(const ReplicaId& self, const Agreement& theirs) const {
+        if (!theirs.beyond) return Stays::both;
+        const Agreement ours = answer(theirs);
+        if (!theirs.known || !ours.beyond) return theirs.replica == self ? Stays::theirs : Stays::both;
+        const auto age = [](const Agreement& side) { return std::tie(side.time, side.hash); };
+        if (age(ours) == age(theirs)) return Stays::both;
+        return age(ours) < age(theirs) ? Stays::ours : Stays::theirs;
+    }
+
+   private:
+    std::uint64_t counter(const ReplicaId& replica) const { return history_.counter(find_index(replica)); }
+    std::uint64_t hash(const ReplicaId& replica) const { return history_.hash(find_index(replica)); }
+
+    /// None where the log does not tell; 0, which no frame has, where a change goes on beyond.
+    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
+        if (at.counter == counter(at.replica)) return hash(at.replica);
+        std::optional<std::uint64_t> hash;
+        static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, limits_))
+                hash = frame->header().last() == at.counter ? frame->header().hash : 0;
+            return false;
+        }));
+        return hash;
+    }
+
+    /// The first change beyond. One that is in no log any more is older than all that are.
+    Agreement with_next(Agreement agreement) const {
+        const std::uint64_t next = agreement.counter + 1;
+        agreement.beyond = counter(agreement.replica) >= next;
+        agreement.time = {};
+        agreement.hash = hash(agreement.replica);
+        if (agreement.beyond && agreement.known)
+            static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
+                if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
+                    agreement.time = frame->header().time;
+                    agreement.hash = frame->header().hash;
+                }
+                return false;
+            }));
+        return agreement;
+    }
+
+    /// Where the log of a replica begins. O(log counters).
+    std::uint64_t first_logged(const ReplicaId& replica) const {
+        std::uint64_t from = 1, to = counter(replica);
+        while (from < to) {
+            const std::uint64_t middle = from + (to - from) / 2;
+            if (store_.frames({replica, middle, middle}, [](const SharedBytes&) { return false; }))
+                to = middle;
+            else
+                from = middle + 1;
+        }
+        return from;
+    }
+
+    static constexpr std::size_t max_heads = 4096;
+
+    const Store& store_;
+    const History& history_;
+    const Limits& limits_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/pool/roll.hpp ----
+
+// netsync: pool initiative: who brings a newcomer up to date. Everybody computes the same answer without a message.
+
+namespace netsync {
+
+/// What `member` rolls for this newcomer, in this session of it.
+inline std::uint64_t roll(const ReplicaId& newcomer, std::uint64_t session, const ReplicaId& member) noexcept {
+    const std::uint64_t who = detail::mix(newcomer.owner_bits, newcomer.incarnation);
+    return detail::mix(detail::mix(who, session), detail::mix(member.owner_bits, member.incarnation));
+}
+
+/// The highest roller among `members` (a range of ReplicaId); ties go to the larger id. None among none.
+template <class Members>
+std::optional<ReplicaId> highest_roller(const ReplicaId& newcomer, std::uint64_t session, const Members& members) {
+    std::optional<ReplicaId> best;
+    std::uint64_t best_roll = 0;
+    for (const ReplicaId& member : members) {
+        const std::uint64_t rolled = roll(newcomer, session, member);
+        if (best && (rolled < best_roll || (rolled == best_roll && member < *best))) continue;
+        best = member;
+        best_roll = rolled;
+    }
+    return best;
+}
 
 }  // namespace netsync
 
@@ -12031,7 +12182,21 @@ struct Content {
         return changed;
     }
 
-    /// The same for a change that the state has already.
+    /// A change from a log, where it goes on from what is held. True if it does.
+    bool replay(const Frame& frame, const Limits& limits) {
+        const FrameHeader& header = frame.header();
+        if (header.first != counter(header.origin) + 1) return false;
+        for (const ReplicaCounter& needed : header.dependencies)
+            if (counter(needed.replica) < needed.counter) return false;
+        const ReplicaIndex origin = intern(header.origin);
+        if (origin == ReplicaIndex{} || !frame.continues(history.hash(origin))) return false;
+        const Result<CrdtType> delta = frame.template delta<CrdtType>(limits);
+        if (!delta || !permits(*delta, header.origin.owner())) return false;
+        merge(frame, origin, *delta);
+        return true;
+    }
+
+    /// That a change is in the state already.
     void advance(const Frame& frame, ReplicaIndex origin) {
         const FrameHeader& header = frame.header();
         history.advance(origin, header.last(), header.hash, header.time);
@@ -12240,8 +12405,10 @@ class Loading {
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         replace_ = replace_ || replace;
-        if (is_succeeding() && !copy_.retirements().contains(copy_.successor())) return;
-        pool_.rename(copy_.plan_successor(random_), now, out);
+        const bool planned =
+            is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
+        if (planned && pool_.self() == copy_.successor()) return;
+        pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
         present(false);
@@ -12269,7 +12436,9 @@ class Loading {
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
-        return finish(member, take_over(state, agreement.counter, now, out), now, out);
+        if (!agreement.known && ++attempts_ <= patience)  // somebody else's log may tell
+            return finish(member, errc::forked, now, out);
+        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -12356,13 +12525,14 @@ class Loading {
         if (!error && !is_succeeding() && !is_too_old(member))
             error = copy_.adopt(std::move(state));
         else if (!error) {
+            replace_ = replace_ || !is_succeeding();
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
-            if (header && copy_.is_disputed(header->heads)) {
+            if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
                 unplaced_ = std::move(state);
-                out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
+                out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
-            error = header ? take_over(state, std::nullopt, now, out) : header.error();
+            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -12374,11 +12544,14 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
+    std::error_code take_over(const Member& source, ByteView state, std::optional<std::uint64_t> parted,
+                              const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
+        const bool in_place =
+            parted || replace_ || copy_.displaces(state) || (source.settled && copy_.holds_of_others(state));
         const Result<Succession> done =
-            parted || replace_ ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
+            in_place ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
         if (!done) return done.error();
         replace_ = false;
         attempts_ = 0;
@@ -12405,7 +12578,6 @@ class Loading {
         reports_.push_back({from_, 1, sink_.received(), 0, 0, end, now.time - *first_greeting_});
     }
 
-    static constexpr std::size_t max_heads = 4096;
     static constexpr int patience = 5;
 
     const Options& options_;
@@ -12510,7 +12682,7 @@ class Gossip {
     /// without what others have forgotten since: then it is issued again.
     std::error_code on_message(Member& member, const FrameRefused& message, const Moment& now, Outbox& out) {
         if (message.reason == errc::outdated) {
-            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(false, now, out);
+            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(true, now, out);
         } else {
             out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
         }
@@ -12519,17 +12691,19 @@ class Gossip {
 
     std::error_code on_message(Member& member, const AgreementRequest& request, const Moment&, Outbox& out) {
         if (!is_ready() || request.heads.empty()) return {};
-        const std::optional<std::uint64_t> agreed = copy_.agreed(request.heads);
-        out.send(member.link, Agreement{request.heads.front().replica, agreed.value_or(0), agreed.has_value()});
+        out.send(member.link, copy_.fork().compare(request.heads));
         return {};
     }
 
+    /// Of two histories under one id the member's stays, or ours, and then the member has to know; or there is but one.
     std::error_code on_message(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (loading_.on_agreement(member, agreement, now, out)) become_ready(out);
-        if (!is_ready() || !in_question_ || in_question_->replica != agreement.replica) return {};
-        const Head held = *std::exchange(in_question_, std::nullopt);
-        const bool still = copy_.counter(held.replica) == held.counter;
-        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(true, now, out);
+        if (!is_ready()) return {};
+        const Stays stays = copy_.fork().weigh(copy_.id(), agreement);
+        const bool asked = is_in_question(now) && question_->replica == agreement.replica;
+        if (asked) question_.reset();
+        if (stays == Stays::ours && asked) out.send(member.link, copy_.fork().answer(agreement));
+        if (stays == Stays::theirs) give_up_incarnation(agreement.replica != copy_.id(), now, out);
         return {};
     }
 
@@ -12543,7 +12717,7 @@ class Gossip {
         report.frames += message.frames.size();
         report.applied += delivered.news;
         session->asked.clear();
-        if (message.below_horizon) return ask_for_state(*session, member, now, out);
+        if (message.below_horizon || delivered.outdated) return ask_for_state(*session, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
         if (delivered.news == 0) return finish(member.replica, SyncEnd::no_progress, now);
@@ -12551,14 +12725,9 @@ class Gossip {
     }
 
     /// A frame does not continue what is held of its origin. It may have been damaged on its way, or there are two
-    /// histories under one id: the member is asked. Of two members the one that holds less takes the other's state.
-    void on_fork(const Member& member, const FrameHeader& theirs, Outbox& out) {
-        const ReplicaIndex origin = find_index(theirs.origin);
-        const Head held{theirs.origin, copy_.counter(theirs.origin), copy_.history().hash(origin)};
-        if (theirs.origin == pool_.self() || theirs.origin == copy_.id() || held.counter == 0 || !is_ready()) return;
-        if (theirs.first != held.counter + 1 && (theirs.last() != held.counter || theirs.hash < held.hash)) return;
-        in_question_ = held;
-        out.send(member.link, AgreementRequest{{held}});
+    /// histories under one id.
+    void on_fork(const Member& member, const FrameHeader& theirs, const Moment& now, Outbox& out) {
+        if (is_ready() && copy_.counter(theirs.origin) > 0) question(theirs.origin, member, now, out);
     }
 
     /// A piece of a state.
@@ -12574,7 +12743,8 @@ class Gossip {
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
         if (complete && !*complete) return;
         Bytes state = sink_.finish();
-        const std::error_code error = complete ? copy_.adopt(std::move(state)) : complete.error();
+        std::error_code error = complete.error();
+        if (complete) error = is_in_question(now) ? errc::forked : copy_.adopt(std::move(state));
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
@@ -12586,7 +12756,7 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.take_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
+        if (pool_.is_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         if (now.time < next_at_) return;
@@ -12623,6 +12793,12 @@ class Gossip {
         bool wants_state = false;
     };
 
+    /// Of whom there may be two histories.
+    struct Question {
+        ReplicaId replica;
+        Duration until{};
+    };
+
     bool has_live() const {
         return pool_.members().any(
             [](const ReplicaId&, const Member& member) { return member.state == MemberState::live; });
@@ -12636,13 +12812,20 @@ class Gossip {
     bool reconsider(const Member& member, const Moment& now, Outbox& out) {
         if (copy_.retirements().contains(pool_.self())) return give_up_incarnation(false, now, out), true;
         if (loading_.is_succeeding()) return true;
-        const bool gives_way = copy_.gives_way(member.heads);
-        if (gives_way || copy_.is_disputed(member.heads)) return give_up_incarnation(gives_way, now, out), true;
+        if (const auto forked = copy_.fork().find(copy_.id(), member.heads)) question(*forked, member, now, out);
         if (copy_.retirements().empty()) return false;
         if (copy_.take_revoked()) return give_up_incarnation(true, now, out), true;
         pool_.expel(out);
         return false;
     }
+
+    /// Asks a member how far both hold the same history of a replica. No whole state is joined until that is known.
+    void question(const ReplicaId& replica, const Member& member, const Moment& now, Outbox& out) {
+        question_ = {replica, now.time + options_.answer_timeout};
+        out.send(member.link, AgreementRequest{copy_.fork().heads(replica)});
+    }
+
+    bool is_in_question(const Moment& now) const { return question_ && now.time < question_->until; }
 
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         sessions_.clear();
@@ -12736,7 +12919,7 @@ class Gossip {
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
     StateSink sink_;
-    std::optional<Head> in_question_;  // whether a member has the same history up to here
+    std::optional<Question> question_;
     std::vector<SyncReport> reports_;
 };
 
@@ -13076,7 +13259,7 @@ class Protocol {
         if (of_pool) return;
         if (!member) return pool_.on_stranger(link, now, outbox);
         const std::error_code error =
-            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, now);
+            *kind == MessageKind::update ? on_update(*member, bytes, now) : on_sync(*member, *kind, bytes, now);
         if (error) {
             ++traffic.messages_bad;
             pool_.refuse(link, error, outbox);
@@ -13101,13 +13284,13 @@ class Protocol {
                                        [&] { return copy_.encode(); }, outbox);
                                },
                                [&](const FramesMessage& message) -> std::error_code {
-                                   const Delivered delivered = receive(message.frames, member);
+                                   const Delivered delivered = receive(message.frames, member, now);
                                    if (!delivered.error)
                                        gossip_.on_frames(member, message, bytes.size(), delivered, now, outbox);
                                    return delivered.error;
                                },
                                [&](const RelayMessage& message) -> std::error_code {
-                                   const Delivered delivered = receive(std::span{&message.frame, 1}, member);
+                                   const Delivered delivered = receive(std::span{&message.frame, 1}, member, now);
                                    if (delivered.news > 0)
                                        Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox);
                                    return delivered.error;
@@ -13119,16 +13302,16 @@ class Protocol {
                                [&](const auto& message) { return gossip_.on_message(member, message, now, outbox); }});
     }
 
-    std::error_code on_update(Member& member, ByteView bytes) {
+    std::error_code on_update(Member& member, ByteView bytes, const Moment& now) {
         const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return receive(std::span{&frame, 1}, member).error;
+        return receive(std::span{&frame, 1}, member, now).error;
     }
 
     // 9: merged, held, dropped or refused: see LocalCopy::receive.
-    Delivered receive(std::span<const FrameBytes> frames, Member& member) {
+    Delivered receive(std::span<const FrameBytes> frames, Member& member, const Moment& now) {
         if (!gossip_.listens() || copy_.retirements().contains(member.replica)) return {};
         const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic, outbox);
-        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, outbox);
+        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, now, outbox);
         return delivered;
     }
 
@@ -13696,15 +13879,27 @@ class LocalCopy {
             return result;
         case Arrival::held: result.held = true; break;
         case Arrival::refused: result.refused = errc::too_large; return result;
-        case Arrival::ready: count(apply(frame, true), result); break;
+        case Arrival::ready: count(apply(frame), result); break;
         }
         drain(result);
         return result;
     }
 
-    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
+    /// Whether a state brings changes of somebody new, which may have met what was forgotten here.
+    bool displaces(ByteView bytes) const {
+        if (forgotten_.empty()) return false;
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        return header && brings_unheeded(*header);
+    }
+
+    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
+    /// displaces what is held takes its place; what is held beyond follows from the log.
     std::error_code adopt(Bytes bytes) {
-        if (const std::error_code error = check(bytes)) return error;
+        const Result<SnapshotHeader> header = check(bytes);
+        if (!header) return header.error();
+        const bool in_place = displaces(bytes);
+        if (in_place && lack_forgotten(header->heads)) return errc::outdated;
+        const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
         bool changed = false;
         Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
@@ -13712,13 +13907,18 @@ class LocalCopy {
             Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
             if (!theirs) return joined = theirs.error(), false;
             time = theirs->time;
-            const bool as_received = held.is_empty();
+            const VersionVector before = held.history.vector();
+            if (in_place) held = {};
+            const bool as_received = held.is_empty() && beyond.empty();
             changed = held.join(*std::move(theirs));
+            for (const Frame& frame : beyond) held.replay(frame, options_.limits);
+            if (!held.history.vector().includes(before)) return joined = errc::outdated, false;
             joined =
                 as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
             return static_cast<bool>(joined);
         });
         if (!before) return joined.error();
+        if (in_place) forget_nothing();
         vector_rose_ = true;
         if (const std::error_code error = keep_snapshot(*joined)) return error;
         aside([&] { before.reset(); });  // what nobody shares is let go of here
@@ -13789,53 +13989,8 @@ class LocalCopy {
     /// may be needed.
     bool take_revoked() { return std::exchange(revoked_, false) && !forgotten_.empty(); }
 
-    /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
-    /// from an older state, or that was not lost when this one was restored.
-    bool is_disputed(const std::vector<Head>& theirs) const {
-        const auto head =
-            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id(); });
-        if (head == theirs.end()) return false;
-        const std::uint64_t counter = held_.history.counter(self_);
-        if (head->counter > counter) return true;
-        if (head->counter == counter) return head->hash != held_.history.hash(self_);
-        const std::optional<std::uint64_t> hash = hash_at({id(), head->counter});
-        return hash && *hash != head->hash;
-    }
-
-    /// Whether a member has another history of some other replica, just as long, and the one held here is to go.
-    bool gives_way(const std::vector<Head>& theirs) const {
-        return std::any_of(theirs.begin(), theirs.end(), [&](const Head& head) {
-            const ReplicaIndex origin = find_index(head.replica);
-            return origin != ReplicaIndex{} && head.replica != id() && head.counter == held_.history.counter(origin) &&
-                   held_.history.hash(origin) < head.hash;
-        });
-    }
-
-    /// The latest counters and hashes of this replica's own log, newest first: to find out how far others agree.
-    std::vector<Head> own_heads(std::size_t most) const {
-        std::vector<Head> heads;
-        static_cast<void>(staging_.store().frames({id(), first_logged(), max_counter}, [&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
-                heads.push_back({id(), frame->header().last(), frame->header().hash});
-            return true;
-        }));
-        std::reverse(heads.begin(), heads.end());
-        if (heads.size() > most) heads.resize(most);
-        return heads;
-    }
-
-    /// The highest of these counters of one replica, newest first, at which our history of it is the same; 0 where none
-    /// is, none where nothing could be compared. O(log counters) look-ups in the log.
-    std::optional<std::uint64_t> agreed(const std::vector<Head>& theirs) const {
-        bool known = false;
-        const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            const std::optional<std::uint64_t> hash = hash_at({head.replica, head.counter});
-            known = known || hash;
-            return hash != head.hash;
-        });
-        if (!known) return std::nullopt;
-        return agrees == theirs.end() ? 0 : agrees->counter;
-    }
+    /// What is held of the histories of replicas, to be compared with what others hold.
+    Fork<Store> fork() const { return {staging_.store(), held_.history, options_.limits}; }
 
     /// The incarnation to come, where this one cannot go on: kept, so that a restart goes on with it. Nil: none.
     const ReplicaId& successor() const noexcept { return successor_; }
@@ -13843,6 +13998,16 @@ class LocalCopy {
         successor_ = ReplicaId{id().owner_bits, random.next()};
         keep("successor", successor_);
         return successor_;
+    }
+
+    /// Whether all that others made and that is held here is held where this state comes from.
+    bool holds_of_others(ByteView bytes) const {
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (!header) return false;
+        VersionVector theirs;
+        for (const Head& head : header->heads) theirs.advance(intern(head.replica), head.counter);
+        theirs.advance(self_, counter(id()));
+        return theirs.includes(held_.history.vector());
     }
 
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
@@ -13881,8 +14046,7 @@ class LocalCopy {
             held_ = std::move(before);
             return std::make_error_code(std::errc::resource_unavailable_try_again);
         }
-        forgotten_ = {};
-        keep("forgotten", std::vector<ReplicaCounter>{});
+        forget_nothing();
         buffer_.clear();
         staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, !parted);
@@ -13934,8 +14098,7 @@ class LocalCopy {
    private:
     /// What waited and is ready now.
     void drain(Received& result) {
-        while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
-            count(apply(*next, true), result);
+        while (const std::optional<Frame> next = buffer_.take(held_.history.vector())) count(apply(*next), result);
         drop_damaged();
     }
 
@@ -13961,41 +14124,36 @@ class LocalCopy {
         return header.last() == held_.history.counter(origin) && header.hash != held_.history.hash(origin);
     }
 
-    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since: only one of a
-    /// replica that nobody knew then can be, and its first frame tells. Where it would meet a tombstone, others would
-    /// come to another result.
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since. Where it would
+    /// meet a tombstone, others would come to another result.
     bool is_outdated(const FrameHeader& header) const {
-        if (header.first != 1 || forgotten_.empty() || forgotten_.counter(find_index(header.origin)) > 0) return false;
-        return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
-            const ReplicaId& needed = id_of(entry.replica);
-            return std::none_of(header.dependencies.begin(), header.dependencies.end(), [&](const ReplicaCounter& had) {
-                return had.replica == needed && had.counter >= entry.counter;
-            });
+        if (forgotten_.empty() || !is_unheeded(header.origin)) return false;
+        return retirements_.contains(header.origin) || lack_forgotten(header.dependencies);
+    }
+
+    /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
+    /// had been given up.
+    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.contains(origin); }
+
+    bool brings_unheeded(const SnapshotHeader& header) const {
+        return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
+            return head.counter > counter(head.replica) && is_unheeded(head.replica);
         });
     }
 
-    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
-        std::optional<std::uint64_t> hash;
-        if (at.counter == counter(at.replica)) return held_.history.hash(find_index(at.replica));
-        static_cast<void>(staging_.store().frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
-            const Result<Frame> frame = Frame::parse(bytes, options_.limits);
-            if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
-            return false;
-        }));
-        return hash;
+    void forget_nothing() {
+        forgotten_ = {};
+        keep("forgotten", std::vector<ReplicaCounter>{});
     }
 
-    /// Where this replica's own log begins. O(log counters).
-    std::uint64_t first_logged() const {
-        std::uint64_t from = 1, to = held_.history.counter(self_);
-        while (from < to) {
-            const std::uint64_t middle = from + (to - from) / 2;
-            if (staging_.store().frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
-                to = middle;
-            else
-                from = middle + 1;
-        }
-        return from;
+    /// Whether somebody had not seen all that was forgotten here.
+    template <class Counters>  // of ReplicaCounter, or of Head
+    bool lack_forgotten(const Counters& seen) const {
+        return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
+            const ReplicaId& needed = id_of(entry.replica);
+            return std::none_of(seen.begin(), seen.end(),
+                                [&](const auto& had) { return had.replica == needed && had.counter >= entry.counter; });
+        });
     }
 
     /// The version vector of this frame, where it rose since the last one.
@@ -14019,7 +14177,7 @@ class LocalCopy {
     }
 
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
-        if (const std::error_code error = check(bytes)) return error;
+        if (const Result<SnapshotHeader> header = check(bytes); !header) return header.error();
         return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
@@ -14091,21 +14249,16 @@ class LocalCopy {
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours.
     void replay(const Frame& frame) {
-        const FrameHeader& header = frame.header();
         log_bytes_ += frame.size_bytes();
-        if (header.first != counter(header.origin) + 1) return;
-        for (const ReplicaCounter& needed : header.dependencies)
-            if (counter(needed.replica) < needed.counter) return;
-        static_cast<void>(apply(frame, false));
+        if (held_.replay(frame, options_.limits)) vector_rose_ = true;
     }
 
     /// 9: one frame whose dependencies are in.
-    std::error_code apply(const Frame& frame, bool is_new) {
+    std::error_code apply(const Frame& frame) {
         const FrameHeader& header = frame.header();
-        if (is_new)
-            if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
-        if (is_new && header.origin == id()) return errc::forked;
-        if (is_new && is_outdated(header) && !retirements_.contains(header.origin)) return errc::outdated;
+        if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
+        if (header.origin == id()) return errc::forked;
+        if (is_outdated(header)) return errc::outdated;
         if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;
@@ -14116,11 +14269,9 @@ class LocalCopy {
         const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
-        if (is_new)
-            if (const std::error_code error = clock_.observe(header.time)) return error;
+        if (const std::error_code error = clock_.observe(header.time)) return error;
         const bool changed = held_.merge(frame, origin, *delta);
         vector_rose_ = true;
-        if (!is_new) return {};
         if (const std::error_code error = log(frame)) return error;
         if (changed) observe(*delta, {header.origin, header.time, false, false});
         return {};
@@ -14167,12 +14318,13 @@ class LocalCopy {
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
-    /// Whether a state may be joined: not from the future.
-    std::error_code check(ByteView bytes) {
+    /// Whether a state may be taken: not from the future.
+    Result<SnapshotHeader> check(ByteView bytes) {
         if (store_error()) return store_error();
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        if (!header) return header.error();
-        return clock_.observe(header->time);
+        Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (header)
+            if (const std::error_code error = clock_.observe(header->time)) return error;
+        return header;
     }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
@@ -14253,8 +14405,10 @@ class Replica {
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
     ~Replica() {
-        stop(), transport_.stop(), copy_.close();
-    }  // again: a stop from within a callback could not wait for it
+        stop();
+        transport_.stop();  // again: a stop from within a callback could not wait for it
+        copy_.close();
+    }
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network; with
     /// errc::too_large for a pool name that no datagram holds.
@@ -14285,15 +14439,16 @@ class Replica {
     }
 
     /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
-    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the errors of try_update.
+    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the
+    /// errors of try_update.
     template <class... Steps>
     Token update(Steps&&... path_and_mutator) {
         return try_update(std::forward<Steps>(path_and_mutator)...).value();
     }
 
     /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, store_behind, or the store's own.
-    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
-    /// the store works again.
+    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and
+    /// sent when the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
         return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });

@@ -189,9 +189,9 @@ class DotFun {
     detail::OneOrMore<Entry> entries_;
 };
 
-/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under it. As a delta it mentions the keys
-/// of its entries, and those it emptied: of these, all that the remover had seen goes, but what the entry still holds.
-/// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
+/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under
+/// it. As a delta it mentions the keys of its entries, and those it emptied: of these, all that the remover had seen goes,
+/// but what the entry still holds. `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
 template <class Key, class Content>
 class DotMap {
    public:

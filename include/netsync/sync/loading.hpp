@@ -183,7 +183,8 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(const Member& source, ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
+    std::error_code take_over(const Member& source, ByteView state, std::optional<std::uint64_t> parted,
+                              const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
         const bool in_place =

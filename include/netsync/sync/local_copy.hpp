@@ -126,8 +126,10 @@ class LocalCopy {
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
     /// displaces what is held takes its place; what is held beyond follows from the log.
     std::error_code adopt(Bytes bytes) {
-        if (const std::error_code error = check(bytes)) return error;
+        const Result<SnapshotHeader> header = check(bytes);
+        if (!header) return header.error();
         const bool in_place = displaces(bytes);
+        if (in_place && lack_forgotten(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
         bool changed = false;
         Ntp64 time;
@@ -327,8 +329,7 @@ class LocalCopy {
    private:
     /// What waited and is ready now.
     void drain(Received& result) {
-        while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
-            count(apply(*next), result);
+        while (const std::optional<Frame> next = buffer_.take(held_.history.vector())) count(apply(*next), result);
         drop_damaged();
     }
 
@@ -363,9 +364,7 @@ class LocalCopy {
 
     /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
     /// had been given up.
-    bool is_unheeded(const ReplicaId& origin) const {
-        return counter(origin) == 0 || retirements_.contains(origin);
-    }
+    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.contains(origin); }
 
     bool brings_unheeded(const SnapshotHeader& header) const {
         return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
@@ -383,9 +382,8 @@ class LocalCopy {
     bool lack_forgotten(const Counters& seen) const {
         return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
             const ReplicaId& needed = id_of(entry.replica);
-            return std::none_of(seen.begin(), seen.end(), [&](const auto& had) {
-                return had.replica == needed && had.counter >= entry.counter;
-            });
+            return std::none_of(seen.begin(), seen.end(),
+                                [&](const auto& had) { return had.replica == needed && had.counter >= entry.counter; });
         });
     }
 
@@ -410,7 +408,7 @@ class LocalCopy {
     }
 
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
-        if (const std::error_code error = check(bytes)) return error;
+        if (const Result<SnapshotHeader> header = check(bytes); !header) return header.error();
         return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
@@ -551,14 +549,13 @@ class LocalCopy {
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
-    /// Whether a state may be joined: not from the future, nor with changes of somebody new that have not met what was
-    /// forgotten here.
-    std::error_code check(ByteView bytes) {
+    /// Whether a state may be taken: not from the future.
+    Result<SnapshotHeader> check(ByteView bytes) {
         if (store_error()) return store_error();
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        if (!header) return header.error();
-        if (brings_unheeded(*header) && lack_forgotten(header->heads)) return errc::outdated;
-        return clock_.observe(header->time);
+        Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (header)
+            if (const std::error_code error = clock_.observe(header->time)) return error;
+        return header;
     }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
