@@ -16,6 +16,7 @@
 
 #include "fault_vfs.hpp"
 #include "folder.hpp"
+#include "patient.hpp"
 
 namespace {
 
@@ -159,6 +160,7 @@ class Killed {
    public:
     using Set = netsync::OrSet<std::uint64_t>;
     using Writer = netsync::Replica<SqliteStore, netsync::MemoryTransport, netsync::HybridClock, Set>;
+    using PatientWriter = netsync::Replica<CountedStore, PatientTransport, netsync::HybridClock, Set>;
 
     explicit Killed(std::uint64_t seed) : random_(seed) {}
 
@@ -193,7 +195,8 @@ class Killed {
     std::string check() {
         if (const std::string said = integrity(folder_.file()); said != "ok") return "integrity: " + said;
         netsync::MemoryHub hub;
-        Writer writer{hub, options(), store()};
+        const auto commits = std::make_shared<Commits>();
+        PatientWriter writer{PatientTransport{hub, commits}, options(), CountedStore{file(), commits}};
         if (!id_.is_nil() && writer.id() != id_) return "another id";
         id_ = writer.id();
         const std::uint64_t counter = by_counter_.empty() ? 0 : by_counter_.rbegin()->first;
@@ -203,10 +206,8 @@ class Killed {
         for (const auto& [at, value] : by_counter_)
             if (!held.contains(value)) return "a durable change is lost";
         netsync::MemoryReplica<Set> peer{hub, netsync::Options{.name = "peer"}};
-        for (int round = 0; round < 400 && peer.digest() != writer.digest(); ++round) {
-            hub.run_for(std::chrono::milliseconds{10});
-            std::this_thread::sleep_for(std::chrono::milliseconds{1});
-        }
+        for (int round = 0; round < 40 && peer.digest() != writer.digest(); ++round)
+            hub.run_for(std::chrono::milliseconds{100});
         return peer.digest() == writer.digest() ? std::string{} : "a peer does not come to the same";
     }
 
@@ -221,13 +222,13 @@ class Killed {
         options.limits.log = 20'000;  // so that snapshots are taken
         return options;
     }
-    SqliteStore store() const {
-        return SqliteStore{{.file = folder_.file(), .synchronous = netsync::Synchronous::off, .step = 65'536}};
+    netsync::SqliteOptions file() const {
+        return {.file = folder_.file(), .synchronous = netsync::Synchronous::off, .step = 65'536};
     }
 
     [[noreturn]] void write(int pipe, std::uint64_t first) const {
         netsync::MemoryHub hub;
-        Writer writer{hub, options(), store()};
+        Writer writer{hub, options(), SqliteStore{file()}};
         std::vector<netsync::Subscription> answers;
         const Told begun{};
         if (::write(pipe, &begun, sizeof begun) < 0) _exit(1);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "folder.hpp"
+#include "patient.hpp"
 
 using namespace netsync;
 using namespace std::chrono_literals;
@@ -20,21 +21,28 @@ using namespace std::chrono_literals;
 namespace {
 
 using Notes = LwwMap<std::string, std::string>;
-using Desk = Replica<SqliteStore, MemoryTransport, HybridClock, Notes>;
+using Desk = Replica<CountedStore, PatientTransport, ManualClock, Notes>;
+using Witness = Replica<MemoryStore, MemoryTransport, ManualClock, Notes>;
+using FreeDesk = Replica<SqliteStore, MemoryTransport, HybridClock, Notes>;
 
-/// A pool of which some keep their data in files of a folder.
+/// A pool of which some keep their data in files of a folder. Another start of the clock is another run: what a frame's
+/// hash decides falls otherwise.
 struct Office {
+    explicit Office(Duration start = 0s) { wall.advance(start); }
+
     std::unique_ptr<Desk> open(const std::string& name, const std::string& file, std::uint64_t seed = 0) {
         Options options{.name = name, .seed = seed};
         options.limits.log = 4000;  // so that snapshots are taken
         return std::make_unique<Desk>(
-            hub, options, SqliteStore{{.file = folder.file(file), .synchronous = Synchronous::off, .step = 65'536}});
+            PatientTransport{hub, commits}, options,
+            CountedStore{{.file = folder.file(file), .synchronous = Synchronous::off, .step = 65'536}, commits},
+            ManualClock{100ms, wall});
     }
-    /// The disk has a thread and a time of its own.
     void run_for(Duration time) {
         for (Duration passed{}; passed < time; passed += 10ms) {
+            commits->wait();
             hub.run_for(10ms);
-            std::this_thread::sleep_for(100us);
+            wall.advance(10ms);
         }
     }
     void copy(const std::string& from, const std::string& to) const {
@@ -44,8 +52,11 @@ struct Office {
     }
 
     const Folder folder;
+    const std::shared_ptr<Commits> commits = std::make_shared<Commits>();
     MemoryHub hub;
-    MemoryReplica<Notes> witness{hub, Options{.name = "witness", .seed = 7}};
+    ManualTime wall;
+    Witness witness{MemoryTransport{hub}, Options{.name = "witness", .seed = 7}, MemoryStore{},
+                    ManualClock{100ms, wall}};
 };
 
 bool holds(const auto& replica, const std::string& key, const std::string& value) {
@@ -79,36 +90,39 @@ TEST_CASE("a replica opened again on its file goes on where it was") {
 }
 
 TEST_CASE("an older file that is restored is noticed at the first exchange, and nothing is lost") {
-    Office office;
-    auto a = office.open("a", "a.db");
-    office.run_for(1s);
-    a->update(assign("old", "1"));
-    office.run_for(1s);
-    const ReplicaId id = a->id();
-    a.reset();
-    office.copy("a.db", "backup.db");
-    a = office.open("a", "a.db");
-    a->update(assign("seen", "2"));
-    office.run_for(2s);
-    CHECK(holds(office.witness, "seen", "2"));
-    a.reset();
-    office.copy("backup.db", "a.db");
-    a = office.open("a", "a.db");
-    CHECK(a->id() == id);
-    a->update(assign("after", "3"));
-    office.run_for(20s);
-    CHECK(a->id() != id);
-    CHECK(a->id().owner() == id.owner());
-    for (const auto& [key, value] : {std::pair{"old", "1"}, {"seen", "2"}, {"after", "3"}}) {
-        CHECK(holds(office.witness, key, value));
-        CHECK(holds(*a, key, value));
+    for (const Duration start : {0s, 2s}) {
+        CAPTURE(start.count());
+        Office office{start};
+        auto a = office.open("a", "a.db");
+        office.run_for(1s);
+        a->update(assign("old", "1"));
+        office.run_for(1s);
+        const ReplicaId id = a->id();
+        a.reset();
+        office.copy("a.db", "backup.db");
+        a = office.open("a", "a.db");
+        a->update(assign("seen", "2"));
+        office.run_for(2s);
+        CHECK(holds(office.witness, "seen", "2"));
+        a.reset();
+        office.copy("backup.db", "a.db");
+        a = office.open("a", "a.db");
+        CHECK(a->id() == id);
+        a->update(assign("after", "3"));
+        office.run_for(20s);
+        CHECK(a->id() != id);
+        CHECK(a->id().owner() == id.owner());
+        for (const auto& [key, value] : {std::pair{"old", "1"}, {"seen", "2"}, {"after", "3"}}) {
+            CHECK(holds(office.witness, key, value));
+            CHECK(holds(*a, key, value));
+        }
+        CHECK(a->digest() == office.witness.digest());
+        const ReplicaId after = a->id();
+        a.reset();
+        a = office.open("a", "a.db");
+        CHECK(a->id() == after);
+        CHECK(a->digest() == office.witness.digest());
     }
-    CHECK(a->digest() == office.witness.digest());
-    const ReplicaId after = a->id();
-    a.reset();
-    a = office.open("a", "a.db");
-    CHECK(a->id() == after);
-    CHECK(a->digest() == office.witness.digest());
 }
 
 TEST_CASE("two that were opened on copies of one file both go on, with the changes of both") {
@@ -157,7 +171,7 @@ TEST_CASE("callers on many threads: all that is awaited is durable, in order, an
     MemoryHub hub;
     std::atomic<int> told{0};
     {
-        Desk desk{hub, Options{.name = "a", .file = folder.file()}};
+        FreeDesk desk{hub, Options{.name = "a", .file = folder.file()}};
         std::vector<std::thread> threads;
         for (int thread = 0; thread < 4; ++thread)
             threads.emplace_back([&, thread] {
@@ -173,7 +187,7 @@ TEST_CASE("callers on many threads: all that is awaited is durable, in order, an
         CHECK(told == 200);
         for (int note = 0; note < 500; ++note) desk.update(assign("at the end " + std::to_string(note), "x"));
     }
-    const Desk desk{hub, Options{.name = "a", .file = folder.file()}};
+    const FreeDesk desk{hub, Options{.name = "a", .file = folder.file()}};
     CHECK(desk.state().size() == 701);
 }
 
@@ -181,10 +195,10 @@ TEST_CASE("what cannot be opened is said") {
     const Folder folder;
     MemoryHub hub;
     const Options home{.pool = "home", .name = "a", .file = folder.file()};
-    const Desk desk{hub, home};
+    const FreeDesk desk{hub, home};
     const auto code_of = [&](const Options& options) {
         try {
-            const Desk other{hub, options};
+            const FreeDesk other{hub, options};
         } catch (const std::system_error& error) {
             return error.code();
         }
