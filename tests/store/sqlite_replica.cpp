@@ -12,58 +12,10 @@
 #include <thread>
 #include <vector>
 
-#include "folder.hpp"
-#include "patient.hpp"
+#include "office.hpp"
 
 using namespace netsync;
 using namespace std::chrono_literals;
-
-namespace {
-
-using Notes = LwwMap<std::string, std::string>;
-using Desk = Replica<CountedStore, PatientTransport, ManualClock, Notes>;
-using Witness = Replica<MemoryStore, MemoryTransport, ManualClock, Notes>;
-using FreeDesk = Replica<SqliteStore, MemoryTransport, HybridClock, Notes>;
-
-/// A pool of which some keep their data in files of a folder. Another start of the clock is another run: what a frame's
-/// hash decides falls otherwise.
-struct Office {
-    explicit Office(Duration start = 0s) { wall.advance(start); }
-
-    std::unique_ptr<Desk> open(const std::string& name, const std::string& file, std::uint64_t seed = 0) {
-        Options options{.name = name, .seed = seed};
-        options.limits.log = 4000;  // so that snapshots are taken
-        return std::make_unique<Desk>(
-            PatientTransport{hub, commits}, options,
-            CountedStore{{.file = folder.file(file), .synchronous = Synchronous::off, .step = 65'536}, commits},
-            ManualClock{100ms, wall});
-    }
-    void run_for(Duration time) {
-        for (Duration passed{}; passed < time; passed += 10ms) {
-            commits->wait();
-            hub.run_for(10ms);
-            wall.advance(10ms);
-        }
-    }
-    void copy(const std::string& from, const std::string& to) const {
-        std::filesystem::copy_file(folder.file(from), folder.file(to),
-                                   std::filesystem::copy_options::overwrite_existing);
-        for (const char* end : {"-wal", "-shm"}) std::filesystem::remove(folder.file(to) + end);
-    }
-
-    const Folder folder;
-    const std::shared_ptr<Commits> commits = std::make_shared<Commits>();
-    MemoryHub hub;
-    ManualTime wall;
-    Witness witness{MemoryTransport{hub}, Options{.name = "witness", .seed = 7}, MemoryStore{},
-                    ManualClock{100ms, wall}};
-};
-
-bool holds(const auto& replica, const std::string& key, const std::string& value) {
-    return replica.read([&](const Notes& notes) { return notes.contains(key) && *notes.find(key) == value; });
-}
-
-}  // namespace
 
 TEST_CASE("a replica opened again on its file goes on where it was") {
     Office office;
@@ -166,6 +118,8 @@ TEST_CASE("one whose file is gone comes back as somebody new of the same owner, 
     CHECK(a->digest() == office.witness.digest());
 }
 
+using FreeDesk = Replica<SqliteStore, MemoryTransport, HybridClock, Notes>;
+
 TEST_CASE("callers on many threads: all that is awaited is durable, in order, and in a few commits") {
     const Folder folder;
     MemoryHub hub;
@@ -189,21 +143,4 @@ TEST_CASE("callers on many threads: all that is awaited is durable, in order, an
     }
     const FreeDesk desk{hub, Options{.name = "a", .file = folder.file()}};
     CHECK(desk.state().size() == 701);
-}
-
-TEST_CASE("what cannot be opened is said") {
-    const Folder folder;
-    MemoryHub hub;
-    const Options home{.pool = "home", .name = "a", .file = folder.file()};
-    const FreeDesk desk{hub, home};
-    const auto code_of = [&](const Options& options) {
-        try {
-            const FreeDesk other{hub, options};
-        } catch (const std::system_error& error) {
-            return error.code();
-        }
-        return std::error_code{};
-    };
-    CHECK(code_of(home) == errc::store_in_use);
-    CHECK(code_of({.name = "b"}) == std::errc::invalid_argument);
 }
