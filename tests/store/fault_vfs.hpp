@@ -74,6 +74,10 @@ class FaultyDisk {
         const std::lock_guard lock{mutex_};
         return calls_;
     }
+    bool has_failed() const {
+        const std::lock_guard lock{mutex_};
+        return fail_at_ != 0 && calls_ >= fail_at_;
+    }
     void make_read_only(bool read_only) {
         const std::lock_guard lock{mutex_};
         read_only_ = read_only;
@@ -128,7 +132,7 @@ class FaultyDisk {
 
     /// Counts a call; the code it fails with, if it does. Under the mutex.
     int fails(int kind) {
-        const bool begun = fail_at_ != 0 && calls_ >= fail_at_;
+        const bool begun = fail_at_ != 0 && calls_ >= fail_at_;  // by the thread that counts
         if (!begun && thread_ != std::thread::id{} && thread_ != std::this_thread::get_id()) return SQLITE_OK;
         ++calls_;
         if (fail_at_ == 0 || (stays_ ? calls_ < fail_at_ : calls_ != fail_at_)) return SQLITE_OK;
