@@ -69,7 +69,7 @@ class Replica {
         if (error) return error;
         started_ = true;
         woken_at_.reset();
-        protocol_.start(now(), transport_.port());
+        if (copy_.is_open()) protocol_.start(now(), transport_.port());
         release(lock);
         return {};
     }
@@ -191,12 +191,14 @@ class Replica {
     /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
     std::error_code retire(const ReplicaId& member) {
         std::unique_lock lock{mutex_};
+        if (!copy_.is_open()) return copy_.store_error();
         const std::error_code error = protocol_.retire(member, now());
         release(lock);
         return error;
     }
 
-    /// Changes when this replica has to take a new incarnation; the owner half never does. Takes no lock.
+    /// Changes when this replica has to take a new incarnation; the owner half never does. While a store could not be opened
+    /// yet the incarnation is 0, and without options.name the owner is too. Takes no lock.
     const ReplicaId& id() const noexcept { return copy_.id(); }
 
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
@@ -224,7 +226,10 @@ class Replica {
         std::unique_lock lock{mutex_};
         if (!started_) return;
         if (std::holds_alternative<Woken>(event)) woken_at_.reset();
-        protocol_.on_event(event, now());
+        if (copy_.is_open())
+            protocol_.on_event(event, now());
+        else
+            protocol_.on_event_outside(event, now());
         release(lock);
     }
 
@@ -233,14 +238,24 @@ class Replica {
     void release(std::unique_lock<std::mutex>& lock) {
         if (!copy_.is_committing()) {
             static_cast<void>(copy_.flush());
+            if (copy_.is_to_be_read()) begin();
             if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
             if (!copy_.is_committing()) show();
         } else if (protocol_.outbox.sends.size() > most_waiting) {
             protocol_.outbox.sends.clear();  // the disk has come to a halt: gossip repairs
         }
-        const Duration wake = protocol_.next_wake();
+        const Duration wake = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
+    }
+
+    // The store could not be opened, and now it is: this replica is somebody again, and takes part.
+    void begin() {
+        copy_.read_again(random_);
+        if (!copy_.is_open()) return;
+        protocol_.load();
+        if (started_) protocol_.start(now(), transport_.port());
+        static_cast<void>(copy_.flush());
     }
 
     // 4, where the store has a thread of its own, which is what calls.
@@ -261,7 +276,8 @@ class Replica {
             member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
     }
 
-    static constexpr std::size_t most_waiting = 100'000;  // messages
+    static constexpr std::size_t most_waiting = 100'000;                 // messages
+    static constexpr Duration retry_interval = std::chrono::seconds{1};  // of opening the store
 
     const Options options_;
     mutable std::mutex mutex_;

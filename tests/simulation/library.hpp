@@ -77,10 +77,16 @@ class Librarian {
    private:
     static std::string key(testing::Random& random) { return std::string(1, static_cast<char>('a' + random.below(3))); }
 
-    /// Whether what was changed is on the disk; a change that is not may be lost in a crash, and its counter used again.
-    template <class Replica>
-    static bool is_durable(const Replica& replica) {
-        return !replica.report().store_error;
+    /// Calls `f` when a change is on the disk: now, later or never. One that is not may be lost in a crash, and its counter
+    /// used again.
+    template <netsync::store Store, netsync::transport Transport, netsync::clock Clock, class F>
+    void once_durable(Replica<Store, Transport, Clock, Library>& replica, const Token& token, F f) {
+        if constexpr (asynchronous_store<Store>)
+            waiting_.push_back(replica.on_durable(token, [f = std::move(f)](std::error_code error) {
+                if (!error) f();
+            }));
+        else if (!replica.report().store_error)
+            f();
     }
 
     template <class Replica>
@@ -93,6 +99,7 @@ class Librarian {
         std::uint64_t number;
         Token added;
         std::vector<Token> removed{};
+        bool durable = false;   // known to be
         bool removing = false;  // somebody may have removed it, without an answer
     };
 
@@ -100,7 +107,8 @@ class Librarian {
     Wrong add_ticket(Replica& replica) {
         const std::uint64_t number = ++tickets_made_;
         const Token token = replica.update(&Library::tickets, add(number));
-        tickets_.push_back({number, token, {}, !is_durable(replica)});
+        tickets_.push_back({number, token});
+        once_durable(replica, token, [this, at = tickets_.size() - 1] { tickets_[at].durable = true; });
         return {};
     }
 
@@ -115,7 +123,10 @@ class Librarian {
             std::find_if(tickets_.begin(), tickets_.end(), [&](const Ticket& t) { return t.number == number; });
         if (ticket != tickets_.end()) ticket->removing = true;
         const Token token = replica.update(&Library::tickets, netsync::remove(number));
-        if (ticket != tickets_.end() && is_durable(replica)) ticket->removed.push_back(token);
+        if (ticket == tickets_.end()) return {};
+        once_durable(replica, token, [this, at = static_cast<std::size_t>(ticket - tickets_.begin()), token] {
+            tickets_[at].removed.push_back(token);
+        });
         return {};
     }
 
@@ -125,10 +136,10 @@ class Librarian {
             if (visible && std::any_of(ticket.removed.begin(), ticket.removed.end(),
                                        [&](const Token& t) { return seen.holds(t); }))
                 return "ticket " + std::to_string(ticket.number) + " is visible where its removal has arrived";
-            if (!visible && !ticket.removing && seen.holds(ticket.added))
+            if (!visible && ticket.durable && !ticket.removing && seen.holds(ticket.added))
                 return "ticket " + std::to_string(ticket.number) + " is gone, and nobody removed it";
             if (!seen.settled) continue;  // in the end it does not matter who is who by now
-            if (!visible && !ticket.removing && !loses_disks)
+            if (!visible && ticket.durable && !ticket.removing && !loses_disks)
                 return "ticket " + std::to_string(ticket.number) + " was lost";
             if (visible && !ticket.removed.empty() && !loses_disks)
                 return "ticket " + std::to_string(ticket.number) + " is there again";
@@ -212,7 +223,13 @@ class Librarian {
         ++unanswered_visits_;
         const Token token = replica.update(&Library::visits, increment());
         --unanswered_visits_;
-        (is_durable(replica) ? visits_ : doubtful_visits_)[token.replica].push_back(token.counter);
+        std::vector<std::uint64_t>& doubtful = doubtful_visits_[token.replica];
+        doubtful.insert(std::upper_bound(doubtful.begin(), doubtful.end(), token.counter), token.counter);
+        once_durable(replica, token, [this, token] {
+            std::vector<std::uint64_t>& now = doubtful_visits_[token.replica];
+            now.erase(std::find(now.begin(), now.end(), token.counter));
+            visits_[token.replica].push_back(token.counter);
+        });
         return {};
     }
 
@@ -259,6 +276,7 @@ class Librarian {
     std::map<std::pair<ReplicaId, std::string>, std::uint64_t> latest_;
     std::map<std::uint64_t, std::uint64_t> reads_;  // by the hash of the version vector
     Visits visits_, doubtful_visits_;
+    std::vector<Subscription> waiting_;
     std::int64_t unanswered_visits_ = 0;  // a crash came first
 };
 

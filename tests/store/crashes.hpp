@@ -6,8 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +19,7 @@
 
 #include "fault_vfs.hpp"
 #include "folder.hpp"
+#include "patient.hpp"
 
 namespace {
 
@@ -38,35 +42,69 @@ inline bool hold_the_same(const SqliteStore& one, const MemoryStore& other) {
     return frames_in(one) == frames_in(other);
 }
 
-/// Random changes of two stores, in step.
+/// The bytes of a snapshot that one transaction writes here.
+inline constexpr std::size_t snapshot_step = 65'536;
+
+/// A change of a store, to be done again to another one.
+struct Change {
+    std::function<void(MemoryStore&)> make = [](MemoryStore&) {};
+    bool may_come_later = false;       // a snapshot that is written in steps, between commits
+    bool comes_with_snapshot = false;  // a cut, which the snapshot before it holds
+    bool takes_place_of_all = false;   // nothing that was to come later counts any more
+};
+
+/// Random changes of two stores, in step. `large`: some of the snapshots take several steps.
 class Changes {
    public:
-    explicit Changes(std::uint64_t seed) : random_(seed) {}
+    explicit Changes(std::uint64_t seed, bool large = false) : random_(seed), large_(large) {}
 
-    void make(SqliteStore& sqlite, MemoryStore& memory) {
-        const auto both = [&](auto&& change) { static_cast<void>(change(sqlite)), static_cast<void>(change(memory)); };
+    Change make(SqliteStore& sqlite, MemoryStore& memory) {
+        Change made;
+        const auto both = [&](auto&& change) {
+            static_cast<void>(change(sqlite)), static_cast<void>(change(memory));
+            made.make = [change](MemoryStore& other) { static_cast<void>(change(other)); };
+        };
         const std::uint64_t what = random_.below(20);
         if (what < 15) {
             const netsync::ReplicaId origin{1, 1 + random_.below(2)};
             std::uint64_t& last = last_[origin];
             const netsync::Frame frame = netsync::Frame::make({.origin = origin, .first = ++last, .time = {last}},
                                                               bytes(random_.below(2000)), 0);
-            both([&](auto& store) { return store.append(frame); });
+            both([=](auto& store) { return store.append(frame); });
         } else if (what < 17) {
             const Bytes value = bytes(random_.below(50));
-            both([&](auto& store) { return store.put(value.size() % 2 ? "one" : "two", value); });
+            both([=](auto& store) { return store.put(value.size() % 2 ? "one" : "two", value); });
         } else if (what < 18) {
+            const bool is_large = large_ && random_.below(2) == 0;
+            const bool compacts = is_large && random_.below(2) == 0;
+            const auto is_held = [&](const netsync::ReplicaId& origin, std::uint64_t counter) {
+                return memory.frames({origin, counter, counter}, [](const auto&) { return false; });
+            };
             std::vector<netsync::Head> heads;
-            for (auto& [origin, last] : last_) heads.push_back({origin, last += random_.below(2), 0});
-            const auto snapshot = std::make_shared<const Bytes>(bytes(random_.below(20'000)));
-            both([&](auto& store) { return store.adopt(snapshot, heads); });
+            for (auto& [origin, last] : last_)
+                if (!compacts || is_held(origin, last))
+                    heads.push_back({origin, last += compacts ? 0 : random_.below(2), 0});
+            const bool is_known = std::all_of(heads.begin(), heads.end(), [&](const netsync::Head& head) {
+                return is_held(head.replica, head.counter) || covered_[head.replica] >= head.counter;
+            });
+            covered_.clear();
+            for (const netsync::Head& head : heads) covered_[head.replica] = head.counter;
+            const auto snapshot = std::make_shared<const Bytes>(
+                bytes(is_large ? snapshot_step + 1 + random_.below(5 * snapshot_step) : random_.below(20'000)));
+            both([=](auto& store) { return store.adopt(snapshot, heads); });
+            made.may_come_later = is_large && is_known;
+            made.takes_place_of_all = !made.may_come_later;
         } else if (what < 19) {
             std::vector<netsync::ReplicaCounter> counters;
             for (const auto& [origin, last] : last_) counters.push_back({origin, random_.below(last + 1)});
-            both([&](auto& store) { return store.cut(counters); });
+            both([=](auto& store) { return store.cut(counters); });
+            made.comes_with_snapshot = true;
         } else if (random_.below(4) == 0) {
-            both([&](auto& store) { return store.clear(); });
+            both([](auto& store) { return store.clear(); });
+            covered_.clear();
+            made.takes_place_of_all = true;
         }
+        return made;
     }
 
    private:
@@ -77,36 +115,63 @@ class Changes {
     }
 
     netsync::detail::Random random_;
-    std::map<netsync::ReplicaId, std::uint64_t> last_;
+    bool large_;
+    std::map<netsync::ReplicaId, std::uint64_t> last_, covered_;
 };
+
+/// What there is when a commit is done, and a snapshot of it that may come later is not written yet.
+inline MemoryStore without_late_snapshot(const MemoryStore& durable, const std::vector<Change>& commit) {
+    MemoryStore held = durable.copy();
+    bool waits = false;
+    for (const Change& change : commit) {
+        waits = (waits || change.may_come_later) && !change.takes_place_of_all;
+        if (!change.may_come_later && !(waits && change.comes_with_snapshot)) change.make(held);
+    }
+    return held;
+}
+
+/// The file as a crash left it is for the store to open: a copy of it is looked at.
+inline std::string integrity_of_copy(const std::string& file) {
+    const Folder folder;
+    for (const char* end : {"", "-wal", "-journal"})
+        if (std::filesystem::exists(file + end)) std::filesystem::copy_file(file + end, folder.file() + end);
+    return integrity(folder.file());
+}
 
 /// The power goes in the middle of it: what a commit had promised is there, and of the next commit all or nothing.
 inline std::string cut_power(std::uint64_t seed) {
     const Folder before, after;
     FaultyDisk disk;
     netsync::detail::Random random{seed};
-    Changes changes{seed};
-    MemoryStore memory, durable;
-    disk.fail_at(1 + random.below(random.below(2) ? 60 : 700), SQLITE_IOERR, true);
-    auto opened = SqliteStore::open({.file = before.file(), .vfs = FaultyDisk::name});
+    const bool large = seed % 5 == 0;
+    Changes changes{seed, large};
+    MemoryStore memory, durable, durable_at_least;
+    std::vector<Change> commit;
+    disk.fail_at(1 + random.below(random.below(2) ? 60 : large ? 3000 : 700), SQLITE_IOERR, true);
+    auto opened = SqliteStore::open({.file = before.file(), .step = snapshot_step, .vfs = FaultyDisk::name});
     if (opened) {
         SqliteStore store = *std::move(opened);
         for (int step = 0; step < 400; ++step) {
-            changes.make(store, memory);
+            commit.push_back(changes.make(store, memory));
             if (random.below(6) > 0) continue;
+            const bool failed_before = disk.has_failed();  // then this one has nothing to write
             if (store.commit()) break;
+            if (!failed_before) durable_at_least = without_late_snapshot(durable, commit);
             durable = memory.copy();
+            commit.clear();
         }
         disk.cut_power(after.path(), seed);
     } else {
         disk.cut_power(after.path(), seed);
     }
     if (!std::filesystem::exists(after.file())) return {};  // it had not come so far
-    if (const std::string said = integrity(after.file()); said != "ok") return "integrity: " + said;
+    if (const std::string said = integrity_of_copy(after.file()); said != "ok") return "integrity: " + said;
     auto again = SqliteStore::open({.file = after.file(), .synchronous = netsync::Synchronous::off});
     if (!again) return "opening: " + again.error().message();
     const SqliteStore store = *std::move(again);
     if (hold_the_same(store, durable) || hold_the_same(store, memory)) return {};
+    if (hold_the_same(store, durable_at_least)) return {};
+    if (hold_the_same(store, without_late_snapshot(durable, commit))) return {};
     return "neither what was durable nor what was to be";
 }
 
@@ -114,12 +179,12 @@ inline std::string cut_power(std::uint64_t seed) {
 inline std::string fail_call(std::uint64_t n) {
     const Folder folder;
     FaultyDisk disk;
-    Changes changes{n % 16};
+    Changes changes{n % 16, n % 8 == 0};
     netsync::detail::Random random{n};
     MemoryStore memory;
     const int code = n % 3 == 0 ? SQLITE_FULL : SQLITE_IOERR;
     disk.fail_at(n, code, n % 2 == 0);
-    const netsync::SqliteOptions options{.file = folder.file(), .vfs = FaultyDisk::name};
+    const netsync::SqliteOptions options{.file = folder.file(), .step = snapshot_step, .vfs = FaultyDisk::name};
     auto opened = SqliteStore::open(options);
     const bool failed_to_open = !opened;
     if (!opened) {
@@ -159,6 +224,7 @@ class Killed {
    public:
     using Set = netsync::OrSet<std::uint64_t>;
     using Writer = netsync::Replica<SqliteStore, netsync::MemoryTransport, netsync::HybridClock, Set>;
+    using PatientWriter = netsync::Replica<CountedStore, PatientTransport, netsync::HybridClock, Set>;
 
     explicit Killed(std::uint64_t seed) : random_(seed) {}
 
@@ -180,6 +246,8 @@ class Killed {
         std::this_thread::sleep_for(std::chrono::microseconds{random_.below(25'000)});
         ::kill(child, SIGKILL);
         waitpid(child, nullptr, 0);
+        if (const std::string said = integrity_of_copy(folder_.file()); begun && said != "ok")
+            return close(ends[0]), "integrity: " + said;
         while (begun && read(ends[0], &told, sizeof told) == sizeof told)
             if (const auto [found, fresh] = by_counter_.try_emplace(told.counter, told.value); !fresh) {
                 close(ends[0]);
@@ -191,9 +259,9 @@ class Killed {
 
     /// Opens the file and looks; and a peer gets all of it.
     std::string check() {
-        if (const std::string said = integrity(folder_.file()); said != "ok") return "integrity: " + said;
         netsync::MemoryHub hub;
-        Writer writer{hub, options(), store()};
+        const auto commits = std::make_shared<Commits>();
+        PatientWriter writer{PatientTransport{hub, commits}, options(), CountedStore{file(), commits}};
         if (!id_.is_nil() && writer.id() != id_) return "another id";
         id_ = writer.id();
         const std::uint64_t counter = by_counter_.empty() ? 0 : by_counter_.rbegin()->first;
@@ -203,10 +271,8 @@ class Killed {
         for (const auto& [at, value] : by_counter_)
             if (!held.contains(value)) return "a durable change is lost";
         netsync::MemoryReplica<Set> peer{hub, netsync::Options{.name = "peer"}};
-        for (int round = 0; round < 400 && peer.digest() != writer.digest(); ++round) {
-            hub.run_for(std::chrono::milliseconds{10});
-            std::this_thread::sleep_for(std::chrono::milliseconds{1});
-        }
+        for (int round = 0; round < 40 && peer.digest() != writer.digest(); ++round)
+            hub.run_for(std::chrono::milliseconds{100});
         return peer.digest() == writer.digest() ? std::string{} : "a peer does not come to the same";
     }
 
@@ -221,13 +287,13 @@ class Killed {
         options.limits.log = 20'000;  // so that snapshots are taken
         return options;
     }
-    SqliteStore store() const {
-        return SqliteStore{{.file = folder_.file(), .synchronous = netsync::Synchronous::off, .step = 65'536}};
+    netsync::SqliteOptions file() const {
+        return {.file = folder_.file(), .synchronous = netsync::Synchronous::off, .step = 65'536};
     }
 
     [[noreturn]] void write(int pipe, std::uint64_t first) const {
         netsync::MemoryHub hub;
-        Writer writer{hub, options(), store()};
+        Writer writer{hub, options(), SqliteStore{file()}};
         std::vector<netsync::Subscription> answers;
         const Told begun{};
         if (::write(pipe, &begun, sizeof begun) < 0) _exit(1);

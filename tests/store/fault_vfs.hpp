@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -58,9 +59,11 @@ class FaultyDisk {
     FaultyDisk(const FaultyDisk&) = delete;
     FaultyDisk& operator=(const FaultyDisk&) = delete;
 
-    /// The n-th call from now on fails with this code; all after it too where it `stays`, until mended.
-    void fail_at(std::uint64_t n, int code, bool stays) {
+    /// The n-th call from now on fails with this code; all after it too where it `stays`, until mended. `of`: calls of this
+    /// thread count alone.
+    void fail_at(std::uint64_t n, int code, bool stays, std::thread::id of = {}) {
         const std::lock_guard lock{mutex_};
+        thread_ = of;
         calls_ = 0;
         fail_at_ = n;
         code_ = code;
@@ -70,6 +73,10 @@ class FaultyDisk {
     std::uint64_t calls() const {
         const std::lock_guard lock{mutex_};
         return calls_;
+    }
+    bool has_failed() const {
+        const std::lock_guard lock{mutex_};
+        return fail_at_ != 0 && calls_ >= fail_at_;
     }
     void make_read_only(bool read_only) {
         const std::lock_guard lock{mutex_};
@@ -125,6 +132,8 @@ class FaultyDisk {
 
     /// Counts a call; the code it fails with, if it does. Under the mutex.
     int fails(int kind) {
+        const bool begun = fail_at_ != 0 && calls_ >= fail_at_;  // by the thread that counts
+        if (!begun && thread_ != std::thread::id{} && thread_ != std::this_thread::get_id()) return SQLITE_OK;
         ++calls_;
         if (fail_at_ == 0 || (stays_ ? calls_ < fail_at_ : calls_ != fail_at_)) return SQLITE_OK;
         return code_ == SQLITE_IOERR ? kind : code_ == SQLITE_FULL && kind != SQLITE_IOERR_WRITE ? SQLITE_OK : code_;
@@ -240,6 +249,7 @@ class FaultyDisk {
     mutable std::mutex mutex_;
     std::map<std::string, Content> contents_;
     std::uint64_t calls_ = 0, fail_at_ = 0;
+    std::thread::id thread_{};
     int code_ = SQLITE_OK;
     bool stays_ = false;
     bool read_only_ = false;

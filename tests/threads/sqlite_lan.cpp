@@ -22,12 +22,38 @@ using Kept = LanReplica<Numbers, SqliteStore>;
 
 template <class Predicate>
 bool eventually(Predicate holds) {
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
     while (!holds() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
     return holds();
 }
 
 }  // namespace
+
+TEST_CASE("lan: a replica that others call while it waits for its file goes on when the file is free") {
+    const Folder folder;
+    asio::io_context context;
+    const asio::ip::udp::socket socket(context, {asio::ip::udp::v4(), 0});
+    const Options options{.name = "a", .file = folder.file(), .discovery_port = socket.local_endpoint().port()};
+    std::optional<Kept> first{std::in_place, options};
+    CHECK_FALSE(when_durable(*first, first->update(add(std::uint64_t{1}))).future().get());
+    const ReplicaId id = first->id();
+    Kept second{options};
+    std::vector<std::thread> callers;
+    for (std::uint64_t caller = 0; caller < 2; ++caller)
+        callers.emplace_back([&, caller] {
+            const auto number = 10 + caller;
+            CHECK(eventually([&] {
+                const Result<Token> token = second.try_update(add(number));
+                CHECK((token || token.error() == errc::store_in_use));
+                return static_cast<bool>(token);
+            }));
+        });
+    CHECK(second.report().store_error == errc::store_in_use);
+    first.reset();
+    for (std::thread& caller : callers) caller.join();
+    CHECK(second.id() == id);
+    CHECK(second.state().size() == 3);
+}
 
 TEST_CASE("lan: replicas on files write at the same time, stop, start again and end up equal") {
     const Folder folder;

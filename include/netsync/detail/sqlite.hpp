@@ -47,6 +47,11 @@ class SqliteConnection {
     /// For those who share a file within this program, and are in each other's way for moments.
     void be_patient() const noexcept { sqlite3_busy_timeout(get(), 5000); }
 
+    /// What the last connection to a file does, unless it is told not to touch it.
+    void checkpoint_at_close(bool does) const noexcept {
+        sqlite3_db_config(get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, does ? 0 : 1, nullptr);
+    }
+
     void close() { connection_.reset(); }
     bool is_open() const noexcept { return connection_ != nullptr; }
     bool is_read_only() const noexcept { return sqlite3_db_readonly(get(), "main") == 1; }

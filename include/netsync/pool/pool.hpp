@@ -36,6 +36,11 @@ class Pool {
     Pool(const Options& options, Copy& copy, std::uint64_t seed)
         : options_(options), copy_(copy), random_(seed), session_(random_.next()), links_(options),
           keepalive_(options) {
+        load();
+    }
+
+    /// Who this replica is, and whom it knew: as its store says.
+    void load() {
         self_ = copy_.successor().is_nil() ? copy_.id() : copy_.successor();
         for (const Acquaintance& member : open_value<std::vector<Acquaintance>>(copy_.store(), "members"))
             remember(member, {});

@@ -71,6 +71,27 @@ concept asynchronous_store =
         { reader.is_behind() } -> std::same_as<bool>;
     };
 
+/// A store that may have to be opened later than its replica begins: its disk is away, or somebody else has its file.
+/// Until then the replica shows what can be read, refuses changes, and takes no part in the pool.
+///
+/// - `opening_error()`: why not all that it holds can be told; nothing once it can. Until then it takes nothing, and each
+///   commit tries to open it again; after the first that succeeds all of it is read anew.
+///
+/// Exemplar: SqliteStore.
+template <class S>
+concept reopening_store = store<S> && requires(const S& reader) {
+    { reader.opening_error() } -> std::same_as<std::error_code>;
+};
+
+/// Why a store is not open, if it is not.
+template <store Store>
+std::error_code opening_error(const Store& store) {
+    if constexpr (reopening_store<Store>)
+        return store.opening_error();
+    else
+        return {};
+}
+
 /// The store of a replica that was given none: made from the options where it can be, else as it is by default.
 template <store Store>
 Store make_store(const Options& options) {

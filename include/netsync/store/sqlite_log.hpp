@@ -20,8 +20,8 @@
 
 namespace netsync::detail {
 
-/// The mutex is held for moments only, never while the file is read or written. Reading is for the replica's threads,
-/// one at a time; writing for the thread of the store.
+/// The mutex is held for moments only, never while the file is read or written, but at the opening. Reading is for the
+/// replica's threads, one at a time; writing, and opening again, for the thread of the store.
 class SqliteLog {
     /// Where one origin's log stands, staged changes included.
     struct Log {
@@ -47,21 +47,22 @@ class SqliteLog {
     SqliteLog(const SqliteLog&) = delete;
     SqliteLog& operator=(const SqliteLog&) = delete;
 
+    /// Once, before all else. Where it fails, each commit tries again.
     std::error_code open() {
-        if (options.file.empty()) return std::make_error_code(std::errc::invalid_argument);
-        std::error_code error = writer_.open(true);
-        if (error && error != errc::store_read_only) return error;
-        error_ = error;
-        if ((error = reader_.open(options))) return error;
-        if ((error = load()) && error != errc::store_damaged) return error;
-        unread_ = error;
+        const std::error_code error = open_file();
         thread_ = std::thread([this] { run(); });
-        return {};
+        return error;
+    }
+
+    std::error_code opening_error() const {
+        const std::lock_guard lock{mutex_};
+        return opening_error_;
     }
 
     std::error_code append(const Frame& frame) {
         const FrameHeader& header = frame.header();
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         Log& log = log_of(header.origin);
         if (!log.empty() && header.first != log.last + 1) return errc::not_contiguous;
         log.last = header.last();
@@ -73,6 +74,7 @@ class SqliteLog {
 
     std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         const bool is_known = std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
             const Log* log = logs_.find(head.replica);
             const std::uint64_t* covered = heads_.find(head.replica);
@@ -92,6 +94,7 @@ class SqliteLog {
 
     std::error_code cut(const std::vector<ReplicaCounter>& counters) {
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         for (const ReplicaCounter& upto : counters) {
             Log* log = logs_.find(upto.replica);
             if (!log || log->empty() || upto.counter <= log->row.cut) continue;
@@ -108,6 +111,7 @@ class SqliteLog {
 
     std::error_code clear() {
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         since_ = sequence_;
         stage(ClearRow{since_, ++generation_}, 0);
         logs_.clear();
@@ -120,6 +124,7 @@ class SqliteLog {
 
     std::error_code put(std::string_view key, ByteView value) {
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         Bytes& kept = values_[std::string(key)];
         kept.assign(value.begin(), value.end());
         stage(ValueRow{std::string(key), kept}, value.size());
@@ -153,7 +158,8 @@ class SqliteLog {
             if (snapshot_ || !has_snapshot_) return snapshot_;
         }
         SharedBytes read;
-        note(reader_.snapshot(read));
+        const std::lock_guard reading{reading_};
+        if (reader_.is_open()) note(reader_.snapshot(read));
         return read;
     }
 
@@ -180,6 +186,8 @@ class SqliteLog {
         std::sort(staged.begin(), staged.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
         if (!staged.empty()) until = staged.front().sequence;
         bool enough = false, whole = true;
+        const std::lock_guard reading{reading_};
+        if (!reader_.is_open()) return;
         const std::error_code error = reader_.all(since, until, [&](const FrameRow& row) {
             Found* found = valid.find(row.origin);
             if (!found || row.first <= found->origin.cut || row.sequence <= found->origin.since) return true;
@@ -195,6 +203,8 @@ class SqliteLog {
     }
 
     bool frames(const CounterRange& range, const FrameVisitor& visit) {
+        const std::lock_guard reading{reading_};
+        if (!reader_.is_open()) return false;
         FrameRow row{};
         std::uint64_t next = range.first;
         for (bool first = true;; first = false) {
@@ -245,11 +255,63 @@ class SqliteLog {
     static constexpr std::size_t few = 64;
     static constexpr std::size_t overhead = 128;  // of a row that waits
 
+    /// When a file was changed last, and its size: whether it is worth another look.
+    struct Stamp {
+        std::filesystem::file_time_type time{};
+        std::uintmax_t size = 0;
+        friend bool operator==(const Stamp&, const Stamp&) = default;
+    };
+    static Stamp stamp_of(const std::string& file) {
+        std::error_code none;
+        Stamp stamp{std::filesystem::last_write_time(file, none), 0};
+        stamp.size = std::filesystem::file_size(file, none);
+        return stamp;
+    }
+
+    /// Nobody else has the file meanwhile, or any longer where it fails; but what is damaged can be read until the next
+    /// time, which comes when the file is another.
+    std::error_code open_file() {
+        const std::lock_guard reading{reading_};
+        const std::error_code before = opening_error();
+        reader_.close();
+        writer_.leave();
+        const Stamp stamp = stamp_of(options.file);
+        if (before == errc::store_damaged && stamp == stamp_) return before;
+        stamp_ = stamp;
+        const std::error_code written = writer_.open(true);
+        std::error_code error = written == errc::store_read_only ? std::error_code{} : written;
+        if (!error) error = reader_.open(options);
+        const std::lock_guard lock{mutex_};
+        forget_all();
+        if (!error) error = load();
+        if (error) writer_.leave();
+        if (error && error != errc::store_damaged) forget_all();
+        opening_error_ = error;
+        error_ = error ? error : written;
+        return error;
+    }
+
+    void forget_all() {
+        logs_.clear();
+        origins_.clear();
+        heads_.clear();
+        values_.clear();
+        snapshot_ = nullptr;
+        has_snapshot_ = false;
+        sequence_ = since_ = generation_ = numbers_ = written_generation_ = 0;
+        staged_.clear();
+        writing_.clear();
+        staged_bytes_ = writing_bytes_ = 0;
+        waiting = 0;
+        is_read_ = false;
+        damage_ = {};
+    }
+
     std::error_code load() {
         FileRow file;
         std::error_code damage;
         const auto fails = [&](std::error_code error) {
-            if (error == errc::store_damaged) damage = error;
+            damage = error ? error : damage;
             return error && error != errc::store_damaged;
         };
         std::int64_t in_file = 0;
@@ -267,19 +329,19 @@ class SqliteLog {
         if (fails(reader_.values([&](std::string_view key, ByteView bytes) {
                 values_[std::string(key)].assign(bytes.begin(), bytes.end());
             })))
-            return errc::store_io;
+            return damage;
         if (fails(reader_.origins([&](const OriginRow& row) {
                 logs_[row.replica].row = row;
                 origins_[row.number] = row.replica;
                 numbers_ = std::max(numbers_, row.number);
                 sequence_ = std::max(sequence_, row.since);
             })))
-            return errc::store_io;
+            return damage;
         for (const auto& [number, origin] : origins_) {
             Log& log = logs_[origin];
             FrameRow row{};
             const Result<bool> found = reader_.covering(log.row, std::max(since_, log.row.since), max_counter, row);
-            if (!found && fails(found.error())) return found.error();
+            if (!found && fails(found.error())) return damage;
             if (!found || !*found) continue;
             log.last = row.first + row.count - 1;
             log.last_first = row.first;
@@ -310,11 +372,13 @@ class SqliteLog {
         waiting += size + overhead;
     }
 
-    /// What could not be read is not known to the replica, which therefore must not go on writing.
+    /// What could not be read is not known to the replica, which therefore must not go on writing. At the opening: until it
+    /// is read again. Later, what was read then may have become more: not any more.
     void note(std::error_code error) {
         if (!error) return;
         const std::lock_guard lock{mutex_};
-        if (!unread_) unread_ = error;
+        std::error_code& kept = is_read_ ? damage_ : opening_error_;
+        if (!kept) kept = error;
     }
 
     // The thread of the store.
@@ -322,7 +386,7 @@ class SqliteLog {
     void run() {
         std::unique_lock lock{mutex_};
         for (;;) {
-            more_ = writer_.has_more() && !unread_;
+            more_ = !opening_error_ && !damage_ && writer_.has_more();
             if (!requested_) changed_.notify_all();
             changed_.wait(lock, [&] { return requested_ || closing_ || (more_ && !stuck_); });
             if (requested_)
@@ -338,9 +402,15 @@ class SqliteLog {
         requested_ = false;
         busy_ = true;
         const auto done = std::exchange(done_, nullptr);
+        const bool reopens = static_cast<bool>(opening_error_);
+        if (reopens) {
+            lock.unlock();
+            static_cast<void>(open_file());
+            lock.lock();
+        }
         for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
         writing_bytes_ += std::exchange(staged_bytes_, 0);
-        std::error_code error = unread_;
+        std::error_code error = opening_error_ ? opening_error_ : damage_;
         if (!error && (!writing_.empty() || error_)) {
             lock.unlock();
             error = writer_.write(writing_);
@@ -349,6 +419,7 @@ class SqliteLog {
         error_ = error;
         stuck_ = static_cast<bool>(error);
         if (!error) forget_written();
+        is_read_ = is_read_ || (!reopens && !error);
         if (done) {
             lock.unlock();
             done(error);
@@ -381,6 +452,7 @@ class SqliteLog {
         if (!writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
     }
 
+    std::mutex reading_;  // taken before the other
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     OrderedMap<ReplicaId, Log> logs_;
@@ -393,7 +465,10 @@ class SqliteLog {
     std::deque<SqliteOperation> staged_, writing_;
     std::size_t staged_bytes_ = 0, writing_bytes_ = 0;
     std::int64_t written_generation_ = 0;
-    std::error_code error_, unread_;
+    std::error_code error_;
+    std::error_code opening_error_, damage_;  // why nothing is written
+    bool is_read_ = false;                    // and more may have come to it
+    Stamp stamp_;                             // of the file, when it was last opened
     std::function<void(std::error_code)> done_;
     bool requested_ = false, busy_ = false, more_ = false, stuck_ = false, closing_ = false;
 

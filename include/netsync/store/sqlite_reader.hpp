@@ -17,7 +17,7 @@ class SqliteReader {
         int result = connection_.open(options.file, SQLITE_OPEN_READWRITE, options.vfs);
         if (result != SQLITE_OK) return sqlite_error(result);
         connection_.be_patient();
-        sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+        connection_.checkpoint_at_close(false);
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
                                  "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
         for (auto [statement, text] : {
@@ -35,6 +35,12 @@ class SqliteReader {
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
         return sqlite_error(result);
+    }
+
+    bool is_open() const noexcept { return connection_.is_open(); }
+    void close() {
+        for (SqliteStatement* statement : {&covering_, &range_, &all_, &origins_, &values_, &chunks_}) *statement = {};
+        connection_.close();
     }
 
     std::error_code file(FileRow& row) const { return read_file_row(connection_, row); }

@@ -164,6 +164,7 @@ class SqliteLock {
         if (result != SQLITE_OK) held_.close();
         return sqlite_error(result);
     }
+    void release() { held_.close(); }
 
    private:
     SqliteConnection held_;
@@ -179,6 +180,10 @@ inline std::error_code open_schema(const SqliteConnection& connection, const Sql
     const bool is_new = application == 0 && tables == 0;
     if (!is_new && application != sqlite_application) return errc::not_a_store;
     if (!is_new && version != sqlite_version) return errc::store_version;
+    FileRow file;
+    if (!is_new)
+        if (const std::error_code error = read_file_row(connection, file)) return error;
+    if (!is_new && file.pool != options.pool) return errc::wrong_pool;
     if (connection.is_read_only()) return is_new ? errc::store_read_only : std::error_code{};
     // A rollback journal that a power cut brings back would undo what the write-ahead log holds.
     if (is_new) result = connection.run("PRAGMA synchronous = EXTRA");

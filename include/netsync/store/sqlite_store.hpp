@@ -15,26 +15,34 @@ namespace netsync {
 /// A file belongs to one pool and to one replica at a time. `LanReplica<T, SqliteStore>{{.file = "library.db"}}` is all
 /// that a program writes.
 ///
-/// Errors of the opening are thrown, as a std::system_error, or come with `open`: errc::wrong_pool, not_a_store,
-/// store_version, store_in_use, store_io. Where the file can be read and not written, or a row of it is damaged, the
-/// store opens, tells what it holds, and commits fail: with store_read_only until that has changed, with store_damaged for
-/// good. A damaged row is never told. A commit fails with store_full or store_io for as long as that is so.
+/// A file that cannot be opened is left as it is: errc::wrong_pool, not_a_store, store_version, store_in_use, store_io,
+/// store_damaged. The store then takes nothing and tells nothing, but what can be read of a damaged file; each commit
+/// tries again. A damaged row is never told. A replica is empty meanwhile, or what could be read, refuses changes with
+/// that error and takes no part in its pool; it looks each second, and goes on as the one that the file holds.
+/// report().store_error tells, or `open`, for a program that would rather end.
+///
+/// A file that can be read and not written opens, and commits fail with store_read_only; with store_full or store_io for
+/// as long as that is so; with store_damaged for good, where a row was found damaged that had been read before.
 ///
 /// Writes frames of 100 bytes at about what SQLite takes for rows of that size. Memory: options.waiting, SQLite's cache
 /// and a snapshot that is being written.
 class SqliteStore {
    public:
+    /// Throws std::system_error for a file without a name, alone.
     explicit SqliteStore(SqliteOptions options) : log_(std::make_unique<detail::SqliteLog>(std::move(options))) {
-        if (const std::error_code error = log_->open())
-            throw std::system_error(error, "netsync: cannot open " + log_->options.file);
+        if (log_->options.file.empty())
+            throw std::system_error(std::make_error_code(std::errc::invalid_argument), "netsync: a store needs a file");
+        static_cast<void>(log_->open());
     }
     template <std::same_as<Options> Given>  // a template, so that `{.file = ...}` stands for SqliteOptions
     explicit SqliteStore(const Given& options)
         : SqliteStore(SqliteOptions{.file = options.file, .pool = options.pool}) {}
 
+    /// One that is open, or why there is none.
     static Result<SqliteStore> open(SqliteOptions options) {
-        SqliteStore store{std::make_unique<detail::SqliteLog>(std::move(options))};
-        if (const std::error_code error = store.log_->open()) return error;
+        if (options.file.empty()) return std::make_error_code(std::errc::invalid_argument);
+        SqliteStore store{std::move(options)};
+        if (const std::error_code error = store.opening_error()) return error;
         return store;
     }
 
@@ -48,6 +56,7 @@ class SqliteStore {
     /// Also waits for what is done between commits.
     std::error_code commit() { return log_->commit(); }
     void commit_later(std::function<void(std::error_code)> done) { log_->commit_later(std::move(done)); }
+    std::error_code opening_error() const { return log_->opening_error(); }
     bool is_behind() const { return log_->waiting > log_->options.waiting; }
 
     std::optional<Bytes> get(std::string_view key) const { return log_->get(key); }
@@ -56,11 +65,9 @@ class SqliteStore {
     bool frames(const CounterRange& range, const FrameVisitor& visit) const { return log_->frames(range, visit); }
 
    private:
-    explicit SqliteStore(std::unique_ptr<detail::SqliteLog> log) : log_(std::move(log)) {}
-
     std::unique_ptr<detail::SqliteLog> log_;
 };
 
-static_assert(asynchronous_store<SqliteStore>);
+static_assert(asynchronous_store<SqliteStore> && reopening_store<SqliteStore>);
 
 }  // namespace netsync

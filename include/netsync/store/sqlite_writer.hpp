@@ -25,13 +25,22 @@ class SqliteWriter {
         int result = connection_.open(options_.file, flags, options_.vfs);
         if (result == SQLITE_OK) protect(), connection_.be_patient();
         if (result == SQLITE_OK) result = connection_.run("PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1");
+        if (result == SQLITE_OK) connection_.checkpoint_at_close(false);
         std::error_code error = sqlite_error(result);
         if (!error) error = open_schema(connection_, options_);
+        if (!error) connection_.checkpoint_at_close(true);
         if (!error) error = read_file_row(connection_, file_);
-        if (!error && file_.pool != options_.pool) error = errc::wrong_pool;
         if (!error) error = locked ? locked : prepare();
         if (error) close();
         return error;
+    }
+
+    /// The file is free for others.
+    void leave() {
+        close();
+        lock_.release();
+        later_ = {};
+        garbage_ = true;
     }
 
     void close() {

@@ -21,15 +21,16 @@ inline ReplicaId new_incarnation(const Options& options, detail::Random& random)
     return id;
 }
 
-/// The id of the store's last opening, or a new one. A store that belongs to another name gets a new id too.
+/// The id of the store's last opening; nil where there is none, or the store belongs to another name.
 template <store Store>
-ReplicaId open_identity(Store& store, const Options& options, detail::Random& random) {
-    ReplicaId id = open_value<ReplicaId>(store, "replica");
-    if (!id.is_nil() && (options.name.empty() || id.owner() == owner_of_name(options.name))) return id;
-    id = new_incarnation(options, random);
-    static_cast<void>(keep_value(store, "replica", id));
-    static_cast<void>(store.commit());
-    return id;
+ReplicaId kept_identity(const Store& store, const Options& options) {
+    const ReplicaId id = open_value<ReplicaId>(store, "replica");
+    return options.name.empty() || id.owner() == owner_of_name(options.name) ? id : ReplicaId{};
+}
+
+/// Who a replica is while its store is not open: of its owner, where that is known, and no incarnation of it.
+inline ReplicaId nobody_yet(const Options& options) {
+    return {options.name.empty() ? 0 : static_cast<std::uint64_t>(owner_of_name(options.name)), 0};
 }
 
 /// Whether a replica holds nothing of others yet, so that it takes the pool's state before it takes part.

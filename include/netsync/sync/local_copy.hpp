@@ -46,22 +46,23 @@ class LocalCopy {
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
         : options_(options), staging_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
-        Store& opened = staging_.store();
-        self_ = intern(open_identity(opened, options_, random));
-        successor_ = open_value<ReplicaId>(opened, "successor");
-        settled_ = open_value<bool>(opened, "settled");
-        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(opened, "forgotten"))
-            forgotten_.advance(intern(known.replica), known.counter);
-        retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
-        if (const SharedBytes bytes = opened.snapshot())
-            if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
-                static_cast<void>(held_.join(*std::move(held)));
-        opened.replay([&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
-            return true;
-        });
-        clock_.restore(held_.history.time());
-        staging_.open();
+        load(random);
+        if (open_) staging_.open();
+    }
+
+    /// Whether all that the store holds was read. Else nothing is changed, and none of it may be told to others: it could
+    /// be known to them as more.
+    bool is_open() const noexcept { return open_; }
+    /// Whether it can be read now, and was not.
+    bool is_to_be_read() const noexcept { return !open_ && !is_committing() && !store_error(); }
+    /// Reads it, from the beginning.
+    void read_again(detail::Random& random) {
+        held_ = {};
+        retirements_ = {};
+        forgotten_ = {};
+        log_bytes_ = 0;
+        load(random);
+        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
     }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
@@ -327,6 +328,30 @@ class LocalCopy {
     Notifications notifications;
 
    private:
+    void load(detail::Random& random) {
+        const Store& opened = staging_.store();
+        const ReplicaId kept = kept_identity(opened, options_);
+        if (!kept.is_nil() || opening_error(opened))
+            self_ = intern(kept.is_nil() ? nobody_yet(options_) : kept);
+        else
+            self_ = intern(new_incarnation(options_, random));
+        successor_ = open_value<ReplicaId>(opened, "successor");
+        settled_ = open_value<bool>(opened, "settled");
+        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(opened, "forgotten"))
+            forgotten_.advance(intern(known.replica), known.counter);
+        retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
+        if (const SharedBytes bytes = opened.snapshot())
+            if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
+                static_cast<void>(held_.join(*std::move(held)));
+        opened.replay([&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
+            return true;
+        });
+        clock_.restore(held_.history.time());
+        open_ = staging_.is_open();
+        if (open_ && kept.is_nil()) keep("replica", id());
+    }
+
     /// What waited and is ready now.
     void drain(Received& result) {
         while (const std::optional<Frame> next = buffer_.take(held_.history.vector())) count(apply(*next), result);
@@ -574,6 +599,7 @@ class LocalCopy {
     std::atomic<ReplicaIndex> self_{};
     Content<CrdtType> held_;
     std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
+    bool open_ = false;
     Retirements retirements_;
     CausalBuffer<Frame> buffer_;
     VersionVector last_vector_;  // that of this replica's last frame

@@ -36,6 +36,9 @@ class Protocol {
     std::size_t waiters() const noexcept { return waiters_.size(); }
     std::uint64_t waiters_refused() const noexcept { return waiters_.refused(); }
 
+    /// The store could not be opened before, and was read now.
+    void load() { pool_.load(); }
+
     void start(const Moment& now, std::uint16_t port) {
         gossip_.start(now);
         pool_.start(now, port, outbox);
@@ -81,6 +84,12 @@ class Protocol {
             on_time(now);
         else
             pool_.on_event(event, now, outbox);
+    }
+
+    /// The same before start(), while it is not known who this replica is: it takes no part.
+    void on_event_outside(const TransportEvent& event, const Moment& now) {
+        if (const auto* opened = std::get_if<LinkOpened>(&event)) outbox.closes.push_back(opened->link);
+        if (std::holds_alternative<Woken>(event)) ask_for_waiters(now.time);
     }
 
     Outbox outbox;

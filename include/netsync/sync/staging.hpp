@@ -32,9 +32,18 @@ class Staging {
         return error_;
     }
 
+    /// The store was read: whether all of it was. Else nothing is staged, and the next call or event tries to open it.
+    bool is_open() {
+        unstaged_.clear();
+        const std::error_code error = opening_error(store_);
+        if (error) error_ = error;
+        uncommitted_ = error || reopening_store<Store>;
+        return !error;
+    }
+
     /// What was staged while opening.
     void open() {
-        if constexpr (asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
+        if (uncommitted_ || asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
     }
 
     std::error_code append(const Frame& frame) {

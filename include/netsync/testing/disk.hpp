@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <netsync/store/concept.hpp>
 #include <optional>
@@ -47,8 +48,11 @@ class Disk {
         held_.logs[header.origin].push_back(
             {header.first, header.last(), ++held_.sequence, header.hash, frame.bytes()});
         move_tip(header.origin, {header.last(), header.hash});
-        undo_.push_back(
-            Appended{header.origin, before, std::exchange(held_.latest, std::max(held_.latest, header.time))});
+        undo_.push_back(Appended{header.origin,
+                                 before,
+                                 {header.last(), header.hash},
+                                 std::exchange(held_.latest, std::max(held_.latest, header.time)),
+                                 header.time});
         staged_.push_back(frame);
         behind_ = false;
         return {};
@@ -64,11 +68,8 @@ class Disk {
             auto& log = held_.logs[head.replica];
             if (!log.empty() && log.back().last < head.counter) log.clear();
         }
-        derive_tips();
         if (const auto header = decode_snapshot_header(*snapshot)) held_.latest = std::max(held_.latest, header->time);
-        adopting_ = true;
-        behind_ = false;
-        return {};
+        return replaced();
     }
 
     std::error_code cut(const std::vector<ReplicaCounter>& counters) {
@@ -77,10 +78,7 @@ class Disk {
         for (const ReplicaCounter& upto : counters)
             if (const auto log = held_.logs.find(upto.replica); log != held_.logs.end())
                 std::erase_if(log->second, [&](const Entry& entry) { return entry.first <= upto.counter; });
-        derive_tips();
-        adopting_ = true;  // nothing may tell of it before it is committed
-        behind_ = false;
-        return {};
+        return replaced();
     }
 
     std::error_code clear() {
@@ -89,10 +87,7 @@ class Disk {
         held_.logs.clear();
         held_.snapshot = nullptr;
         held_.heads.clear();
-        derive_tips();
-        adopting_ = true;  // nothing may tell of it before it is committed
-        behind_ = false;
-        return {};
+        return replaced();
     }
 
     std::error_code put(std::string_view key, ByteView value) {
@@ -104,15 +99,46 @@ class Disk {
 
     std::error_code commit() {
         if (!powered_ || (failing_ && !undo_.empty())) return std::make_error_code(std::errc::io_error);
+        if (late_ && full_ && !undo_.empty()) return std::make_error_code(std::errc::no_space_on_device);
         const PowerCut cut = undo_.empty() ? PowerCut::none : std::exchange(cut_, PowerCut::none);
         if (cut == PowerCut::before_commit) power_off(), throw PowerFailed{};
         undo_.clear();
         committed_.insert(committed_.end(), staged_.begin(), staged_.end());
         staged_.clear();
         adopted_ |= std::exchange(adopting_, false);
+        if (late_) durable_ = held_.tips, latest_durable_ = held_.latest;
         if (cut == PowerCut::after_commit) power_off(), throw PowerFailed{};
         return {};
     }
+
+    // The same for a store whose commits take time: what was staged when one began is durable when it ends.
+
+    void begin_commit(std::function<void(std::error_code)> done) {
+        done_ = std::move(done);
+        committing_ = undo_.size();
+        committing_frames_ = staged_.size();
+        ++commits_;
+    }
+    bool is_committing() const noexcept { return done_ != nullptr; }
+    /// Which one it is.
+    std::uint64_t commits() const noexcept { return commits_; }
+
+    void end_commit() {
+        const auto done = std::exchange(done_, nullptr);
+        if (committing_ > 0 && (failing_ || full_))
+            return done(std::make_error_code(full_ ? std::errc::no_space_on_device : std::errc::io_error));
+        const PowerCut cut = committing_ == 0 ? PowerCut::none : std::exchange(cut_, PowerCut::none);
+        if (cut == PowerCut::before_commit) power_off(), throw PowerFailed{};
+        make_durable();
+        if (cut == PowerCut::after_commit) power_off(), throw PowerFailed{};
+        done({});
+    }
+
+    /// From now on commits take time; an append that a full disk has no room for is an error of its commit.
+    void be_late() noexcept { late_ = true; }
+    bool is_late() const noexcept { return late_; }
+    /// Frames that wait to be committed.
+    std::size_t waiting() const noexcept { return staged_.size(); }
 
     std::optional<Bytes> get(std::string_view key) const {
         const auto found = held_.values.find(key);
@@ -149,9 +175,10 @@ class Disk {
     /// The next commit is the machine's last act.
     void cut_power_at_commit(PowerCut cut) noexcept { cut_ = cut; }
 
-    /// What is not committed is gone.
+    /// What is not committed is gone; a commit under way has taken effect, or not.
     void power_off() {
         powered_ = false;
+        if (std::exchange(done_, nullptr) && !failing_ && !full_ && commits_ % 2 == 0) make_durable();
         cut_ = PowerCut::none;
         for (; !undo_.empty(); undo_.pop_back()) std::visit([&](auto& change) { take_back(change); }, undo_.back());
         staged_.clear();
@@ -160,6 +187,8 @@ class Disk {
     void power_on() noexcept {
         powered_ = true;
         behind_ = false;
+        durable_ = held_.tips;
+        latest_durable_ = held_.latest;
     }
     bool powered() const noexcept { return powered_; }
 
@@ -178,10 +207,17 @@ class Disk {
         const auto found = held_.tips.find(origin);
         return found == held_.tips.end() ? Tip{} : found->second;
     }
+    /// How much of an origin's history is durable, where commits take time.
+    std::uint64_t durable(const ReplicaId& origin) const {
+        const auto found = durable_.find(origin);
+        return found == durable_.end() ? 0 : found->second.counter;
+    }
     /// Equal where the version vectors and the histories behind them are equal.
     std::uint64_t vector_hash() const noexcept { return held_.vector_hash; }
     /// The latest time of any frame held.
     Ntp64 latest() const noexcept { return held_.latest; }
+    /// The same of what is durable.
+    Ntp64 latest_durable() const noexcept { return late_ ? latest_durable_ : held_.latest; }
     /// Whether something was logged that is not durable yet.
     bool is_ahead() const noexcept { return !staged_.empty() || adopting_; }
     /// Whether the replica has merged something that this disk would not take.
@@ -215,10 +251,14 @@ class Disk {
     struct Appended {
         ReplicaId origin;
         Tip before;
-        Ntp64 latest;
+        Tip after;
+        Ntp64 latest;  // before
+        Ntp64 time;
     };
     struct Replaced {
         Contents before;
+        Tips after{};
+        Ntp64 latest{};  // after
     };
     struct Put {
         std::string key;
@@ -226,9 +266,40 @@ class Disk {
     };
 
     std::error_code refuse() {
-        if (powered_ && !full_) return {};
+        if (powered_ && (!full_ || late_)) return {};
         behind_ = true;
         return std::make_error_code(full_ ? std::errc::no_space_on_device : std::errc::io_error);
+    }
+
+    std::error_code replaced() {
+        derive_tips();
+        auto& change = std::get<Replaced>(undo_.back());
+        change.after = held_.tips;
+        change.latest = held_.latest;
+        adopting_ = true;  // nothing may tell of it before it is committed
+        behind_ = false;
+        return {};
+    }
+
+    /// What was staged when the commit under way began.
+    void make_durable() {
+        const auto end = undo_.begin() + static_cast<std::ptrdiff_t>(committing_);
+        for (auto at = undo_.begin(); at != end; ++at) {
+            if (const auto* appended = std::get_if<Appended>(&*at)) {
+                durable_[appended->origin] = appended->after;
+                latest_durable_ = std::max(latest_durable_, appended->time);
+            } else if (auto* whole = std::get_if<Replaced>(&*at)) {
+                durable_ = std::move(whole->after);
+                latest_durable_ = whole->latest;
+                adopted_ = true;
+            }
+        }
+        undo_.erase(undo_.begin(), end);
+        const auto frames_end = staged_.begin() + static_cast<std::ptrdiff_t>(committing_frames_);
+        committed_.insert(committed_.end(), staged_.begin(), frames_end);
+        staged_.erase(staged_.begin(), frames_end);
+        adopting_ = std::any_of(undo_.begin(), undo_.end(),
+                                [](const auto& change) { return std::holds_alternative<Replaced>(change); });
     }
 
     void take_back(const Appended& change) {
@@ -271,6 +342,14 @@ class Disk {
     bool powered_ = true;
     bool full_ = false;
     bool failing_ = false;
+
+    bool late_ = false;
+    std::function<void(std::error_code)> done_;  // of the commit under way
+    std::size_t committing_ = 0;                 // how much of what can be undone it makes durable
+    std::size_t committing_frames_ = 0;
+    std::uint64_t commits_ = 0;
+    Tips durable_;
+    Ntp64 latest_durable_{};
 };
 
 /// The Store policy over a Disk, which outlives it.

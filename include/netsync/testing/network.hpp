@@ -45,7 +45,7 @@ class Network {
     // What the simulation does.
 
     /// Called with the machine before each message that it sends.
-    void on_send(std::function<void(std::size_t, MessageKind)> f) { on_send_ = std::move(f); }
+    void on_send(std::function<void(std::size_t, MessageKind, ByteView)> f) { on_send_ = std::move(f); }
 
     /// The message faults from now on.
     void set_faults(const Faults& faults) {
@@ -210,7 +210,7 @@ class Network {
         }
         const MessageKind kind = *kind_of(*message);
         ++sent_[static_cast<std::size_t>(kind)];
-        if (on_send_) on_send_(machine, kind);
+        if (on_send_) on_send_(machine, kind, *message);
         if (begins_round(*message)) ++machines_[machine].rounds;
         trace_.add(now_, Happened::sent, machine, at, message->size());
         if (lossy_)
@@ -449,7 +449,7 @@ class Network {
 
     Trace& trace_;
     detail::Random random_;
-    std::function<void(std::size_t, MessageKind)> on_send_;
+    std::function<void(std::size_t, MessageKind, ByteView)> on_send_;
     Duration now_{};
     Faults faults_{};
     bool lossy_ = false;

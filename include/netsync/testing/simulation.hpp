@@ -13,6 +13,7 @@
 #include <netsync/replica.hpp>
 #include <netsync/testing/fault_injector.hpp>
 #include <netsync/testing/faults.hpp>
+#include <netsync/testing/late_store.hpp>
 #include <netsync/testing/machine.hpp>
 #include <netsync/testing/network.hpp>
 #include <netsync/testing/oracles.hpp>
@@ -42,9 +43,10 @@ struct SimulationOptions {
     std::uint64_t changes = ~std::uint64_t{0};    ///< at most, in all
     Duration time = std::chrono::seconds{120};    ///< with faults; for simulate()
     Duration healing = std::chrono::seconds{60};  ///< without; for simulate()
-    Duration check_every = std::chrono::seconds{1};  ///< reports and the workload's own check
-    bool print = false;                              ///< each event to stderr
-    Options replica{};                               ///< of every replica, but for name and seed
+    Duration commit = std::chrono::milliseconds{300};  ///< what one takes at most, where the store is a LateStore
+    Duration check_every = std::chrono::seconds{1};    ///< reports and the workload's own check
+    bool print = false;                                ///< each event to stderr
+    Options replica{};                                 ///< of every replica, but for name and seed
 };
 
 /// As one would write it, so that a failure can be copied into a test. Without `replica`.
@@ -54,6 +56,7 @@ inline std::string to_string(const SimulationOptions& options) {
                        ", .replicas = " + std::to_string(options.replicas) +
                        ", .faults = " + to_string(options.faults) + ", .mix = " + (options.mix ? "true" : "false") +
                        ", .pace = " + time(options.pace) + ", .joining = " + time(options.joining);
+    if (options.commit != SimulationOptions{}.commit) text += ", .commit = " + time(options.commit);
     if (options.changes != ~std::uint64_t{0}) text += ", .changes = " + std::to_string(options.changes);
     return text + ", .time = " + time(options.time) + ", .healing = " + time(options.healing) + '}';
 }
@@ -98,10 +101,12 @@ struct Observation {
 /// A workload is called as `workload(replica, random)` for a random replica that is up, and changes its data with
 /// `update`. It may return a std::optional<std::string>: what it saw that must not be. It may have
 /// `check(const Observation<T>&)` with the same result, called for each replica all the way and at the end.
-template <crdt T>
+///
+/// `Store` is SimulatedStore, which commits at once, or LateStore, whose commits take time.
+template <crdt T, store Store = SimulatedStore>
 class Simulation {
    public:
-    using SimulatedReplica = Replica<SimulatedStore, SimulatedTransport, SimulatedClock, T>;
+    using SimulatedReplica = Replica<Store, SimulatedTransport, SimulatedClock, T>;
     using Wrong = std::optional<std::string>;
 
     explicit Simulation(SimulationOptions options = {})
@@ -116,7 +121,8 @@ class Simulation {
             const std::chrono::microseconds skew{static_cast<std::int64_t>(random_.below(40'000)) - 20'000};
             machines_.emplace_back(at, network_.now(), skew);
         }
-        network_.on_send([this](std::size_t machine, MessageKind kind) { oracles_.on_sent(machine, kind); });
+        network_.on_send(
+            [this](std::size_t machine, MessageKind kind, ByteView bytes) { oracles_.on_sent(machine, kind, bytes); });
         for (std::size_t at = 0; at < options_.replicas; ++at) {
             const auto joining = static_cast<std::uint64_t>(options_.joining.count());
             network_.schedule(Duration{static_cast<std::int64_t>(random_.below(joining))}, {start_task, at});
@@ -168,7 +174,7 @@ class Simulation {
         const auto sent = network_.sent();
         proceed(end);
         if (equal && are_equal()) oracles_.check_quiet(sent, end - quiet, options_.replica.gossip.least);
-        if (rounds_) oracles_.check_rounds(*rounds_);
+        if (rounds_) oracles_.check_rounds(*rounds_, commit_rounds());
         healing_ = false;
     }
 
@@ -246,9 +252,26 @@ class Simulation {
 
     void carry_out(const Task& task) {
         if (task.what >= FaultInjector::first_task) return injector_.on_task(task);
+        if (task.what == LateStore::task) end_commit(task);
         if (task.what == start_task && !replicas_[task.argument]) start(task.argument);
         if (task.what == change_task) change(task.argument);
         if (task.what == check_task) check_reports();
+    }
+
+    void end_commit(const Task& task) {
+        Machine& machine = machines_[LateStore::machine_of(task.argument)];
+        if (!LateStore::ends(machine, task.argument)) return;
+        if (network_.is_paused(machine.number))
+            return network_.schedule(network_.now() + std::chrono::milliseconds{50}, task);
+        machine.disk.end_commit();
+        look_at(machine.number);
+    }
+
+    Store make_store(Machine& machine) {
+        if constexpr (std::is_same_v<Store, LateStore>)
+            return LateStore{machine, network_, options_.commit, detail::mix(options_.seed, machine.number)};
+        else
+            return Store{machine.disk};
     }
 
     void start(std::size_t at) {
@@ -260,7 +283,7 @@ class Simulation {
         // Ids follow from the seed; few enough of them that a long series of runs does not exhaust the table of ids.
         options.seed = detail::mix(detail::mix(options_.seed % 4096, at), ++machine.starts) | 1;
         replicas_[at] =
-            std::make_unique<SimulatedReplica>(SimulatedTransport{network_, at}, options, SimulatedStore{machine.disk},
+            std::make_unique<SimulatedReplica>(SimulatedTransport{network_, at}, options, make_store(machine),
                                                SimulatedClock{options.max_drift, SimulatedTime{machine.wall}});
         checked_[at] = {};
         look_at(at);
@@ -394,6 +417,12 @@ class Simulation {
         return text;
     }
 
+    /// Rounds that may begin while one waits for the disks of both sides, in each of its steps.
+    std::uint64_t commit_rounds() const {
+        if constexpr (!asynchronous_store<Store>) return 0;
+        return 4 + static_cast<std::uint64_t>(6 * options_.commit / options_.replica.gossip.least);
+    }
+
     Duration next_change() {
         return Duration{
             static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * options_.pace.count())))};
@@ -423,9 +452,9 @@ class Simulation {
 };
 
 /// A whole run: faults for options.time, then options.healing, then the final oracles. What is wrong, if anything.
-template <crdt T, class Workload>
+template <crdt T, store Store = SimulatedStore, class Workload>
 std::optional<Failure> simulate(const SimulationOptions& options, Workload& workload) {
-    Simulation<T> world{options};
+    Simulation<T, Store> world{options};
     world.run(workload, options.time);
     world.heal(options.healing);
     return world.settle();
