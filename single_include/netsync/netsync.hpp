@@ -10015,6 +10015,27 @@ concept asynchronous_store =
         { reader.is_behind() } -> std::same_as<bool>;
     };
 
+/// A store that may have to be opened later than its replica begins: its disk is away, or somebody else has its file.
+/// Until then the replica shows what can be read, refuses changes, and takes no part in the pool.
+///
+/// - `opening_error()`: why not all that it holds can be told; nothing once it can. Until then it takes nothing, and each
+///   commit tries to open it again; after the first that succeeds all of it is read anew.
+///
+/// Exemplar: SqliteStore.
+template <class S>
+concept reopening_store = store<S> && requires(const S& reader) {
+    { reader.opening_error() } -> std::same_as<std::error_code>;
+};
+
+/// Why a store is not open, if it is not.
+template <store Store>
+std::error_code opening_error(const Store& store) {
+    if constexpr (reopening_store<Store>)
+        return store.opening_error();
+    else
+        return {};
+}
+
 /// The store of a replica that was given none: made from the options where it can be, else as it is by default.
 template <store Store>
 Store make_store(const Options& options) {
@@ -10975,6 +10996,11 @@ class Pool {
     Pool(const Options& options, Copy& copy, std::uint64_t seed)
         : options_(options), copy_(copy), random_(seed), session_(random_.next()), links_(options),
           keepalive_(options) {
+        load();
+    }
+
+    /// Who this replica is, and whom it knew: as its store says.
+    void load() {
         self_ = copy_.successor().is_nil() ? copy_.id() : copy_.successor();
         for (const Acquaintance& member : open_value<std::vector<Acquaintance>>(copy_.store(), "members"))
             remember(member, {});
@@ -12038,15 +12064,16 @@ inline ReplicaId new_incarnation(const Options& options, detail::Random& random)
     return id;
 }
 
-/// The id of the store's last opening, or a new one. A store that belongs to another name gets a new id too.
+/// The id of the store's last opening; nil where there is none, or the store belongs to another name.
 template <store Store>
-ReplicaId open_identity(Store& store, const Options& options, detail::Random& random) {
-    ReplicaId id = open_value<ReplicaId>(store, "replica");
-    if (!id.is_nil() && (options.name.empty() || id.owner() == owner_of_name(options.name))) return id;
-    id = new_incarnation(options, random);
-    static_cast<void>(keep_value(store, "replica", id));
-    static_cast<void>(store.commit());
-    return id;
+ReplicaId kept_identity(const Store& store, const Options& options) {
+    const ReplicaId id = open_value<ReplicaId>(store, "replica");
+    return options.name.empty() || id.owner() == owner_of_name(options.name) ? id : ReplicaId{};
+}
+
+/// Who a replica is while its store is not open: of its owner, where that is known, and no incarnation of it.
+inline ReplicaId nobody_yet(const Options& options) {
+    return {options.name.empty() ? 0 : static_cast<std::uint64_t>(owner_of_name(options.name)), 0};
 }
 
 /// Whether a replica holds nothing of others yet, so that it takes the pool's state before it takes part.
@@ -13166,6 +13193,9 @@ class Protocol {
     std::size_t waiters() const noexcept { return waiters_.size(); }
     std::uint64_t waiters_refused() const noexcept { return waiters_.refused(); }
 
+    /// The store could not be opened before, and was read now.
+    void load() { pool_.load(); }
+
     void start(const Moment& now, std::uint16_t port) {
         gossip_.start(now);
         pool_.start(now, port, outbox);
@@ -13211,6 +13241,12 @@ class Protocol {
             on_time(now);
         else
             pool_.on_event(event, now, outbox);
+    }
+
+    /// The same before start(), while it is not known who this replica is: it takes no part.
+    void on_event_outside(const TransportEvent& event, const Moment& now) {
+        if (const auto* opened = std::get_if<LinkOpened>(&event)) outbox.closes.push_back(opened->link);
+        if (std::holds_alternative<Woken>(event)) ask_for_waiters(now.time);
     }
 
     Outbox outbox;
@@ -13687,9 +13723,18 @@ class Staging {
         return error_;
     }
 
+    /// The store was read: whether all of it was. Else nothing is staged, and the next call or event tries to open it.
+    bool is_open() {
+        unstaged_.clear();
+        const std::error_code error = opening_error(store_);
+        if (error) error_ = error;
+        uncommitted_ = error || reopening_store<Store>;
+        return !error;
+    }
+
     /// What was staged while opening.
     void open() {
-        if constexpr (asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
+        if (uncommitted_ || asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
     }
 
     std::error_code append(const Frame& frame) {
@@ -13815,22 +13860,23 @@ class LocalCopy {
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
         : options_(options), staging_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
-        Store& opened = staging_.store();
-        self_ = intern(open_identity(opened, options_, random));
-        successor_ = open_value<ReplicaId>(opened, "successor");
-        settled_ = open_value<bool>(opened, "settled");
-        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(opened, "forgotten"))
-            forgotten_.advance(intern(known.replica), known.counter);
-        retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
-        if (const SharedBytes bytes = opened.snapshot())
-            if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
-                static_cast<void>(held_.join(*std::move(held)));
-        opened.replay([&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
-            return true;
-        });
-        clock_.restore(held_.history.time());
-        staging_.open();
+        load(random);
+        if (open_) staging_.open();
+    }
+
+    /// Whether all that the store holds was read. Else nothing is changed, and none of it may be told to others: it could
+    /// be known to them as more.
+    bool is_open() const noexcept { return open_; }
+    /// Whether it can be read now, and was not.
+    bool is_to_be_read() const noexcept { return !open_ && !is_committing() && !store_error(); }
+    /// Reads it, from the beginning.
+    void read_again(detail::Random& random) {
+        held_ = {};
+        retirements_ = {};
+        forgotten_ = {};
+        log_bytes_ = 0;
+        load(random);
+        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
     }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
@@ -13907,12 +13953,12 @@ class LocalCopy {
             Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
             if (!theirs) return joined = theirs.error(), false;
             time = theirs->time;
-            const VersionVector before = held.history.vector();
+            const VersionVector seen = held.history.vector();
             if (in_place) held = {};
             const bool as_received = held.is_empty() && beyond.empty();
             changed = held.join(*std::move(theirs));
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
-            if (!held.history.vector().includes(before)) return joined = errc::outdated, false;
+            if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
             joined =
                 as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
             return static_cast<bool>(joined);
@@ -14096,6 +14142,30 @@ class LocalCopy {
     Notifications notifications;
 
    private:
+    void load(detail::Random& random) {
+        const Store& opened = staging_.store();
+        const ReplicaId kept = kept_identity(opened, options_);
+        if (!kept.is_nil() || opening_error(opened))
+            self_ = intern(kept.is_nil() ? nobody_yet(options_) : kept);
+        else
+            self_ = intern(new_incarnation(options_, random));
+        successor_ = open_value<ReplicaId>(opened, "successor");
+        settled_ = open_value<bool>(opened, "settled");
+        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(opened, "forgotten"))
+            forgotten_.advance(intern(known.replica), known.counter);
+        retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
+        if (const SharedBytes bytes = opened.snapshot())
+            if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
+                static_cast<void>(held_.join(*std::move(held)));
+        opened.replay([&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
+            return true;
+        });
+        clock_.restore(held_.history.time());
+        open_ = staging_.is_open();
+        if (open_ && kept.is_nil()) keep("replica", id());
+    }
+
     /// What waited and is ready now.
     void drain(Received& result) {
         while (const std::optional<Frame> next = buffer_.take(held_.history.vector())) count(apply(*next), result);
@@ -14343,6 +14413,7 @@ class LocalCopy {
     std::atomic<ReplicaIndex> self_{};
     Content<CrdtType> held_;
     std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
+    bool open_ = false;
     Retirements retirements_;
     CausalBuffer<Frame> buffer_;
     VersionVector last_vector_;  // that of this replica's last frame
@@ -14420,7 +14491,7 @@ class Replica {
         if (error) return error;
         started_ = true;
         woken_at_.reset();
-        protocol_.start(now(), transport_.port());
+        if (copy_.is_open()) protocol_.start(now(), transport_.port());
         release(lock);
         return {};
     }
@@ -14542,12 +14613,14 @@ class Replica {
     /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
     std::error_code retire(const ReplicaId& member) {
         std::unique_lock lock{mutex_};
+        if (!copy_.is_open()) return copy_.store_error();
         const std::error_code error = protocol_.retire(member, now());
         release(lock);
         return error;
     }
 
-    /// Changes when this replica has to take a new incarnation; the owner half never does. Takes no lock.
+    /// Changes when this replica has to take a new incarnation; the owner half never does. While a store could not be opened
+    /// yet the incarnation is 0, and without options.name the owner is too. Takes no lock.
     const ReplicaId& id() const noexcept { return copy_.id(); }
 
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
@@ -14575,7 +14648,10 @@ class Replica {
         std::unique_lock lock{mutex_};
         if (!started_) return;
         if (std::holds_alternative<Woken>(event)) woken_at_.reset();
-        protocol_.on_event(event, now());
+        if (copy_.is_open())
+            protocol_.on_event(event, now());
+        else
+            protocol_.on_event_outside(event, now());
         release(lock);
     }
 
@@ -14584,14 +14660,24 @@ class Replica {
     void release(std::unique_lock<std::mutex>& lock) {
         if (!copy_.is_committing()) {
             static_cast<void>(copy_.flush());
+            if (copy_.is_to_be_read()) begin();
             if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
             if (!copy_.is_committing()) show();
         } else if (protocol_.outbox.sends.size() > most_waiting) {
             protocol_.outbox.sends.clear();  // the disk has come to a halt: gossip repairs
         }
-        const Duration wake = protocol_.next_wake();
+        const Duration wake = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
+    }
+
+    // The store could not be opened, and now it is: this replica is somebody again, and takes part.
+    void begin() {
+        copy_.read_again(random_);
+        if (!copy_.is_open()) return;
+        protocol_.load();
+        if (started_) protocol_.start(now(), transport_.port());
+        static_cast<void>(copy_.flush());
     }
 
     // 4, where the store has a thread of its own, which is what calls.
@@ -14612,7 +14698,8 @@ class Replica {
             member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
     }
 
-    static constexpr std::size_t most_waiting = 100'000;  // messages
+    static constexpr std::size_t most_waiting = 100'000;                 // messages
+    static constexpr Duration retry_interval = std::chrono::seconds{1};  // of opening the store
 
     const Options options_;
     mutable std::mutex mutex_;

@@ -139,12 +139,12 @@ class LocalCopy {
             Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
             if (!theirs) return joined = theirs.error(), false;
             time = theirs->time;
-            const VersionVector before = held.history.vector();
+            const VersionVector seen = held.history.vector();
             if (in_place) held = {};
             const bool as_received = held.is_empty() && beyond.empty();
             changed = held.join(*std::move(theirs));
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
-            if (!held.history.vector().includes(before)) return joined = errc::outdated, false;
+            if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
             joined =
                 as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
             return static_cast<bool>(joined);
