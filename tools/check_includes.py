@@ -31,6 +31,7 @@ PLACES = {  # of folders and files that do not give their name to a place; other
     "error.hpp": "base",
     "options.hpp": "options",
     "testing.hpp": "testing",
+    "rapidcheck.hpp": "testing",
 }
 CORE = "netsync/netsync.hpp"  # it and what it includes need the standard library only
 HEAVY = {"iostream", "ranges", "regex"}  # and not these parts of it
