@@ -14,8 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "include"
 TARGET = ROOT / "single_include"
 CORE = "netsync/netsync.hpp"
-SIBLINGS = [f"netsync/{name}.hpp" for name in ("lan", "await", "json", "describe", "format", "sqlite", "rendezvous", "meet", "testing")]
-SIBLINGS.append("netsync/detail/asio.hpp")  # what lan.hpp and meet.hpp both need, and the core must not
+SIBLINGS = [f"netsync/{name}.hpp" for name in ("lan", "await", "json", "describe", "format", "sqlite", "rendezvous", "meet", "http", "https", "testing")]
+SIBLINGS.append("netsync/detail/asio.hpp")  # what several of them need, and the core must not
 
 INCLUDE = re.compile(r"\s*#\s*include\s*<([^>]+)>")
 STANDARD = re.compile(r"[a-z_]+")

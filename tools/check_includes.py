@@ -35,6 +35,7 @@ PLACES = {  # of folders and files that do not give their name to a place; other
     "rendezvous.hpp": "rendezvous",
     "meet.hpp": "rendezvous",
     "http.hpp": "http",
+    "https.hpp": "http",
     "testing.hpp": "testing",
 }
 CORE = "netsync/netsync.hpp"  # it and what it includes need the standard library only

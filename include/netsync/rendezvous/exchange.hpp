@@ -30,6 +30,16 @@ struct Arrival {
     std::optional<Match> match{};
 };
 
+/// A request that waits, as others may be told of it. Good until the exchange changes.
+struct WaitingRequest {
+    RequestId id;
+    const std::string& event;
+    const std::string& actor;
+    std::size_t mates;
+    const std::optional<Selector>& selector;
+    const Labels& labels;
+};
+
 /// Counts since the start.
 struct ExchangeStatistics {
     std::uint64_t arrived = 0;
@@ -104,6 +114,15 @@ class Exchange {
     /// When expire() has something to do.
     std::optional<Duration> next_deadline() const {
         return deadlines_.empty() ? std::nullopt : std::optional{deadlines_.begin()->first};
+    }
+
+    /// Calls `f(const WaitingRequest&)` for each request that waits, in no order.
+    template <class F>
+    void for_each_waiting(F&& f) const {
+        for (const auto& [number, waiting] : waiting_) {
+            const detail::Profile& said = *waiting.profile;
+            f(WaitingRequest{RequestId{number}, *said.event->name, said.actor, said.mates, said.selector, said.labels});
+        }
     }
 
     /// Requests that wait.

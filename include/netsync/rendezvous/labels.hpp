@@ -71,7 +71,7 @@ class Labels {
 namespace detail {
 
 /// The text in double quotes, on one line: what cannot be printed is escaped.
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
     static constexpr char digits[] = "0123456789abcdef";
     const bool printable = netsync::detail::is_utf8(text);
     std::string result = "\"";
@@ -113,7 +113,8 @@ inline Parsed<Labels> Labels::parse(std::string_view text) {
         const auto sides = detail::split(piece, '=');
         if (sides.size() != 2) {
             std::string error = "bad label: [";
-            for (std::size_t at = 0; at < sides.size(); ++at) (error += at > 0 ? " " : "") += detail::quoted(sides[at]);
+            for (std::size_t at = 0; at < sides.size(); ++at)
+                (error += at > 0 ? " " : "") += detail::in_quotes(sides[at]);
             return Parsed<Labels>::failed(error += ']');
         }
         labels.set(sides[0], std::string(sides[1]));

@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 #include <netsync/detail/asio.hpp>
-#include <netsync/rendezvous/exchange.hpp>
+#include <netsync/rendezvous.hpp>
 #include <optional>
 #include <system_error>
 #include <unordered_map>

@@ -222,7 +222,7 @@ class SelectorParser {
         if (token_.kind != Kind::word) return fail(found() + ", expected: identifier"), requirement;
         requirement.key = token_.text;
         if (const std::string fault = fault_of_key(requirement.key); !fault.empty())
-            return fail("invalid label key " + quoted(requirement.key) + ": " + fault), requirement;
+            return fail("invalid label key " + in_quotes(requirement.key) + ": " + fault), requirement;
         next();
         if (negated || ends_requirement()) {
             requirement.op = negated ? Operator::does_not_exist : Operator::exists;
@@ -288,8 +288,8 @@ class SelectorParser {
             return fail("for 'Gt', 'Lt' operators, the value must be an integer");
         for (const std::string& value : requirement.values)
             if (const std::string fault = is_order ? "" : fault_of_value(value); !fault.empty())
-                return fail("invalid label value: " + quoted(value) + ": at key: " + quoted(requirement.key) + ": " +
-                            fault);
+                return fail("invalid label value: " + in_quotes(value) + ": at key: " + in_quotes(requirement.key) +
+                            ": " + fault);
     }
 
     bool ends_requirement() const { return token_.kind == Kind::end || token_.text == ","; }
@@ -314,7 +314,7 @@ class SelectorParser {
         }
         token_.text = text_.substr(start, at_ - start);
         if (token_.text.find('\0') != std::string_view::npos) {
-            fail("found " + quoted(token_.text) + ", expected: text without NUL");
+            fail("found " + in_quotes(token_.text) + ", expected: text without NUL");
             lexical_ = true;
         }
     }
