@@ -55,7 +55,8 @@ enum class errc {
     too_large,
     too_many_labels,
     too_many_requirements,
-    timed_out
+    timed_out,
+    undecided
 };
 
 namespace detail {
@@ -72,6 +73,7 @@ class ErrorCategory final : public std::error_category {
         case errc::too_many_labels: return "too many labels";
         case errc::too_many_requirements: return "too many requirements in the selector";
         case errc::timed_out: return "timed out: not enough others came";
+        case errc::undecided: return "undecided: the time is over, and the group may yet meet or not";
         }
         return "unknown rendezvous error";
     }
