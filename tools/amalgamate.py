@@ -14,7 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "include"
 TARGET = ROOT / "single_include"
 CORE = "netsync/netsync.hpp"
-SIBLINGS = [f"netsync/{name}.hpp" for name in ("lan", "await", "json", "describe", "format", "sqlite", "rendezvous", "meet", "http", "https", "testing")]
+NAMES = [
+    "lan", "await", "json", "describe", "format", "sqlite", "rendezvous", "meet", "pool_exchange", "http", "https", "testing",
+]
+SIBLINGS = [f"netsync/{name}.hpp" for name in NAMES]
 SIBLINGS.append("netsync/detail/asio.hpp")  # what several of them need, and the core must not
 
 INCLUDE = re.compile(r"\s*#\s*include\s*<([^>]+)>")

@@ -34,6 +34,7 @@ PLACES = {  # of folders and files that do not give their name to a place; other
     "options.hpp": "options",
     "rendezvous.hpp": "rendezvous",
     "meet.hpp": "rendezvous",
+    "pool_exchange.hpp": "rendezvous",
     "http.hpp": "http",
     "https.hpp": "http",
     "testing.hpp": "testing",

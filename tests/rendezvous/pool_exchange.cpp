@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 #include <netsync/netsync.hpp>
-#include <netsync/rendezvous/pool_exchange.hpp>
+#include <netsync/pool_exchange.hpp>
 #include <netsync/testing.hpp>
 #include <optional>
 #include <set>
@@ -22,7 +22,7 @@ namespace {
 class Told {
    public:
     std::string wrong;
-    std::size_t groups = 0, met = 0, timed_out = 0, undecided = 0, asked = 0;
+    std::size_t groups = 0, met = 0, timed_out = 0, undecided = 0, asked = 0, open = 0;
 
     std::string ask() { return std::to_string(++asked); }
 
@@ -133,8 +133,11 @@ Told run(std::uint64_t seed, const testing::Faults& faults, Duration time = 60s)
         programs.step_all(replicas);
         world.heal(100ms);
     }
-    if (const auto failure = world.failure()) FAIL_CHECK(testing::SimulationFailed{*failure}.what());
+    // The steps in between are changes, where a pool that heals is expected to be quiet.
+    if (const auto failure = world.failure(); failure && failure->oracle != "ends")
+        FAIL_CHECK(std::string(testing::SimulationFailed{*failure}.what()));
     CHECK_MESSAGE(told.wrong.empty(), told.wrong);
+    told.open = programs.open(replicas);
     return told;
 }
 

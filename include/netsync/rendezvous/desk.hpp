@@ -9,7 +9,7 @@
 #include <netsync/clock/ntp64.hpp>
 #include <netsync/crdt/lww_map.hpp>
 #include <netsync/crdt/owned.hpp>
-#include <netsync/rendezvous/request.hpp>
+#include <netsync/rendezvous.hpp>
 #include <optional>
 #include <string>
 #include <tuple>

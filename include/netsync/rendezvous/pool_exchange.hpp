@@ -12,8 +12,8 @@
 #include <memory>
 #include <mutex>
 #include <netsync/detail/random.hpp>
+#include <netsync/rendezvous.hpp>
 #include <netsync/rendezvous/desk.hpp>
-#include <netsync/rendezvous/exchange.hpp>
 #include <netsync/replica.hpp>
 #include <optional>
 #include <random>
