@@ -97,13 +97,19 @@ class SortedMap {
     /// The value under `key`, made by default where there was none; `second` says whether it was made.
     std::pair<Value*, bool> try_emplace(const Key& key) {
         const std::uint64_t prefix = prefix_of<Key>(key);
-        if (!root_) root_ = make_leaf(1);
         Path path;
-        Node* leaf = descend(path, prefix, key);
-        const Place place = place_of(leaf, prefix, key);
-        if (place.found) return {&entry(leaf, place.at)->value, false};
+        Value* value = nullptr;
+        if (!root_) {
+            root_ = make_leaf(1);
+            value = insert_at(root_, 0, prefix, key);
+        } else {
+            Node* leaf = descend(path, prefix, key);
+            const Place place = place_of(leaf, prefix, key);
+            if (place.found) return {&entry(leaf, place.at)->value, false};
+            value = insert(path, leaf, place.at, prefix, key);
+        }
         ++size_;
-        return {insert(path, leaf, place.at, prefix, key), true};
+        return {value, true};
     }
 
     template <class Query>
@@ -280,14 +286,14 @@ class SortedMap {
 #endif
     }
 
+    /// By blocks, then within one: no branch hangs on a key and no comparison on another, so that they are made at once.
     static std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
-        const std::uint64_t* from = prefixes;
-        while (count > 1) {
-            const std::size_t half = count / 2;
-            from += from[half - 1] < prefix ? half : 0;
-            count -= half;
-        }
-        return static_cast<std::size_t>(from - prefixes) + (count == 1 && *from < prefix ? 1 : 0);
+        constexpr std::size_t block = 8;
+        std::size_t at = 0;
+        for (std::size_t last = block - 1; last < count; last += block) at += prefixes[last] < prefix ? block : 0;
+        const std::size_t end = std::min(at + block, count);
+        for (std::size_t next = at; next < end; ++next) at += prefixes[next] < prefix ? 1 : 0;
+        return at;
     }
 
     /// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
@@ -356,7 +362,7 @@ class SortedMap {
         return node;
     }
     static void release(Node* node) noexcept {
-        if (!node || node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        if (!node || (is_shared(node) && node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1)) return;
         if (node->level > 0) {
             for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at]);
             delete inner(node);
