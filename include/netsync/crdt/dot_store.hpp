@@ -55,8 +55,13 @@ void save_items(Archive& out, const OneOrMore<Item>& items) {
     if (items.empty()) return out.no_dot();
     out.charge(items.size() * sizeof(Item));
     const auto save = [&](const Item& item, bool more) {
-        out.dot(dot_of(item), more);
-        if constexpr (requires { item.value; }) out(item.value);
+        if constexpr (requires { item.value.is_marked(); }) {
+            out.marked_dot(dot_of(item), item.value.is_marked(), more);
+            item.value.save_marked(out);
+        } else {
+            out.dot(dot_of(item), more);
+            if constexpr (requires { item.value; }) out(item.value);
+        }
     };
     if (items.size() == 1) return items.for_each([&](const Item& item) { save(item, false); });
     std::size_t left = items.size();
@@ -67,7 +72,12 @@ template <class Archive, class Item>
 void load_items(Archive& in, OneOrMore<Item>& items) {
     Dot previous;
     for (bool more = true; more && in.ok();) {
-        const Dot dot = in.dot(more);
+        [[maybe_unused]] bool mark = false;
+        Dot dot;
+        if constexpr (requires(Item& item) { item.value.is_marked(); })
+            dot = in.marked_dot(mark, more);
+        else
+            dot = in.dot(more);
         if (!previous && !dot) return;
         if (!dot || (previous && !precedes(previous, dot))) return in.fail(errc::malformed);
         in.charge(sizeof(Item));
@@ -76,7 +86,10 @@ void load_items(Archive& in, OneOrMore<Item>& items) {
             items.push_back(dot);
         } else {
             Item item{dot, {}};
-            in(item.value);
+            if constexpr (requires { item.value.is_marked(); })
+                item.value.load_marked(in, mark);
+            else
+                in(item.value);
             items.push_back(std::move(item));
         }
     }

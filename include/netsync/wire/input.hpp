@@ -104,6 +104,12 @@ class Input {
         more = head > 0 && (head - 1) % 2 == 1;
         return head == 0 ? Dot{} : dot_of((head - 1) / 2);
     }
+    Dot marked_dot(bool& mark, bool& more) {
+        const std::uint64_t head = varint();
+        more = head > 0 && (head - 1) % 2 == 1;
+        mark = head > 0 && (head - 1) / 2 % 2 == 1;
+        return head == 0 ? Dot{} : dot_of((head - 1) / 4);
+    }
 
     /// See Output::text_after. errc::malformed unless the text sorts after `before`.
     void text_after(const std::string& before, std::string& text) {

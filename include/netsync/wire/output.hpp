@@ -79,6 +79,8 @@ class Output {
     /// One of a list of dots, and whether another follows: shorter than a count and a dot. An empty list is no_dot().
     void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
     void no_dot() { varint(0); }
+    /// The same with a bit that belongs to what lies under the dot.
+    void marked_dot(Dot dot, bool mark, bool more) { varint(1 + 4 * number_of(dot) + (mark ? 2 : 0) + (more ? 1 : 0)); }
     /// A text that sorts after `before`, which the reader has: how much they share, and the rest.
     void text_after(std::string_view before, std::string_view text) {
         if (!is_utf8(text)) fail(errc::not_utf8);
