@@ -135,6 +135,8 @@ class Input {
         return result;
     }
     ByteView bytes() { return raw(count(1)); }
+    /// What is left; nothing of it is taken.
+    ByteView peek() const noexcept { return bytes_.subspan(at_, remaining()); }
 
     /// The dots that may be read, or null where there are none.
     const DotSpace* space() const noexcept { return space_; }
