@@ -115,8 +115,9 @@ class Replica {
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
         if (const std::error_code error = copy_.refusal()) return error;
-        std::error_code error;
-        if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
+        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
+            protocol_.publish(frame);
+        });
         const Token token = copy_.frontier();
         release(lock);
         if (!error) error = copy_.store_error();

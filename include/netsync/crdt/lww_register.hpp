@@ -27,6 +27,25 @@ struct Stamped {
     }
 };
 
+/// Whether there is a value goes into the number of the dot (Output::marked_dot): a byte less for each.
+template <class Value>
+struct Stamped<std::optional<Value>> {
+    Ntp64 time;
+    std::optional<Value> value{};
+
+    bool is_marked() const noexcept { return value.has_value(); }
+    template <class Archive>
+    void save_marked(Archive& out) const {
+        out.stamp(time);
+        if (value) out(*value);
+    }
+    template <class Archive>
+    void load_marked(Archive& in, bool mark) {
+        time = in.stamp();
+        if (mark && in.ok()) in(value.emplace());
+    }
+};
+
 namespace detail {
 
 /// Values written at once are all kept, and the latest is the one read: by time, then replica id, then counter. They

@@ -81,24 +81,25 @@ class LocalCopy {
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), held_.history.counter(self_)}; }
 
-    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
-    /// nothing changed. `error` says why steps were left out, or that the log failed.
-    template <class F>
-    std::optional<Frame> change(F&& steps, std::error_code& error) {
+    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log, and is handed to
+    /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
+    template <class F, class G>
+    std::error_code change(F&& steps, G&& publish) {
         Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
                               clock_.tick(), options_.limits};
         steps(batch);
-        error = batch.error();
-        if (!batch.changed()) return std::nullopt;
+        std::error_code error = batch.error();
+        if (!batch.changed()) return error;
         std::error_code unsendable;
-        Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
-                            to_counter_ranges(batch.removed()), batch.encode(unsendable));
+        const Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
+                                  to_counter_ranges(batch.removed()), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
         held_.advance(frame, self_);
         if (const std::error_code failed = log(frame)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
-        return frame;
+        publish(frame);
+        return error;
     }
 
     /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.
@@ -425,7 +426,11 @@ class LocalCopy {
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta,
                 std::vector<ReplicaCounter> instead_of = {}) {
-        FrameHeader header{.origin = id(), .first = held_.history.counter(self_) + 1, .count = count, .time = time};
+        FrameHeader header;
+        header.origin = id();
+        header.first = held_.history.counter(self_) + 1;
+        header.count = count;
+        header.time = time;
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
         header.instead_of = std::move(instead_of);
