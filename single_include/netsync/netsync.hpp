@@ -16,6 +16,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -720,6 +721,17 @@ std::uint64_t prefix_of(const Query& query) noexcept {
         return 0;
 }
 
+/// Among ascending prefixes the first that is not less. By blocks, then within one: no branch hangs on a key and no
+/// comparison on another, so that they are made at once.
+inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
+    constexpr std::size_t block = 8;
+    std::size_t at = 0;
+    for (std::size_t last = block - 1; last < count; last += block) at += prefixes[last] < prefix ? block : 0;
+    const std::size_t end = std::min(at + block, count);
+    for (std::size_t next = at; next < end; ++next) at += prefixes[next] < prefix ? 1 : 0;
+    return at;
+}
+
 /// The key that has this prefix.
 template <number_key Key>
 constexpr Key key_of(std::uint64_t prefix) noexcept {
@@ -813,16 +825,34 @@ class SortedMap {
         return &entry(leaf, place_of(leaf, prefix, key).at)->value;
     }
 
-    /// The value under `key`, made by default where there was none; `second` says whether it was made.
-    std::pair<Value*, bool> try_emplace(const Key& key) {
+    /// The value under `key`, which lies beyond all that are there; made by default. O(log size), without a search.
+    template <class NewKey>
+    Value* append(NewKey&& key) {
         const std::uint64_t prefix = prefix_of<Key>(key);
         if (!root_) root_ = make_leaf(1);
+        Path path;
+        Node* node = own(root_);
+        while (node->level > 0) {
+            const std::size_t child = node->count - 1u;
+            path.steps[path.depth++] = {inner(node), child};
+            node = own(inner(node)->children[child]);
+        }
+        Value* value = insert(path, node, node->count, prefix, std::forward<NewKey>(key));
+        ++size_;
+        return value;
+    }
+
+    /// The value under `key`, made by default where there was none; `second` says whether it was made.
+    std::pair<Value*, bool> try_emplace(const Key& key) {
+        if (!root_) return {append(key), true};
+        const std::uint64_t prefix = prefix_of<Key>(key);
         Path path;
         Node* leaf = descend(path, prefix, key);
         const Place place = place_of(leaf, prefix, key);
         if (place.found) return {&entry(leaf, place.at)->value, false};
+        Value* value = insert(path, leaf, place.at, prefix, key);
         ++size_;
-        return {insert(path, leaf, place.at, prefix, key), true};
+        return {value, true};
     }
 
     template <class Query>
@@ -845,11 +875,8 @@ class SortedMap {
         if (size_ != other.size_) return false;
         if (root_ == other.root_) return true;
         Iterator theirs = other.begin();
-        for (const Entry mine : *this) {
-            const Entry entry = *theirs;
-            if (mine.key < entry.key || entry.key < mine.key || !same(mine.value, entry.value)) return false;
-            ++theirs;
-        }
+        for (Iterator mine = begin(); mine != end(); ++mine, ++theirs)
+            if (mine.precedes(theirs) || theirs.precedes(mine) || !same((*mine).value, (*theirs).value)) return false;
         return true;
     }
 
@@ -879,12 +906,27 @@ class SortedMap {
         }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
         Iterator& operator++() {
-            if (++at_ == leaf_->count) go_on();
+            if (++at_ == leaf_->count) {
+                go_on();
+                return *this;
+            }
+#if defined(                                                                                                           \
+    __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
+            if (at_ + 16u < leaf_->count) __builtin_prefetch(entry(leaf_, at_ + 16u));
+            if constexpr (text_key<Key>)
+                if (at_ + 8u < leaf_->count) __builtin_prefetch(std::string_view(key_at(leaf_, at_ + 8u)).data());
+#endif
             return *this;
         }
         void operator++(int) { ++*this; }
         friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
             return a.leaf_ == b.leaf_ && a.at_ == b.at_;
+        }
+        /// Whether the key here comes before the key there; neither is at its end.
+        bool precedes(const Iterator& there) const {
+            const std::uint64_t mine = prefixes(leaf_)[at_], theirs = prefixes(there.leaf_)[there.at_];
+            if (exact || mine != theirs) return mine < theirs;
+            return key_at(leaf_, at_) < key_at(there.leaf_, there.at_);
         }
 
        private:
@@ -999,16 +1041,6 @@ class SortedMap {
 #endif
     }
 
-    static std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
-        const std::uint64_t* from = prefixes;
-        while (count > 1) {
-            const std::size_t half = count / 2;
-            from += from[half - 1] < prefix ? half : 0;
-            count -= half;
-        }
-        return static_cast<std::size_t>(from - prefixes) + (count == 1 && *from < prefix ? 1 : 0);
-    }
-
     /// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
     template <class Query, class KeyAt>
     static Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
@@ -1075,7 +1107,7 @@ class SortedMap {
         return node;
     }
     static void release(Node* node) noexcept {
-        if (!node || node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        if (!node || (is_shared(node) && node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1)) return;
         if (node->level > 0) {
             for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at]);
             delete inner(node);
@@ -1136,10 +1168,11 @@ class SortedMap {
         new (slots(leaf) + at) Slot(std::move(slot));
     }
 
-    static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, const Key& key) {
+    template <class NewKey>
+    static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
         const std::size_t count = leaf->count;
         Slot* slot = new (slots(leaf) + count) Slot{};
-        if constexpr (!exact) slot->key = key;
+        if constexpr (!exact) slot->key = std::forward<NewKey>(key);
         std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, (count - at) * sizeof(std::uint64_t));
         std::memmove(order(leaf) + at + 1, order(leaf) + at, count - at);
         prefixes(leaf)[at] = prefix;
@@ -1176,14 +1209,17 @@ class SortedMap {
 
     // Growing.
 
-    Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, const Key& key) {
-        if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, key);
-        if (leaf->capacity < fan_out)
-            return insert_at(resize(place_in(path, path.depth), leaf->capacity * 2u), at, prefix, key);
+    template <class NewKey>
+    Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
+        if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, std::forward<NewKey>(key));
+        if (leaf->capacity < fan_out) {
+            Node* larger = resize(place_in(path, path.depth), leaf->capacity * 2u);
+            return insert_at(larger, at, prefix, std::forward<NewKey>(key));
+        }
         Node* right = make_leaf(fan_out);
         if (at == leaf->count && is_last(path)) {  // keys that come in order fill their leaves
-            Value* value = insert_at(right, 0, prefix, key);
-            add_child(path, path.depth, right, prefix, key);
+            Value* value = insert_at(right, 0, prefix, std::forward<NewKey>(key));
+            add_child(path, path.depth, right, prefix, key_at(right, 0));
             return value;
         }
         Node* left = make_leaf(fan_out);
@@ -1191,7 +1227,8 @@ class SortedMap {
         take_entries(left, leaf, 0, half);
         take_entries(right, leaf, half, fan_out);
         release(std::exchange(place_in(path, path.depth), left));
-        Value* value = at < half ? insert_at(left, at, prefix, key) : insert_at(right, at - half, prefix, key);
+        Value* value =
+            insert_at(at < half ? left : right, at < half ? at : at - half, prefix, std::forward<NewKey>(key));
         const Key first = key_at(right, 0);
         add_child(path, path.depth, right, prefixes(right)[0], first);
         return value;
@@ -1344,8 +1381,9 @@ class ReplicaTable {
 
     /// The number of `id`, made if it is new. ReplicaIndex{} when the table is full.
     ReplicaIndex intern(const ReplicaId& id) {
+        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
         const std::lock_guard lock{mutex_};
-        if (const ReplicaIndex* found = indices_.find(id)) return *found;
+        if (const ReplicaIndex* found = indices_.find(id)) return remember(*found);
         if (next_ == capacity) return ReplicaIndex{};
         auto& chunk = chunks_[next_ >> chunk_bits];
         if (!chunk.load(std::memory_order_relaxed))
@@ -1357,9 +1395,10 @@ class ReplicaTable {
     }
 
     ReplicaIndex find(const ReplicaId& id) const {
+        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
         const std::lock_guard lock{mutex_};
         const ReplicaIndex* found = indices_.find(id);
-        return found ? *found : ReplicaIndex{};
+        return found ? remember(*found) : ReplicaIndex{};
     }
 
     /// Only for an index that `intern` or `find` gave.
@@ -1373,11 +1412,22 @@ class ReplicaTable {
 
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
 
+    /// Most are asked for again and again: an index whose id this is, if it is the one that was asked for last.
+    ReplicaIndex asked_last(const ReplicaId& id) const noexcept {
+        const ReplicaIndex last = last_.load(std::memory_order_acquire);
+        return last != ReplicaIndex{} && this->id(last) == id ? last : ReplicaIndex{};
+    }
+    ReplicaIndex remember(ReplicaIndex index) const noexcept {
+        last_.store(index, std::memory_order_release);
+        return index;
+    }
+
     mutable std::mutex mutex_;
     SortedMap<ReplicaId, ReplicaIndex> indices_;
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
     std::uint32_t next_ = 0;
+    mutable std::atomic<ReplicaIndex> last_{};
 };
 
 }  // namespace detail
@@ -1517,14 +1567,94 @@ class VersionVector {
 
    private:
     std::vector<Entry>::const_iterator lower_bound(ReplicaIndex replica) const noexcept {
-        return std::lower_bound(entries_.begin(), entries_.end(), replica,
-                                [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; });
+        const auto is_before = [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; };
+        if (entries_.size() > 8) return std::lower_bound(entries_.begin(), entries_.end(), replica, is_before);
+        auto at = entries_.begin();
+        while (at != entries_.end() && is_before(*at, replica)) ++at;
+        return at;
     }
 
     std::vector<Entry> entries_;  // by index
 };
 
 }  // namespace netsync
+
+// ---- netsync/detail/few.hpp ----
+
+// netsync: a contiguous sequence that nearly always holds at most one item. The cloud of a delta's causal context.
+
+namespace netsync::detail {
+
+/// The first item lies inside; where there are more, all of them lie together on the heap. Value semantics.
+template <class Item>
+class Few {
+    static_assert(std::is_trivially_copyable_v<Item>);
+
+   public:
+    Few() = default;
+    Few(const Few& other) { assign(other); }
+    Few(Few&& other) noexcept
+        : inside_(other.inside_), more_(std::move(other.more_)), size_(std::exchange(other.size_, 0)),
+          capacity_(std::exchange(other.capacity_, 1)) {}
+    Few& operator=(Few other) noexcept {
+        inside_ = other.inside_;
+        more_ = std::move(other.more_);
+        size_ = other.size_;
+        capacity_ = other.capacity_;
+        return *this;
+    }
+    ~Few() = default;
+
+    bool empty() const noexcept { return size_ == 0; }
+    std::size_t size() const noexcept { return size_; }
+    const Item* data() const noexcept { return more_ ? more_.get() : &inside_; }
+    Item* data() noexcept { return more_ ? more_.get() : &inside_; }
+    const Item* begin() const noexcept { return data(); }
+    const Item* end() const noexcept { return data() + size_; }
+    Item* begin() noexcept { return data(); }
+    Item* end() noexcept { return data() + size_; }
+
+    /// Before the item at `position`. O(size).
+    void insert(std::size_t position, Item item) {
+        if (size_ == capacity_) enlarge();
+        Item* items = data();
+        std::copy_backward(items + position, items + size_, items + size_ + 1);
+        items[position] = item;
+        ++size_;
+    }
+
+    /// From `first` up to `last`. O(size).
+    void erase(Item* first, Item* last) noexcept {
+        std::copy(last, end(), first);
+        size_ -= static_cast<std::size_t>(last - first);
+    }
+
+    friend bool operator==(const Few& a, const Few& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+
+   private:
+    void assign(const Few& other) {
+        if (other.size_ > 1) {
+            more_ = std::make_unique_for_overwrite<Item[]>(other.size_);
+            capacity_ = other.size_;
+        }
+        std::copy(other.begin(), other.end(), data());
+        size_ = other.size_;
+    }
+
+    void enlarge() {
+        auto larger = std::make_unique<Item[]>(capacity_ * 2);
+        std::copy(begin(), end(), larger.get());
+        more_ = std::move(larger);
+        capacity_ *= 2;
+    }
+
+    Item inside_{};
+    std::unique_ptr<Item[]> more_;  // then nothing lies inside
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 1;
+};
+
+}  // namespace netsync::detail
 
 // ---- netsync/causal/causal_context.hpp ----
 
@@ -1541,7 +1671,7 @@ class CausalContext {
     explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
 
     const VersionVector& vector() const noexcept { return vector_; }
-    std::span<const DotRange> cloud() const noexcept { return cloud_; }
+    std::span<const DotRange> cloud() const noexcept { return {cloud_.data(), cloud_.size()}; }
     bool empty() const noexcept { return vector_.empty() && cloud_.empty(); }
 
     bool contains(Dot dot) const noexcept {
@@ -1568,7 +1698,7 @@ class CausalContext {
             range.last = std::max(range.last, end->last);
         }
         if (at == end) {
-            cloud_.insert(at, range);
+            cloud_.insert(static_cast<std::size_t>(at - cloud_.begin()), range);
         } else {
             *at = range;
             cloud_.erase(at + 1, end);
@@ -1589,22 +1719,23 @@ class CausalContext {
     friend bool operator==(const CausalContext&, const CausalContext&) = default;
 
    private:
-    std::vector<DotRange>::const_iterator upper_bound(Dot dot) const noexcept {
+    const DotRange* upper_bound(Dot dot) const noexcept {
         return std::upper_bound(cloud_.begin(), cloud_.end(), dot, [](Dot key, const DotRange& range) {
             return key.replica() != range.replica ? key.replica() < range.replica : key.counter() < range.first;
         });
     }
 
     void absorb(ReplicaIndex replica) {
-        std::erase_if(cloud_, [&](const DotRange& range) {
+        const auto kept = std::remove_if(cloud_.begin(), cloud_.end(), [&](const DotRange& range) {
             if (range.replica != replica || range.first > vector_.counter(replica) + 1) return false;
             vector_.advance(replica, range.last);
             return true;
         });
+        cloud_.erase(kept, cloud_.end());
     }
 
     VersionVector vector_;
-    std::vector<DotRange> cloud_;  // by replica, then first; disjoint, none adjacent
+    detail::Few<DotRange> cloud_;  // by replica, then first; disjoint, none adjacent
 };
 
 }  // namespace netsync
@@ -2250,8 +2381,13 @@ void save_items(Archive& out, const OneOrMore<Item>& items) {
     if (items.empty()) return out.no_dot();
     out.charge(items.size() * sizeof(Item));
     const auto save = [&](const Item& item, bool more) {
-        out.dot(dot_of(item), more);
-        if constexpr (requires { item.value; }) out(item.value);
+        if constexpr (requires { item.value.is_marked(); }) {
+            out.marked_dot(dot_of(item), item.value.is_marked(), more);
+            item.value.save_marked(out);
+        } else {
+            out.dot(dot_of(item), more);
+            if constexpr (requires { item.value; }) out(item.value);
+        }
     };
     if (items.size() == 1) return items.for_each([&](const Item& item) { save(item, false); });
     std::size_t left = items.size();
@@ -2262,7 +2398,12 @@ template <class Archive, class Item>
 void load_items(Archive& in, OneOrMore<Item>& items) {
     Dot previous;
     for (bool more = true; more && in.ok();) {
-        const Dot dot = in.dot(more);
+        [[maybe_unused]] bool mark = false;
+        Dot dot;
+        if constexpr (requires(Item& item) { item.value.is_marked(); })
+            dot = in.marked_dot(mark, more);
+        else
+            dot = in.dot(more);
         if (!previous && !dot) return;
         if (!dot || (previous && !precedes(previous, dot))) return in.fail(errc::malformed);
         in.charge(sizeof(Item));
@@ -2271,7 +2412,10 @@ void load_items(Archive& in, OneOrMore<Item>& items) {
             items.push_back(dot);
         } else {
             Item item{dot, {}};
-            in(item.value);
+            if constexpr (requires { item.value.is_marked(); })
+                item.value.load_marked(in, mark);
+            else
+                in(item.value);
             items.push_back(std::move(item));
         }
     }
@@ -2444,6 +2588,8 @@ class DotMap {
     bool is_bottom() const noexcept { return entries_.empty() && !emptied_; }
 
     bool merge(const DotMap& theirs, const Join& join) {
+        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
+            return merge_in_order(theirs, join);
         bool changed = false;
         for (const Entry entry : theirs.entries_)
             changed |= merge_key(entry.key, &entry.value, theirs.empties(entry.key) ? join.whole() : join);
@@ -2495,7 +2641,7 @@ class DotMap {
         for (const Entry entry : entries_) {
             detail::save_key(out, before, entry.key);
             out(entry.value);
-            if constexpr (std::is_reference_v<decltype(entry.key)>) before = &entry.key;
+            if constexpr (held_by_reference) before = &entry.key;
         }
         if (!emptied_) return;
         out.count(emptied_->size(), Keys::entry_size());
@@ -2511,14 +2657,16 @@ class DotMap {
         const std::size_t head = in.count(0, 2);
         in.charge(head / 2 * entry_size());
         Key previous{};
+        const Key* before = nullptr;
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
-            detail::load_key(in, at > 0 ? &previous : nullptr, key);
+            detail::load_key(in, before, key);
             if (!in.ok()) return;
-            Content& content = *entries_.try_emplace(key).first;
+            if constexpr (!held_by_reference) before = &(previous = key);
+            Content& content = *entries_.append(std::move(key));
+            if constexpr (held_by_reference) before = &entries_.last().key;
             in(content);
             if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
-            previous = std::move(key);
         }
         if (head % 2 == 0) return;
         const std::size_t count = in.count(Keys::entry_size());
@@ -2539,6 +2687,7 @@ class DotMap {
    private:
     struct Nothing {};
     using Keys = detail::SortedMap<Key, Nothing>;
+    static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
 
     static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
 
@@ -2569,12 +2718,45 @@ class DotMap {
         for (const Entry entry : entries_) {
             while (other != theirs.entries_.end() && (*other).key < entry.key) ++other;
             if (other != theirs.entries_.end() && !(entry.key < (*other).key)) continue;
-            bool seen = false;
-            netsync::for_each_dot(entry.value, [&](Dot dot) { seen = seen || join.theirs.contains(dot); });
-            if (seen) keys.push_back(entry.key);
+            if (any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
         }
         bool changed = false;
         for (const Key& key : keys) changed |= merge_key(key, nullptr, join);
+        return changed;
+    }
+
+    static bool any_seen(const Content& content, const CausalContext& seen) {
+        bool any = false;
+        netsync::for_each_dot(content, [&](Dot dot) { any = any || seen.contains(dot); });
+        return any;
+    }
+
+    /// The same as key by key, for states of which the other is not small: both are gone through once, and what comes out
+    /// is appended.
+    bool merge_in_order(const DotMap& theirs, const Join& join) {
+        bool changed = false;
+        detail::SortedMap<Key, Content> merged;
+        const auto add = [&](const Key& key, Content&& content, const Content& other) {
+            changed |= netsync::merge(content, other, join);
+            if (!netsync::is_bottom(content)) *merged.append(key) = std::move(content);
+        };
+        const auto end = entries_.end();
+        const Content none{};
+        auto other = theirs.entries_.begin();
+        for (auto own = entries_.begin(); own != end; ++own) {
+            for (; other != end && other.precedes(own); ++other) add((*other).key, Content{}, (*other).value);
+            const Entry mine = *own;
+            if (other != end && !own.precedes(other)) {
+                add(mine.key, Content(mine.value), (*other).value);
+                ++other;
+            } else if (any_seen(mine.value, join.theirs)) {
+                add(mine.key, Content(mine.value), none);
+            } else {
+                *merged.append(mine.key) = mine.value;
+            }
+        }
+        for (; other != end; ++other) add((*other).key, Content{}, (*other).value);
+        entries_ = std::move(merged);
         return changed;
     }
 
@@ -4203,6 +4385,25 @@ struct Stamped {
     void load(Archive& in) {
         time = in.stamp();
         in(value);
+    }
+};
+
+/// Whether there is a value goes into the number of the dot (Output::marked_dot): a byte less for each.
+template <class Value>
+struct Stamped<std::optional<Value>> {
+    Ntp64 time;
+    std::optional<Value> value{};
+
+    bool is_marked() const noexcept { return value.has_value(); }
+    template <class Archive>
+    void save_marked(Archive& out) const {
+        out.stamp(time);
+        if (value) out(*value);
+    }
+    template <class Archive>
+    void load_marked(Archive& in, bool mark) {
+        time = in.stamp();
+        if (mark && in.ok()) in(value.emplace());
     }
 };
 
@@ -7205,6 +7406,182 @@ inline std::size_t find_point(std::string_view text, std::size_t index, std::siz
 
 }  // namespace netsync::detail
 
+// ---- netsync/crdt/packed_text.hpp ----
+
+// netsync: a long text in fewer bits than bytes. What a document is saved as: its letters by how often they occur (Huffman
+// 1952), in one canonical form.
+
+namespace netsync::detail {
+
+/// Of each byte how many bits it takes, 0 where it does not occur: a complete prefix code, or none at all. It follows from
+/// the text, so that there is one for each; a reader checks that.
+class LetterCode {
+   public:
+    static constexpr unsigned longest = 12;
+
+    static LetterCode of(std::string_view text) {
+        std::array<std::uint64_t, 256> counts{};
+        for (const char letter : text) ++counts[static_cast<unsigned char>(letter)];
+        LetterCode code;
+        while (!code.fit(counts))
+            for (std::uint64_t& count : counts)
+                if (count > 0) count = count / 2 | 1;  // flatter, until no letter takes too many
+        return code;
+    }
+
+    std::uint8_t& operator[](std::size_t letter) noexcept { return bits_[letter]; }
+    std::uint8_t operator[](std::size_t letter) const noexcept { return bits_[letter]; }
+    std::size_t letters() const noexcept {
+        return 256u - static_cast<std::size_t>(std::count(bits_.begin(), bits_.end(), 0));
+    }
+
+    /// Whether every sequence of bits is one of letters.
+    bool is_complete() const noexcept {
+        std::uint32_t used = 0;
+        for (const std::uint8_t bits : bits_) used += bits > 0 ? 1u << (longest - bits) : 0;
+        return used == 1u << longest;
+    }
+
+    /// The codes: by length, then by letter; the first bit lowest.
+    std::array<std::uint16_t, 256> codes() const noexcept {
+        std::array<std::uint16_t, 256> codes{};
+        std::uint32_t next = 0;
+        for (unsigned bits = 1; bits <= longest; ++bits, next <<= 1)
+            for (std::size_t letter = 0; letter < 256; ++letter)
+                if (bits_[letter] == bits) {
+                    std::uint32_t mirrored = 0;
+                    for (unsigned bit = 0; bit < bits; ++bit) mirrored |= ((next >> bit) & 1u) << (bits - 1 - bit);
+                    codes[letter] = static_cast<std::uint16_t>(mirrored);
+                    ++next;
+                }
+        return codes;
+    }
+
+    /// How many bytes a text takes, and the code itself.
+    std::size_t size_of(std::string_view text) const noexcept {
+        std::size_t bits = 0;
+        for (const char letter : text) bits += bits_[static_cast<unsigned char>(letter)];
+        return (letters() < 0x80 ? 1u : 2u) + letters() + (letters() + 1) / 2 + (bits + 7) / 8;
+    }
+
+    friend bool operator==(const LetterCode&, const LetterCode&) = default;
+
+   private:
+    /// The two rarest become one, until all are. False where a letter would take too many bits.
+    bool fit(const std::array<std::uint64_t, 256>& counts) {
+        std::array<std::uint16_t, 256> letters{};
+        std::size_t leaves = 0;
+        for (std::size_t letter = 0; letter < 256; ++letter)
+            if (counts[letter] > 0) letters[leaves++] = static_cast<std::uint16_t>(letter);
+        bits_ = {};
+        if (leaves < 2) return true;
+        std::stable_sort(letters.begin(), letters.begin() + static_cast<std::ptrdiff_t>(leaves),
+                         [&](std::uint16_t a, std::uint16_t b) { return counts[a] < counts[b]; });
+        std::array<std::uint64_t, 511> weights{};
+        std::array<std::uint16_t, 511> above{};
+        for (std::size_t at = 0; at < leaves; ++at) weights[at] = counts[letters[at]];
+        const std::size_t root = 2 * leaves - 2;
+        std::size_t leaf = 0, pair = leaves;
+        for (std::size_t made = leaves; made <= root; ++made)
+            for (int child = 0; child < 2; ++child) {
+                const bool of_leaves = leaf < leaves && (pair == made || weights[leaf] <= weights[pair]);
+                const std::size_t taken = of_leaves ? leaf++ : pair++;
+                weights[made] += weights[taken];
+                above[taken] = static_cast<std::uint16_t>(made);
+            }
+        std::array<std::uint16_t, 511> depths{};
+        for (std::size_t at = root; at-- > 0;) depths[at] = static_cast<std::uint16_t>(depths[above[at]] + 1);
+        if (*std::max_element(depths.begin(), depths.end()) > longest) return false;
+        for (std::size_t at = 0; at < leaves; ++at) bits_[letters[at]] = static_cast<std::uint8_t>(depths[at]);
+        return true;
+    }
+
+    std::array<std::uint8_t, 256> bits_{};
+};
+
+/// Twice the size, and whether it is packed: then the code, and the letters. Packed where that is shorter.
+template <class Archive>
+void save_packed(Archive& out, std::string_view text) {
+    if (!is_utf8(text)) out.fail(errc::not_utf8);
+    out.charge(text.size());
+    const LetterCode code = LetterCode::of(text);
+    const bool packs = code.letters() > 0 && code.size_of(text) < text.size();
+    out.varint(text.size() * 2 + (packs ? 1 : 0));
+    if (!packs) return out.raw(std::as_bytes(std::span{text}));
+    out.varint(code.letters());
+    for (std::size_t letter = 0; letter < 256; ++letter)
+        if (code[letter] > 0) out.fixed(static_cast<std::uint8_t>(letter));
+    std::uint64_t word = 0;
+    unsigned filled = 0;
+    const auto add = [&](std::uint64_t bits, unsigned count) {
+        word |= bits << filled;
+        for (filled += count; filled >= 8; filled -= 8, word >>= 8) out.fixed(static_cast<std::uint8_t>(word & 0xff));
+    };
+    const auto fill_up = [&] { add(0, (8 - filled) % 8); };
+    for (std::size_t letter = 0; letter < 256; ++letter)
+        if (code[letter] > 0) add(code[letter], 4);
+    fill_up();
+    const auto codes = code.codes();
+    for (const char letter : text)
+        add(codes[static_cast<unsigned char>(letter)], code[static_cast<unsigned char>(letter)]);
+    fill_up();
+}
+
+/// errc::malformed for anything but what save_packed writes.
+template <class Archive>
+void load_packed(Archive& in, std::string& text) {
+    const std::uint64_t head = in.varint(), size = head / 2;
+    const bool packed = head % 2 == 1;
+    if (size / (packed ? 8 : 1) > in.remaining()) in.fail(errc::malformed);  // a letter takes a bit at least
+    if (in.ok()) in.charge(static_cast<std::size_t>(size));
+    if (!in.ok()) return;
+    LetterCode code;
+    if (!packed) {
+        const auto bytes = in.raw(static_cast<std::size_t>(size));
+        text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        code = LetterCode::of(text);
+        if (!is_utf8(text) || (code.letters() > 0 && code.size_of(text) < text.size())) in.fail(errc::malformed);
+        return;
+    }
+    const std::uint64_t letters = in.varint();
+    if (letters < 2 || letters > 256) return in.fail(errc::malformed);
+    const auto names = in.raw(static_cast<std::size_t>(letters));
+    const auto lengths = in.raw((names.size() + 1) / 2);
+    for (std::size_t at = 0; at < names.size() && in.ok(); ++at) {
+        const auto bits = std::to_integer<std::uint8_t>((lengths[at / 2] >> (at % 2 * 4)) & std::byte{0xf});
+        if (bits > LetterCode::longest || (at > 0 && names[at] <= names[at - 1])) in.fail(errc::malformed);
+        code[std::to_integer<std::size_t>(names[at])] = bits;
+    }
+    if (!in.ok() || !code.is_complete()) return in.fail(errc::malformed);
+    struct Decoded {
+        std::uint8_t letter, bits;
+    };
+    std::array<Decoded, 1u << LetterCode::longest> table;
+    const auto codes = code.codes();
+    for (std::size_t letter = 0; letter < 256; ++letter)
+        if (code[letter] > 0)
+            for (std::size_t at = codes[letter]; at < table.size(); at += std::size_t{1} << code[letter])
+                table[at] = {static_cast<std::uint8_t>(letter), code[letter]};
+    text.resize(static_cast<std::size_t>(size));
+    const auto coded = in.peek();
+    std::size_t at = 0;  // in bits
+    for (char& letter : text) {
+        const std::size_t byte = at / 8;
+        if (byte >= coded.size()) return in.fail(errc::malformed);
+        const std::uint64_t word = read_word(coded.data() + byte, std::min<std::size_t>(coded.size() - byte, 8));
+        const Decoded decoded = table[(word >> (at % 8)) & (table.size() - 1)];
+        letter = static_cast<char>(decoded.letter);
+        at += decoded.bits;
+    }
+    const auto taken = in.raw((at + 7) / 8);
+    if (!in.ok()) return;
+    const bool padded = at % 8 == 0 || (taken.back() >> (at % 8)) == std::byte{};
+    if (!padded || !is_utf8(text) || LetterCode::of(text) != code || code.size_of(text) >= text.size())
+        in.fail(errc::malformed);
+}
+
+}  // namespace netsync::detail
+
 // ---- netsync/crdt/text.hpp ----
 
 // netsync: text that several replicas edit at once.
@@ -7273,12 +7650,18 @@ class TextContent {
     static void save(Archive& out, Walk walk) {
         std::string text;
         for (; walk; walk.next_leaf()) text += walk.content().bytes_;
-        out(text);
+        if (out.space().is_frame())
+            out(text);
+        else
+            save_packed(out, text);
     }
     template <class Archive>
     static Source load(Archive& in, std::uint64_t points) {
         std::string text;
-        in(text);
+        if (in.space() && in.space()->is_frame())
+            in(text);
+        else
+            load_packed(in, text);
         if (count_points(text) != points) in.fail(errc::malformed);
         return Source{std::move(text)};
     }
@@ -8781,19 +9164,21 @@ class DotSpace {
    public:
     DotSpace() = default;
     DotSpace(DotRange minted, Ntp64 time) : minted_(minted), single_(true), time_(time) {}
-    DotSpace(std::vector<DotRange> by_id, Ntp64 time) : ranges_(std::move(by_id)), time_(time) {
-        for (std::uint32_t at = 0; at < ranges_.size(); ++at) {
-            positions_.emplace_back(ranges_[at].replica, at);
-            before_.push_back(dots_);
-            dots_ += ranges_[at].size();
+    DotSpace(std::vector<DotRange> by_id, Ntp64 time) : time_(time) {
+        Ranges& all = ranges_.make();
+        all.by_id = std::move(by_id);
+        for (std::uint32_t at = 0; at < all.by_id.size(); ++at) {
+            all.positions.emplace_back(all.by_id[at].replica, at);
+            all.before.push_back(all.dots);
+            all.dots += all.by_id[at].size();
         }
-        std::sort(positions_.begin(), positions_.end());
+        std::sort(all.positions.begin(), all.positions.end());
     }
 
     Ntp64 time() const noexcept { return time_; }
     bool is_frame() const noexcept { return single_; }
-    std::size_t size() const noexcept { return single_ ? 1 : ranges_.size(); }
-    const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_[position]; }
+    std::size_t size() const noexcept { return single_ ? 1 : ranges_ ? ranges_->by_id.size() : 0; }
+    const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_->by_id[position]; }
 
     /// The number of a dot; none if no range holds it. O(log n).
     std::optional<std::uint64_t> number(Dot dot) const noexcept {
@@ -8801,10 +9186,12 @@ class DotSpace {
             if (!minted_.contains(dot)) return std::nullopt;
             return dot.counter() - minted_.first;
         }
+        if (!ranges_) return std::nullopt;
+        const auto& [by_id, before, positions, dots] = *ranges_;
         const auto found =
-            std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
-        if (found == positions_.end() || !ranges_[found->second].contains(dot)) return std::nullopt;
-        return before_[found->second] + dot.counter() - ranges_[found->second].first;
+            std::lower_bound(positions.begin(), positions.end(), std::pair{dot.replica(), std::uint32_t{0}});
+        if (found == positions.end() || !by_id[found->second].contains(dot)) return std::nullopt;
+        return before[found->second] + dot.counter() - by_id[found->second].first;
     }
 
     bool contains(Dot dot) const noexcept { return number(dot).has_value(); }
@@ -8812,10 +9199,11 @@ class DotSpace {
     /// The dot of this number, `Dot{}` where there is none. O(log n).
     Dot dot(std::uint64_t number) const noexcept {
         if (single_) return number < minted_.size() ? Dot{minted_.replica, minted_.first + number} : Dot{};
-        if (number >= dots_) return Dot{};
-        const auto at = std::upper_bound(before_.begin(), before_.end(), number) - before_.begin() - 1;
-        const DotRange& range = ranges_[static_cast<std::size_t>(at)];
-        return Dot{range.replica, range.first + (number - before_[static_cast<std::size_t>(at)])};
+        if (!ranges_ || number >= ranges_->dots) return Dot{};
+        const auto& [by_id, before, positions, dots] = *ranges_;
+        const auto at =
+            static_cast<std::size_t>(std::upper_bound(before.begin(), before.end(), number) - before.begin() - 1);
+        return Dot{by_id[at].replica, by_id[at].first + (number - before[at])};
     }
 
     /// Where the range of a replica stands. O(log n).
@@ -8833,13 +9221,17 @@ class DotSpace {
     }
 
    private:
+    struct Ranges {
+        std::vector<DotRange> by_id;
+        std::vector<std::uint64_t> before;                              // how many dots the ranges before each hold
+        std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions;  // by index
+        std::uint64_t dots = 0;                                         // in all of them
+    };
+
     DotRange minted_;
     bool single_ = false;  // a frame, with `minted_` alone
-    std::vector<DotRange> ranges_;
-    std::vector<std::uint64_t> before_;                              // how many dots the ranges before each hold
-    std::uint64_t dots_ = 0;                                         // in all of them
-    std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // by index
     Ntp64 time_;
+    detail::Lazy<Ranges> ranges_;  // of a state
 };
 
 }  // namespace netsync
@@ -8857,6 +9249,64 @@ inline bool is_utf8(ByteView bytes) noexcept {
 }
 
 }  // namespace netsync
+
+// ---- netsync/wire/varint.hpp ----
+
+// netsync: integers in as few bytes as they need: seven bits a byte, the lowest first, and a bit that says whether more
+// follow (LEB128). Minimal: one number has one form.
+
+namespace netsync::detail {
+
+/// What is written to and read from, of which a number takes at most all.
+inline constexpr std::size_t varint_room = 10;
+
+/// How many bytes a number takes.
+constexpr std::size_t varint_size(std::uint64_t value) noexcept {
+    return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+
+/// Writes a number; says how many bytes it took. Eight bytes are made at once, without a branch for each.
+inline std::size_t write_varint(std::byte* at, std::uint64_t value) noexcept {
+    if (value < 0x80) {
+        *at = static_cast<std::byte>(value);
+        return 1;
+    }
+    const std::size_t size = varint_size(value);
+    std::uint64_t spread = value & 0x00ffffffffffffffu;  // 56 bits as eight times seven
+    spread = ((spread & 0x00fffffff0000000u) << 4) | (spread & 0x000000000fffffffu);
+    spread = ((spread & 0x0fffc0000fffc000u) << 2) | (spread & 0x00003fff00003fffu);
+    spread = ((spread & 0x3f803f803f803f80u) << 1) | (spread & 0x007f007f007f007fu);
+    const std::uint64_t more = 0x8080808080808080u >> (size < 9 ? 8 * (9 - size) : 0);
+    spread |= more;
+    if constexpr (std::endian::native == std::endian::little)
+        std::memcpy(at, &spread, 8);
+    else
+        for (std::size_t i = 0; i < 8; ++i) at[i] = static_cast<std::byte>((spread >> (8 * i)) & 0xff);
+    if (size > 8) {
+        at[8] = static_cast<std::byte>(((value >> 56) & 0x7f) | (size > 9 ? 0x80 : 0));
+        at[9] = static_cast<std::byte>(value >> 63);
+    }
+    return size;
+}
+
+/// Reads a number from `at`, of which ten bytes can be read; says how many it took, 0 where no number is written so.
+inline std::size_t read_varint(const std::byte* at, std::uint64_t& value) noexcept {
+    const std::uint64_t word = read_word(at);
+    const std::uint64_t ends = ~word & 0x8080808080808080u;
+    const std::size_t size = ends != 0 ? static_cast<std::size_t>(std::countr_zero(ends)) / 8 + 1 : 8;
+    std::uint64_t packed = word & (0x7f7f7f7f7f7f7f7fu >> (8 * (8 - size)));
+    packed = ((packed & 0x7f007f007f007f00u) >> 1) | (packed & 0x007f007f007f007fu);
+    packed = ((packed & 0x3fff00003fff0000u) >> 2) | (packed & 0x00003fff00003fffu);
+    value = ((packed & 0x0fffffff00000000u) >> 4) | (packed & 0x000000000fffffffu);
+    if (ends != 0) return size == 1 || at[size - 1] != std::byte{} ? size : 0;
+    const auto ninth = std::to_integer<std::uint64_t>(at[8]), tenth = std::to_integer<std::uint64_t>(at[9]);
+    value |= (ninth & 0x7f) << 56;
+    if (ninth < 0x80) return ninth != 0 ? 9 : 0;
+    value |= tenth << 63;
+    return tenth == 1 ? 10 : 0;
+}
+
+}  // namespace netsync::detail
 
 // ---- netsync/wire/input.hpp ----
 
@@ -8913,6 +9363,13 @@ class Input {
 
     std::uint64_t varint() {
         std::uint64_t value = 0;
+        if (remaining() >= detail::varint_room) {
+            const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
+            at_ += size;
+            if (size > 0) return value;
+            fail(errc::malformed);
+            return 0;
+        }
         for (unsigned shift = 0; shift < 64; shift += 7) {
             const auto next = static_cast<std::uint64_t>(byte());
             if (!ok()) return 0;
@@ -8929,11 +9386,8 @@ class Input {
 
     template <std::unsigned_integral T>
     T fixed() {
-        T value = 0;
         const ByteView from = raw(sizeof(T));
-        for (std::size_t i = 0; i < from.size(); ++i)
-            value = static_cast<T>(value | (static_cast<T>(std::to_integer<std::uint8_t>(from[i])) << (8 * i)));
-        return value;
+        return from.empty() ? T{} : static_cast<T>(detail::read_word(from.data(), sizeof(T)));
     }
 
     /// The time of a write; never later than that of its frame or state.
@@ -8948,6 +9402,12 @@ class Input {
         const std::uint64_t head = varint();
         more = head > 0 && (head - 1) % 2 == 1;
         return head == 0 ? Dot{} : dot_of((head - 1) / 2);
+    }
+    Dot marked_dot(bool& mark, bool& more) {
+        const std::uint64_t head = varint();
+        more = head > 0 && (head - 1) % 2 == 1;
+        mark = head > 0 && (head - 1) / 2 % 2 == 1;
+        return head == 0 ? Dot{} : dot_of((head - 1) / 4);
     }
 
     /// See Output::text_after. errc::malformed unless the text sorts after `before`.
@@ -8974,6 +9434,8 @@ class Input {
         return result;
     }
     ByteView bytes() { return raw(count(1)); }
+    /// What is left; nothing of it is taken.
+    ByteView peek() const noexcept { return bytes_.subspan(at_, remaining()); }
 
     /// The dots that may be read, or null where there are none.
     const DotSpace* space() const noexcept { return space_; }
@@ -9187,6 +9649,7 @@ class Buffer {
         return at_ + size_;
     }
     void grow(std::size_t count) noexcept { size_ += count; }
+    void clear() noexcept { size_ = 0; }
 
     void append(std::byte value) {
         *room(1) = value;
@@ -9238,8 +9701,17 @@ class Output {
     using is_saving = std::true_type;
     using is_loading = std::false_type;
 
-    explicit Output(DotSpace space = {}, std::size_t max_depth = 128)
-        : space_(std::move(space)), depth_left_(max_depth) {}
+    Output() = default;
+    explicit Output(DotSpace space, std::size_t max_depth = 128) : space_(std::move(space)), depth_left_(max_depth) {}
+
+    /// Begins anew, as if just made.
+    void restart(DotSpace space, std::size_t max_depth) {
+        bytes_.clear();
+        space_ = std::move(space);
+        depth_left_ = max_depth;
+        cost_ = 0;
+        error_ = {};
+    }
 
     template <class... T>
     Output& operator()(const T&... values) {
@@ -9263,13 +9735,7 @@ class Output {
         charge(items * item_size);
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
-    void varint(std::uint64_t value) {
-        std::byte* at = bytes_.room(10);
-        std::size_t size = 0;
-        for (; value >= 0x80; value >>= 7) at[size++] = static_cast<std::byte>(value | 0x80);
-        at[size++] = static_cast<std::byte>(value);
-        bytes_.grow(size);
-    }
+    void varint(std::uint64_t value) { bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value)); }
     template <std::unsigned_integral T>
     void fixed(T value) {
         std::byte* at = bytes_.room(sizeof(T));
@@ -9287,6 +9753,8 @@ class Output {
     /// One of a list of dots, and whether another follows: shorter than a count and a dot. An empty list is no_dot().
     void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
     void no_dot() { varint(0); }
+    /// The same with a bit that belongs to what lies under the dot.
+    void marked_dot(Dot dot, bool mark, bool more) { varint(1 + 4 * number_of(dot) + (mark ? 2 : 0) + (more ? 1 : 0)); }
     /// A text that sorts after `before`, which the reader has: how much they share, and the rest.
     void text_after(std::string_view before, std::string_view text) {
         if (!is_utf8(text)) fail(errc::not_utf8);
@@ -9432,7 +9900,7 @@ class Output {
 
     detail::Buffer bytes_;
     DotSpace space_;
-    std::size_t depth_left_;
+    std::size_t depth_left_ = 128;
     std::size_t cost_ = 0;
     std::error_code error_;
 };
@@ -9566,17 +10034,14 @@ class Frame {
 
     /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the
     /// origin's frame before this one, 0 before the first. O(size).
-    static Frame make(FrameHeader header, ByteView delta, std::uint64_t previous_hash) {
+    static Frame make(FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
         Output out;
         write_header(out, header);
         const std::size_t start = out.size();
         out.raw(delta);
         header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
         out.fixed(header.hash);
-        Frame frame{std::make_shared<const Bytes>(out.take())};
-        frame.header_ = std::move(header);
-        frame.delta_start_ = start;
-        return frame;
+        return Frame{std::make_shared<const Bytes>(out.take()), std::move(header), start};
     }
 
     /// The names of one change: see FrameHeader::instead_of.
@@ -9626,6 +10091,8 @@ class Frame {
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
+    Frame(SharedBytes bytes, FrameHeader&& header, std::size_t delta_start)
+        : bytes_(std::move(bytes)), header_(std::move(header)), delta_start_(delta_start) {}
 
     DotRange minted() const { return {intern(header_.origin), header_.first, header_.last()}; }
     ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }
@@ -13565,14 +14032,12 @@ class Batch {
         Change change{minted_.replica, minted_.last + 1, time_};
         T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
         if (!permits(delta, change.owner())) return fail(errc::not_owner);
-        std::optional<Output> later;
-        Output& encoded = (steps_ == 0 ? encoded_ : later).emplace(DotSpace{change.minted(), time_}, limits_.depth);
-        if (const std::error_code error = encode_delta(encoded, delta, limits_)) return fail(error);
-        const std::size_t ranges = (removed_.size() + change.removed().size()) * sizeof(CounterRange);
-        if (!limits_.fits_frame(size_ + encoded.size() + ranges, cost_ + encoded.cost() + ranges))
-            return fail(errc::too_large);
-        size_ += encoded.size();
-        cost_ += encoded.cost();
+        if (steps_ == 0) {
+            if (!fits(encoded_, change, delta)) return;
+        } else {
+            Output later;
+            if (!fits(later, change, delta)) return;
+        }
         take(change, std::move(delta));
     }
 
@@ -13585,10 +14050,10 @@ class Batch {
     const T& delta() const noexcept { return delta_; }
     ByteView encode(std::error_code& error) {
         if (steps_ > 1) {
-            encoded_.emplace(DotSpace{minted_, time_}, limits_.depth);
-            error = encode_delta(*encoded_, delta_, limits_);
+            encoded_.restart(DotSpace{minted_, time_}, limits_.depth);
+            error = encode_delta(encoded_, delta_, limits_);
         }
-        return encoded_ ? encoded_->view() : ByteView{};
+        return encoded_.view();
     }
     const DotRange& minted() const noexcept { return minted_; }
     const std::vector<Dot>& removed() const noexcept { return removed_; }
@@ -13597,6 +14062,19 @@ class Batch {
 
    private:
     void fail(std::error_code error) { error_ = error; }
+
+    /// Encodes one step; whether there is room for it.
+    bool fits(Output& encoded, const Change& change, const T& delta) {
+        encoded.restart(DotSpace{change.minted(), time_}, limits_.depth);
+        std::error_code error = encode_delta(encoded, delta, limits_);
+        const std::size_t ranges = (removed_.size() + change.removed().size()) * sizeof(CounterRange);
+        if (!error && !limits_.fits_frame(size_ + encoded.size() + ranges, cost_ + encoded.cost() + ranges))
+            error = errc::too_large;
+        if (error) return fail(error), false;
+        size_ += encoded.size();
+        cost_ += encoded.cost();
+        return true;
+    }
 
     void take(const Change& change, T&& delta) {
         CausalContext context = change.context();
@@ -13620,7 +14098,7 @@ class Batch {
     Ntp64 time_;
     const Limits& limits_;
     T delta_{};
-    std::optional<Output> encoded_;  // the first step; at the end, all of them
+    Output encoded_;  // the first step; at the end, all of them
     CausalContext context_;
     std::vector<Dot> removed_;
     std::size_t size_ = 0;
@@ -13895,24 +14373,25 @@ class LocalCopy {
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), held_.history.counter(self_)}; }
 
-    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
-    /// nothing changed. `error` says why steps were left out, or that the log failed.
-    template <class F>
-    std::optional<Frame> change(F&& steps, std::error_code& error) {
+    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log, and is handed to
+    /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
+    template <class F, class G>
+    std::error_code change(F&& steps, G&& publish) {
         Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
                               clock_.tick(), options_.limits};
         steps(batch);
-        error = batch.error();
-        if (!batch.changed()) return std::nullopt;
+        std::error_code error = batch.error();
+        if (!batch.changed()) return error;
         std::error_code unsendable;
-        Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
-                            to_counter_ranges(batch.removed()), batch.encode(unsendable));
+        const Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
+                                  to_counter_ranges(batch.removed()), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
         held_.advance(frame, self_);
         if (const std::error_code failed = log(frame)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
-        return frame;
+        publish(frame);
+        return error;
     }
 
     /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.
@@ -14239,7 +14718,11 @@ class LocalCopy {
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta,
                 std::vector<ReplicaCounter> instead_of = {}) {
-        FrameHeader header{.origin = id(), .first = held_.history.counter(self_) + 1, .count = count, .time = time};
+        FrameHeader header;
+        header.origin = id();
+        header.first = held_.history.counter(self_) + 1;
+        header.count = count;
+        header.time = time;
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
         header.instead_of = std::move(instead_of);
@@ -14537,8 +15020,9 @@ class Replica {
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
         if (const std::error_code error = copy_.refusal()) return error;
-        std::error_code error;
-        if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
+        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
+            protocol_.publish(frame);
+        });
         const Token token = copy_.frontier();
         release(lock);
         if (!error) error = copy_.store_error();
