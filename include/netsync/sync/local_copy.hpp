@@ -153,7 +153,7 @@ class LocalCopy {
         if (!before) return joined.error();
         if (in_place) forget_nothing();
         vector_rose_ = true;
-        if (const std::error_code error = keep_snapshot(*joined)) return error;
+        keep_snapshot(*joined);
         aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
@@ -205,7 +205,7 @@ class LocalCopy {
         const std::size_t covered = log_bytes_;
         const Result<EncodedState> encoded = encode();
         if (!encoded) return encoded.error();
-        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        keep_snapshot(*encoded);
         log_bytes_ -= covered;
         return staging_.stage([seen](Store& store) { return store.cut(seen); });
     }
@@ -463,6 +463,8 @@ class LocalCopy {
 
     /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes.
     Result<Succession> take_successor(const std::vector<Frame>& again, bool by_name) {
+        const Result<EncodedState> encoded = held_.encode(options_.limits);
+        if (!encoded) return encoded.error();
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
         self_ = intern(successor_);
         successor_ = {};
@@ -471,9 +473,7 @@ class LocalCopy {
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};
         vector_rose_ = true;
-        const Result<EncodedState> encoded = held_.encode(options_.limits);
-        if (!encoded) return encoded.error();
-        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        keep_snapshot(*encoded);
         log_bytes_ = 0;
         keep("replica", id());
         keep("successor", successor_);
@@ -573,9 +573,10 @@ class LocalCopy {
                 into.merge(frame, intern(frame.header().origin), *delta);
     }
 
-    std::error_code keep_snapshot(const EncodedState& encoded) {
+    /// Where the store will not take it now, it is given it later, before what comes after.
+    void keep_snapshot(const EncodedState& encoded) {
         snapshot_bytes_ = encoded.bytes->size();
-        return staging_.stage(
+        staging_.stage(
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
