@@ -77,8 +77,10 @@ class LetterCode {
             if (counts[letter] > 0) letters[leaves++] = static_cast<std::uint16_t>(letter);
         bits_ = {};
         if (leaves < 2) return true;
-        std::stable_sort(letters.begin(), letters.begin() + static_cast<std::ptrdiff_t>(leaves),
-                         [&](std::uint16_t a, std::uint16_t b) { return counts[a] < counts[b]; });
+        const auto is_rarer = [&](std::uint16_t a, std::uint16_t b) {
+            return counts[a] != counts[b] ? counts[a] < counts[b] : a < b;
+        };
+        std::sort(letters.begin(), letters.begin() + static_cast<std::ptrdiff_t>(leaves), is_rarer);
         std::array<std::uint64_t, 511> weights{};
         std::array<std::uint16_t, 511> above{};
         for (std::size_t at = 0; at < leaves; ++at) weights[at] = counts[letters[at]];

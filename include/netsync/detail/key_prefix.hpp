@@ -73,6 +73,34 @@ inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t cou
     return at;
 }
 
+/// Where a key is or would be.
+struct Place {
+    std::size_t at;
+    bool found;
+};
+
+/// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
+template <bool exact, class Query, class KeyAt>
+Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
+             const KeyAt& at_position) {
+    std::size_t at = first_not_less(prefixes, count, prefix);
+    if (at == count || prefixes[at] != prefix) return {at, false};
+    if constexpr (exact) {
+        return {at, true};
+    } else {
+        std::size_t end = at + 1;
+        while (end < count && prefixes[end] == prefix) ++end;
+        while (at < end) {
+            const std::size_t middle = at + (end - at) / 2;
+            if (at_position(middle) < key)
+                at = middle + 1;
+            else
+                end = middle;
+        }
+        return {at, at < count && prefixes[at] == prefix && !(key < at_position(at))};
+    }
+}
+
 /// The key that has this prefix.
 template <number_key Key>
 constexpr Key key_of(std::uint64_t prefix) noexcept {

@@ -252,10 +252,6 @@ class SortedMap {
         Value value{};
     };
 
-    struct Place {
-        std::size_t at;
-        bool found;
-    };
     struct Step {
         Inner* node;
         std::size_t child;
@@ -310,38 +306,16 @@ class SortedMap {
 #endif
     }
 
-    /// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
-    template <class Query, class KeyAt>
-    static Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
-                        const KeyAt& at_position) {
-        std::size_t at = first_not_less(prefixes, count, prefix);
-        if (at == count || prefixes[at] != prefix) return {at, false};
-        if constexpr (exact) {
-            return {at, true};
-        } else {
-            std::size_t end = at + 1;
-            while (end < count && prefixes[end] == prefix) ++end;
-            while (at < end) {
-                const std::size_t middle = at + (end - at) / 2;
-                if (at_position(middle) < key)
-                    at = middle + 1;
-                else
-                    end = middle;
-            }
-            return {at, at < count && prefixes[at] == prefix && !(key < at_position(at))};
-        }
-    }
-
     template <class Query>
     static Place place_of(const Node* leaf, std::uint64_t prefix, const Query& key) {
-        return search(prefixes(leaf), leaf->count, prefix, key,
-                      [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
+        return search<exact>(prefixes(leaf), leaf->count, prefix, key,
+                             [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
     }
 
     template <class Query>
     static std::size_t child_for(const Inner* node, std::uint64_t prefix, const Query& key) {
         const Place place =
-            search(node->prefixes.data(), node->count, prefix, key, [&](std::size_t at) -> decltype(auto) {
+            search<exact>(node->prefixes.data(), node->count, prefix, key, [&](std::size_t at) -> decltype(auto) {
                 if constexpr (exact)
                     return key_of<Key>(node->prefixes[at]);
                 else
