@@ -732,6 +732,34 @@ inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t cou
     return at;
 }
 
+/// Where a key is or would be.
+struct Place {
+    std::size_t at;
+    bool found;
+};
+
+/// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
+template <bool exact, class Query, class KeyAt>
+Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
+             const KeyAt& at_position) {
+    std::size_t at = first_not_less(prefixes, count, prefix);
+    if (at == count || prefixes[at] != prefix) return {at, false};
+    if constexpr (exact) {
+        return {at, true};
+    } else {
+        std::size_t end = at + 1;
+        while (end < count && prefixes[end] == prefix) ++end;
+        while (at < end) {
+            const std::size_t middle = at + (end - at) / 2;
+            if (at_position(middle) < key)
+                at = middle + 1;
+            else
+                end = middle;
+        }
+        return {at, at < count && prefixes[at] == prefix && !(key < at_position(at))};
+    }
+}
+
 /// The key that has this prefix.
 template <number_key Key>
 constexpr Key key_of(std::uint64_t prefix) noexcept {
@@ -983,10 +1011,6 @@ class SortedMap {
         Value value{};
     };
 
-    struct Place {
-        std::size_t at;
-        bool found;
-    };
     struct Step {
         Inner* node;
         std::size_t child;
@@ -1041,38 +1065,16 @@ class SortedMap {
 #endif
     }
 
-    /// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
-    template <class Query, class KeyAt>
-    static Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
-                        const KeyAt& at_position) {
-        std::size_t at = first_not_less(prefixes, count, prefix);
-        if (at == count || prefixes[at] != prefix) return {at, false};
-        if constexpr (exact) {
-            return {at, true};
-        } else {
-            std::size_t end = at + 1;
-            while (end < count && prefixes[end] == prefix) ++end;
-            while (at < end) {
-                const std::size_t middle = at + (end - at) / 2;
-                if (at_position(middle) < key)
-                    at = middle + 1;
-                else
-                    end = middle;
-            }
-            return {at, at < count && prefixes[at] == prefix && !(key < at_position(at))};
-        }
-    }
-
     template <class Query>
     static Place place_of(const Node* leaf, std::uint64_t prefix, const Query& key) {
-        return search(prefixes(leaf), leaf->count, prefix, key,
-                      [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
+        return search<exact>(prefixes(leaf), leaf->count, prefix, key,
+                             [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
     }
 
     template <class Query>
     static std::size_t child_for(const Inner* node, std::uint64_t prefix, const Query& key) {
         const Place place =
-            search(node->prefixes.data(), node->count, prefix, key, [&](std::size_t at) -> decltype(auto) {
+            search<exact>(node->prefixes.data(), node->count, prefix, key, [&](std::size_t at) -> decltype(auto) {
                 if constexpr (exact)
                     return key_of<Key>(node->prefixes[at]);
                 else
@@ -7475,8 +7477,10 @@ class LetterCode {
             if (counts[letter] > 0) letters[leaves++] = static_cast<std::uint16_t>(letter);
         bits_ = {};
         if (leaves < 2) return true;
-        std::stable_sort(letters.begin(), letters.begin() + static_cast<std::ptrdiff_t>(leaves),
-                         [&](std::uint16_t a, std::uint16_t b) { return counts[a] < counts[b]; });
+        const auto is_rarer = [&](std::uint16_t a, std::uint16_t b) {
+            return counts[a] != counts[b] ? counts[a] < counts[b] : a < b;
+        };
+        std::sort(letters.begin(), letters.begin() + static_cast<std::ptrdiff_t>(leaves), is_rarer);
         std::array<std::uint64_t, 511> weights{};
         std::array<std::uint16_t, 511> above{};
         for (std::size_t at = 0; at < leaves; ++at) weights[at] = counts[letters[at]];
