@@ -253,7 +253,7 @@ class SqliteLog {
 
    private:
     static constexpr std::size_t few = 64;
-    static constexpr std::size_t overhead = 128;  // of a row that waits
+    static constexpr std::size_t overhead = 224;  // of a row that waits: its bytes' block, and its place in two queues
 
     /// When a file was changed last, and its size: whether it is worth another look.
     struct Stamp {

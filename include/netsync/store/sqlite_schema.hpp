@@ -9,11 +9,13 @@
 // Rows that are not valid any more are as good as gone, and deleted in the background.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <netsync/detail/hash.hpp>
 #include <netsync/detail/sqlite.hpp>
 #include <netsync/store/concept.hpp>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -30,9 +32,10 @@ struct SqliteOptions {
     std::string file{};            ///< beside it there will be others: file-wal, file-shm, file-lock
     std::string pool = "netsync";  ///< a file belongs to one pool
     Synchronous synchronous = Synchronous::full;
-    std::size_t waiting = 16u << 20;  ///< bytes that wait to be written, beyond which changes are refused for a while
-    std::size_t step = 1u << 20;      ///< bytes of a snapshot that one transaction writes
-    std::string vfs{};                ///< of SQLite, by name; empty: its default
+    std::size_t waiting =
+        8u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
+    std::size_t step = 1u << 20;  ///< bytes of a snapshot that one transaction writes
+    std::string vfs{};            ///< of SQLite, by name; empty: its default
 };
 
 }  // namespace netsync
@@ -85,12 +88,13 @@ struct FileRow {
 };
 
 inline constexpr std::int64_t sqlite_application = 0x6e73796e;  // "nsyn"
-inline constexpr std::int64_t sqlite_version = 1;
 inline constexpr std::size_t sqlite_chunk = 64u << 10;
 inline constexpr std::int64_t sqlite_generation = std::int64_t{1}
                                                   << 24;  // chunks of one snapshot are numbered below this
 
-inline constexpr const char* sqlite_schema =
+/// What makes each version of the tables of the one before: the first of nothing. Never changed, only added to: files of
+/// all versions are about, and each is brought to the last when it is opened.
+inline constexpr std::array sqlite_versions{
     "CREATE TABLE file(one INTEGER PRIMARY KEY CHECK(one = 1), pool TEXT NOT NULL, since INTEGER NOT NULL,"
     " generation INTEGER NOT NULL, size INTEGER NOT NULL, heads BLOB NOT NULL, checksum INTEGER NOT NULL);"
     "CREATE TABLE origin(number INTEGER PRIMARY KEY, owner INTEGER NOT NULL, incarnation INTEGER NOT NULL,"
@@ -100,8 +104,8 @@ inline constexpr const char* sqlite_schema =
     "CREATE INDEX frame_by_dot ON frame(origin, first);"
     "CREATE TABLE chunk(number INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB NOT NULL);"
     "CREATE TABLE value(key TEXT PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;"
-    "PRAGMA application_id = 0x6e73796e;"
-    "PRAGMA user_version = 1;";
+    "PRAGMA application_id = 0x6e73796e;",
+};
 
 /// SQLite has none of its own. 31 bits, which are four bytes in the file.
 template <class... Numbers>
@@ -170,8 +174,37 @@ class SqliteLock {
     SqliteConnection held_;
 };
 
-/// Checks whose file this is; makes the tables in one that is new.
-inline std::error_code open_schema(const SqliteConnection& connection, const SqliteOptions& options) {
+/// Makes the tables of the last version from those of another, or of none: all of them, or nothing.
+inline int bring_up(const SqliteConnection& connection, std::span<const char* const> versions, std::size_t version,
+                    const SqliteOptions& options) {
+    const FileRow row{.pool = options.pool};
+    SqliteStatement insert;
+    int result = connection.run("BEGIN IMMEDIATE");
+    for (; version < versions.size() && result == SQLITE_OK; ++version) {
+        result = connection.run(versions[version]);
+        if (version > 0 || result != SQLITE_OK) continue;
+        result = insert.prepare(connection, "INSERT INTO file VALUES(1, ?, 0, 0, 0, x'', ?)");
+        if (result == SQLITE_OK) result = insert.run(std::string_view{row.pool}, checksum_of(row));
+    }
+    const std::string number = "PRAGMA user_version = " + std::to_string(versions.size());
+    if (result == SQLITE_OK) result = connection.run(number.c_str());
+    if (result == SQLITE_OK) result = connection.run("COMMIT");
+    if (result != SQLITE_OK) connection.run("ROLLBACK");
+    return result;
+}
+
+/// The column `pool` of `file` is in every version.
+inline std::error_code check_pool(const SqliteConnection& connection, const SqliteOptions& options) {
+    SqliteStatement pool;
+    int result = pool.prepare(connection, "SELECT pool FROM file WHERE one = 1");
+    if (result != SQLITE_OK) return sqlite_error(result);
+    if (!pool.step(result)) return result == SQLITE_DONE ? make_error_code(errc::store_damaged) : sqlite_error(result);
+    return pool.text(0) == options.pool ? std::error_code{} : errc::wrong_pool;
+}
+
+/// Checks whose file this is; makes the tables in one that is new, and brings those of an older program up to date.
+inline std::error_code open_schema(const SqliteConnection& connection, const SqliteOptions& options,
+                                   std::span<const char* const> versions = sqlite_versions) {
     std::int64_t application = 0, version = 0, tables = 0;
     int result = sqlite_number(connection, "PRAGMA application_id", application);
     if (result == SQLITE_OK) result = sqlite_number(connection, "PRAGMA user_version", version);
@@ -179,12 +212,12 @@ inline std::error_code open_schema(const SqliteConnection& connection, const Sql
     if (result != SQLITE_OK) return sqlite_error(result);
     const bool is_new = application == 0 && tables == 0;
     if (!is_new && application != sqlite_application) return errc::not_a_store;
-    if (!is_new && version != sqlite_version) return errc::store_version;
-    FileRow file;
+    const auto last = static_cast<std::int64_t>(versions.size());
+    if (!is_new && (version < 1 || version > last)) return errc::store_version;
     if (!is_new)
-        if (const std::error_code error = read_file_row(connection, file)) return error;
-    if (!is_new && file.pool != options.pool) return errc::wrong_pool;
-    if (connection.is_read_only()) return is_new ? errc::store_read_only : std::error_code{};
+        if (const std::error_code error = check_pool(connection, options)) return error;
+    if (connection.is_read_only())
+        return is_new ? errc::store_read_only : version < last ? errc::store_version : std::error_code{};
     // A rollback journal that a power cut brings back would undo what the write-ahead log holds.
     if (is_new) result = connection.run("PRAGMA synchronous = EXTRA");
     if (result != SQLITE_OK) return sqlite_error(result);
@@ -194,15 +227,8 @@ inline std::error_code open_schema(const SqliteConnection& connection, const Sql
         return result == SQLITE_ROW ? make_error_code(errc::store_io) : sqlite_error(result);
     wal.reset();
     if (result != SQLITE_ROW) return sqlite_error(result);
-    if (!is_new) return {};
-    const FileRow row{.pool = options.pool};
-    SqliteStatement insert;
-    result = connection.run("BEGIN IMMEDIATE");
-    if (result == SQLITE_OK) result = connection.run(sqlite_schema);
-    if (result == SQLITE_OK) result = insert.prepare(connection, "INSERT INTO file VALUES(1, ?, 0, 0, 0, x'', ?)");
-    if (result == SQLITE_OK) result = insert.run(std::string_view{row.pool}, checksum_of(row));
-    if (result == SQLITE_OK) result = connection.run("COMMIT");
-    return sqlite_error(result);
+    if (version == last) return {};
+    return sqlite_error(bring_up(connection, versions, is_new ? 0 : static_cast<std::size_t>(version), options));
 }
 
 }  // namespace netsync::detail
