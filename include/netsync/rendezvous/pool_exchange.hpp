@@ -28,8 +28,8 @@ namespace netsync::rendezvous {
 
 struct PoolExchangeOptions {
     ExchangeLimits limits{};
-    Duration patience = std::chrono::seconds{2};     ///< for the grants of a proposal, and for the proposals of others
-    Duration retry = std::chrono::seconds{5};        ///< until a home that did not answer is asked again; doubles
+    Duration patience = std::chrono::seconds{3};     ///< for the grants of a proposal, and for the proposals of others
+    Duration retry = std::chrono::seconds{1};        ///< until a home that did not answer is asked again; doubles
     Duration most_retry = std::chrono::seconds{60};  ///< at most
     std::uint64_t seed = 0;                          ///< of the numbers of requests; 0: from the system
 };
