@@ -2,6 +2,7 @@
 // Bytes in, fields out, one by one: no tree is built, so nothing deep or repeated costs memory.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>

@@ -28,8 +28,8 @@ namespace netsync::rendezvous {
 
 struct PoolExchangeOptions {
     ExchangeLimits limits{};
-    Duration patience = std::chrono::seconds{2};     ///< for the grants of a proposal, and for the proposals of others
-    Duration retry = std::chrono::seconds{5};        ///< until a home that did not answer is asked again; doubles
+    Duration patience = std::chrono::seconds{3};     ///< for the grants of a proposal, and for the proposals of others
+    Duration retry = std::chrono::seconds{1};        ///< until a home that did not answer is asked again; doubles
     Duration most_retry = std::chrono::seconds{60};  ///< at most
     std::uint64_t seed = 0;                          ///< of the numbers of requests; 0: from the system
 };
@@ -47,8 +47,8 @@ class PoolExchange {
    public:
     using Answer = std::function<void(std::error_code, const std::vector<Payload>&)>;
 
-    explicit PoolExchange(Replica& replica, PoolExchangeOptions options = {}, Path... path)
-        : replica_(replica), options_(std::move(options)), path_(std::move(path)...),
+    explicit PoolExchange(Replica& replica, const PoolExchangeOptions& options = {}, Path... path)
+        : replica_(replica), options_(options), path_(std::move(path)...),
           random_(options_.seed != 0 ? options_.seed : entropy()) {
         wake_ = std::make_shared<std::function<void()>>();
         watch_ = std::apply(
@@ -75,7 +75,8 @@ class PoolExchange {
         const std::lock_guard lock{mutex_};
         if (requests_.size() >= options_.limits.waiting) return make_error_code(errc::too_many_waiting);
         const PoolKey key{replica_.id().owner(), random_.next()};
-        Open open{.answer = std::move(answer)};
+        Open open;
+        open.answer = std::move(answer);
         if (request.timeout && *request.timeout < Duration::max() - now) open.deadline = now + *request.timeout;
         if (request.mates == 0) {
             open.payloads = {{request.actor, request.payload}};
@@ -247,7 +248,7 @@ class PoolExchange {
         for (Payload& payload : named_apart(std::move(payloads)))
             proposal.payloads.emplace_back(std::move(payload.actor), std::move(payload.payload));
         proposal.committed = true;
-        assign_proposal(batch, number, std::move(proposal));
+        assign_proposal(batch, number, proposal);
     }
 
     // Own requests that are free, to the proposals of others: the one whose first member is oldest.
@@ -419,7 +420,7 @@ class PoolExchange {
             return Desk{.grants = desk.grants.assign(change, number, proposal)};
         });
     }
-    void assign_proposal(auto& batch, std::uint64_t number, PoolProposal proposal) {
+    void assign_proposal(auto& batch, std::uint64_t number, const PoolProposal& proposal) {
         write(batch, [&](const Desk& desk, Change& change) {
             return Desk{.proposals = desk.proposals.assign(change, number, proposal)};
         });

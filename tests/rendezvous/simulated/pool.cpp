@@ -1,4 +1,5 @@
-// Rendezvous without a server: who meets is told once, by everybody the same, whatever the pool goes through.
+// Rendezvous without a server, in simulated pools: who meets is told once, by everybody the same, whatever happens. A
+// program of its own, without sanitizers, for the sake of its time.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -52,8 +53,13 @@ class Told {
     std::map<std::string, std::set<std::string>> group_of_;
 };
 
-using World = testing::Simulation<Desks>;
+struct Data {
+    OrSet<std::string> other{};
+    Desks desks{};
+};
+using World = testing::Simulation<Data>;
 using Replica = World::SimulatedReplica;
+using Exchange = PoolExchange<Replica, Desks Data::*>;
 
 /// Programs that meet, one beside each replica; a crash takes them away with it.
 class Programs {
@@ -85,7 +91,7 @@ class Programs {
     struct Program {
         std::weak_ptr<int> alive;  // as long as its replica is
         Subscription subscription;
-        std::unique_ptr<PoolExchange<Replica>> exchange;
+        std::unique_ptr<Exchange> exchange;
     };
 
     Program& of(Replica& replica) {
@@ -94,12 +100,12 @@ class Programs {
             const auto sentinel = std::make_shared<int>();
             program.alive = sentinel;
             program.subscription = replica.on_change([sentinel] {});
-            program.exchange = std::make_unique<PoolExchange<Replica>>(replica, PoolExchangeOptions{.seed = ++seed_});
+            program.exchange = std::make_unique<Exchange>(replica, PoolExchangeOptions{.seed = ++seed_}, &Data::desks);
         }
         return program;
     }
 
-    void ask(PoolExchange<Replica>& exchange, testing::Random& random) {
+    void ask(Exchange& exchange, testing::Random& random) {
         const std::string number = told_.ask();
         Request request{.event = std::string(1, static_cast<char>('a' + random.below(events_))),
                         .actor = std::string(1, static_cast<char>('A' + random.below(6))),
@@ -141,66 +147,69 @@ Told run(std::uint64_t seed, const testing::Faults& faults, Duration time = 60s)
     return told;
 }
 
-template <class Exchange>
-void run_all(MemoryHub& hub, Duration& now, Duration time, std::initializer_list<Exchange*> exchanges) {
-    for (const Duration end = now + time; now < end; now += 20ms) {
-        for (Exchange* exchange : exchanges) exchange->step(now);
-        hub.run();
+/// So many replicas that find nothing in their way, each with an exchange that is stepped by hand.
+class Quiet {
+   public:
+    explicit Quiet(std::size_t replicas) : world_({.seed = 1, .replicas = replicas, .mix = false}) {
+        world_.run([](Replica&, testing::Random&) {}, 5s);
+        for (std::size_t at = 0; at < replicas; ++at)
+            exchanges_.push_back(
+                std::make_unique<Exchange>(*world_.replica(at), PoolExchangeOptions{.seed = at + 1}, &Data::desks));
     }
-}
+
+    Exchange& operator[](std::size_t at) { return *exchanges_[at]; }
+    Duration now() const { return world_.now(); }
+    void pass(Duration time, std::size_t from = 0) {
+        for (auto left = time / 20ms; left > 0; --left) {
+            for (std::size_t at = from; at < exchanges_.size(); ++at) exchanges_[at]->step(now());
+            world_.run([](Replica&, testing::Random&) {}, 20ms);
+        }
+        if (const auto failure = world_.failure()) FAIL(std::string(testing::SimulationFailed{*failure}.what()));
+    }
+    Data state(std::size_t at) { return world_.replica(at)->state(); }
+
+   private:
+    World world_;
+    std::vector<std::unique_ptr<Exchange>> exchanges_;
+};
 
 }  // namespace
 
 TEST_CASE("pool: a barrier of four replicas") {
-    MemoryHub hub;
-    using Member = MemoryReplica<Desks>;
-    Member a{hub, {.name = "a", .seed = 1}}, b{hub, {.name = "b", .seed = 2}}, c{hub, {.name = "c", .seed = 3}},
-        d{hub, {.name = "d", .seed = 4}};
-    PoolExchange<Member> at_a{a}, at_b{b}, at_c{c}, at_d{d};
-    Duration now = 1s;
-    hub.run();
+    Quiet pool{4};
     std::vector<std::vector<Payload>> told;
-    for (auto* exchange : {&at_a, &at_b, &at_c, &at_d}) {
-        const std::string name = std::to_string(told.size());
-        run_all(hub, now, 100ms, {&at_a, &at_b, &at_c, &at_d});
+    for (std::size_t at = 0; at < 4; ++at) {
+        pool.pass(200ms);
         CHECK(told.empty());
-        const std::string actor = exchange == &at_a ? "a" : exchange == &at_b ? "b" : exchange == &at_c ? "c" : "d";
-        REQUIRE(exchange->meet(
+        const std::string actor(1, static_cast<char>('a' + at));
+        REQUIRE(pool[at].meet(
             {.event = "barrier", .actor = actor, .payload = actor + "!", .mates = 3},
             [&](std::error_code error, const std::vector<Payload>& payloads) {
                 CHECK(!error);
                 told.push_back(payloads);
             },
-            now));
+            pool.now()));
     }
-    run_all(hub, now, 500ms, {&at_a, &at_b, &at_c, &at_d});
+    pool.pass(10s);
     const std::vector<Payload> all{{"a", "a!"}, {"b", "b!"}, {"c", "c!"}, {"d", "d!"}};
     CHECK(told == std::vector<std::vector<Payload>>{all, all, all, all});
-    for (Member* member : {&a, &b, &c, &d})
-        member->state().for_each([](OwnerId, const Desk& desk) {
+    for (std::size_t at = 0; at < 4; ++at)
+        pool.state(at).desks.for_each([](OwnerId, const Desk& desk) {
             CHECK((desk.requests.empty() && desk.grants.empty() && desk.proposals.empty()));
         });
 }
 
 TEST_CASE("pool: timeouts, cancellation, refusals, and who asks for nobody") {
-    struct Data {
-        OrSet<std::string> other{};
-        Desks desks{};
-    };
-    MemoryHub hub;
-    using Member = MemoryReplica<Data>;
-    Member a{hub, {.name = "a", .seed = 1}};
-    PoolExchange exchange{a, PoolExchangeOptions{}, &Data::desks};
-    Duration now = 1s;
+    Quiet pool{1};
     std::map<std::string, std::pair<std::error_code, std::size_t>> told;
-    const auto meet = [&](Request request) {
+    const auto meet = [&](const Request& request) {
         const std::string actor = request.actor;
-        return exchange.meet(
-            std::move(request),
+        return pool[0].meet(
+            request,
             [&told, actor](std::error_code error, const std::vector<Payload>& payloads) {
                 told.emplace(actor, std::pair{error, payloads.size()});
             },
-            now);
+            pool.now());
     };
     CHECK(meet({.event = "", .actor = "a"}).error() == rendezvous::errc::empty_event);
     CHECK(meet({.event = "\xff", .actor = "a"}).error() == netsync::errc::not_utf8);
@@ -211,38 +220,32 @@ TEST_CASE("pool: timeouts, cancellation, refusals, and who asks for nobody") {
     REQUIRE(meet({.event = "e", .actor = "first"}));
     REQUIRE(meet({.event = "e", .actor = "second"}));
     REQUIRE(meet({.event = "f", .actor = "waits"}));
-    exchange.depart(*cancelled);
-    run_all(hub, now, 2s, {&exchange});
+    pool[0].depart(*cancelled);
+    pool.pass(2s);
     CHECK(told["late"].first == rendezvous::errc::timed_out);
     CHECK(told["cancelled"].first == std::errc::operation_canceled);
     CHECK(told["alone"] == std::pair{std::error_code{}, std::size_t{1}});
     CHECK(told["first"] == std::pair{std::error_code{}, std::size_t{2}});
     CHECK(told["second"] == std::pair{std::error_code{}, std::size_t{2}});
     CHECK_FALSE(told.contains("waits"));
-    CHECK(exchange.size() == 1);
+    CHECK(pool[0].size() == 1);
 }
 
 TEST_CASE("pool: who does not answer is left out after a while") {
-    MemoryHub hub;
-    using Member = MemoryReplica<Desks>;
-    Member a{hub, {.name = "a", .seed = 1}}, b{hub, {.name = "b", .seed = 2}}, c{hub, {.name = "c", .seed = 3}};
-    hub.run();
-    Duration now = 1s;
+    Quiet pool{3};
     std::map<std::string, std::size_t> told;
-    const auto meet = [&](PoolExchange<Member>& exchange, const std::string& actor) {
-        REQUIRE(exchange.meet(
+    const auto meet = [&](std::size_t at, const std::string& actor) {
+        REQUIRE(pool[at].meet(
             {.event = "e", .actor = actor},
             [&told, actor](std::error_code, const std::vector<Payload>& payloads) { told[actor] = payloads.size(); },
-            now));
-        hub.run();
+            pool.now()));
+        pool.pass(1s, 1);
     };
-    PoolExchange<Member> gone{a}, at_b{b}, at_c{c};
-    meet(gone, "oldest");  // and never steps again
-    meet(at_b, "b");
-    run_all(hub, now, 1s, {&at_b, &at_c});
+    meet(0, "oldest");  // and its home never steps again
+    meet(1, "b");
     CHECK(told.empty());
-    meet(at_c, "c");
-    run_all(hub, now, 10s, {&at_b, &at_c});
+    meet(2, "c");
+    pool.pass(40s, 1);
     CHECK(told == std::map<std::string, std::size_t>{{"b", 2}, {"c", 2}});
 }
 
