@@ -20,7 +20,7 @@ add_executable(headers_together ${everything} ${CMAKE_CURRENT_BINARY_DIR}/again.
 add_test(NAME tree/headers_together COMMAND headers_together)
 
 foreach(target headers_alone headers_together)
-    target_link_libraries(${target} PRIVATE netsync::lan netsync::format netsync::sqlite doctest::doctest rapidcheck netsync_flags)
+    target_link_libraries(${target} PRIVATE netsync::lan netsync::format netsync::sqlite netsync::https doctest::doctest rapidcheck netsync_flags)
     target_compile_options(${target} PRIVATE -O0 -g0 -fno-sanitize=all) # nothing here is worth waiting for
 endforeach()
 

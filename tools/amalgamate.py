@@ -14,7 +14,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "include"
 TARGET = ROOT / "single_include"
 CORE = "netsync/netsync.hpp"
-SIBLINGS = [f"netsync/{name}.hpp" for name in ("lan", "await", "json", "describe", "format", "sqlite", "testing")]
+NAMES = [
+    "lan", "await", "json", "describe", "format", "sqlite", "rendezvous", "meet", "pool_exchange", "http", "https", "testing",
+    "rapidcheck",
+]
+SIBLINGS = [f"netsync/{name}.hpp" for name in NAMES]
+SIBLINGS.append("netsync/detail/asio.hpp")  # what several of them need, and the core must not
 
 INCLUDE = re.compile(r"\s*#\s*include\s*<([^>]+)>")
 STANDARD = re.compile(r"[a-z_]+")

@@ -22,6 +22,8 @@ ORDER = [
     "observe",
     "pool sync",
     "root",
+    "rendezvous",
+    "http",
     "testing",
 ]
 SIDEWAYS = {("transport", "discovery"), ("sync", "pool")}  # places side by side do not see each other, except these
@@ -30,7 +32,13 @@ PLACES = {  # of folders and files that do not give their name to a place; other
     "config.hpp": "base",
     "error.hpp": "base",
     "options.hpp": "options",
+    "rendezvous.hpp": "rendezvous",
+    "meet.hpp": "rendezvous",
+    "pool_exchange.hpp": "rendezvous",
+    "http.hpp": "http",
+    "https.hpp": "http",
     "testing.hpp": "testing",
+    "rapidcheck.hpp": "testing",
 }
 CORE = "netsync/netsync.hpp"  # it and what it includes need the standard library only
 HEAVY = {"iostream", "ranges", "regex"}  # and not these parts of it

@@ -39,7 +39,8 @@ class [[nodiscard]] Awaited {
 
     bool await_ready() const noexcept { return false; }
 
-    /// The coroutine goes on where the answer is told: on a thread of the transport or of the store, without the replica's mutex.
+    /// The coroutine goes on where the answer is told: on a thread of the transport or of the store, without the replica's
+    /// mutex.
     bool await_suspend(std::coroutine_handle<> coroutine) {
         waiting_ = std::make_shared<Waiting>();
         const std::shared_ptr<Waiting> waiting = waiting_;  // the coroutine may go on, and end, before this returns

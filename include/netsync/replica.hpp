@@ -54,8 +54,10 @@ class Replica {
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
     ~Replica() {
-        stop(), transport_.stop(), copy_.close();
-    }  // again: a stop from within a callback could not wait for it
+        stop();
+        transport_.stop();  // again: a stop from within a callback could not wait for it
+        copy_.close();
+    }
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network; with
     /// errc::too_large for a pool name that no datagram holds.
@@ -86,15 +88,16 @@ class Replica {
     }
 
     /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
-    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the errors of try_update.
+    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the
+    /// errors of try_update.
     template <class... Steps>
     Token update(Steps&&... path_and_mutator) {
         return try_update(std::forward<Steps>(path_and_mutator)...).value();
     }
 
     /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, store_behind, or the store's own.
-    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
-    /// the store works again.
+    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and
+    /// sent when the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
         return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });
@@ -112,8 +115,9 @@ class Replica {
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
         if (const std::error_code error = copy_.refusal()) return error;
-        std::error_code error;
-        if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
+        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
+            protocol_.publish(frame);
+        });
         const Token token = copy_.frontier();
         release(lock);
         if (!error) error = copy_.store_error();

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -720,6 +721,17 @@ std::uint64_t prefix_of(const Query& query) noexcept {
         return 0;
 }
 
+/// Among ascending prefixes the first that is not less. By blocks, then within one: no branch hangs on a key and no
+/// comparison on another, so that they are made at once.
+inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
+    constexpr std::size_t block = 8;
+    std::size_t at = 0;
+    for (std::size_t last = block - 1; last < count; last += block) at += prefixes[last] < prefix ? block : 0;
+    const std::size_t end = std::min(at + block, count);
+    for (std::size_t next = at; next < end; ++next) at += prefixes[next] < prefix ? 1 : 0;
+    return at;
+}
+
 /// The key that has this prefix.
 template <number_key Key>
 constexpr Key key_of(std::uint64_t prefix) noexcept {
@@ -813,16 +825,34 @@ class SortedMap {
         return &entry(leaf, place_of(leaf, prefix, key).at)->value;
     }
 
-    /// The value under `key`, made by default where there was none; `second` says whether it was made.
-    std::pair<Value*, bool> try_emplace(const Key& key) {
+    /// The value under `key`, which lies beyond all that are there; made by default. O(log size), without a search.
+    template <class NewKey>
+    Value* append(NewKey&& key) {
         const std::uint64_t prefix = prefix_of<Key>(key);
         if (!root_) root_ = make_leaf(1);
+        Path path;
+        Node* node = own(root_);
+        while (node->level > 0) {
+            const std::size_t child = node->count - 1u;
+            path.steps[path.depth++] = {inner(node), child};
+            node = own(inner(node)->children[child]);
+        }
+        Value* value = insert(path, node, node->count, prefix, std::forward<NewKey>(key));
+        ++size_;
+        return value;
+    }
+
+    /// The value under `key`, made by default where there was none; `second` says whether it was made.
+    std::pair<Value*, bool> try_emplace(const Key& key) {
+        if (!root_) return {append(key), true};
+        const std::uint64_t prefix = prefix_of<Key>(key);
         Path path;
         Node* leaf = descend(path, prefix, key);
         const Place place = place_of(leaf, prefix, key);
         if (place.found) return {&entry(leaf, place.at)->value, false};
+        Value* value = insert(path, leaf, place.at, prefix, key);
         ++size_;
-        return {insert(path, leaf, place.at, prefix, key), true};
+        return {value, true};
     }
 
     template <class Query>
@@ -845,11 +875,8 @@ class SortedMap {
         if (size_ != other.size_) return false;
         if (root_ == other.root_) return true;
         Iterator theirs = other.begin();
-        for (const Entry mine : *this) {
-            const Entry entry = *theirs;
-            if (mine.key < entry.key || entry.key < mine.key || !same(mine.value, entry.value)) return false;
-            ++theirs;
-        }
+        for (Iterator mine = begin(); mine != end(); ++mine, ++theirs)
+            if (mine.precedes(theirs) || theirs.precedes(mine) || !same((*mine).value, (*theirs).value)) return false;
         return true;
     }
 
@@ -879,12 +906,27 @@ class SortedMap {
         }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
         Iterator& operator++() {
-            if (++at_ == leaf_->count) go_on();
+            if (++at_ == leaf_->count) {
+                go_on();
+                return *this;
+            }
+#if defined(                                                                                                           \
+    __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
+            if (at_ + 16u < leaf_->count) __builtin_prefetch(entry(leaf_, at_ + 16u));
+            if constexpr (text_key<Key>)
+                if (at_ + 8u < leaf_->count) __builtin_prefetch(std::string_view(key_at(leaf_, at_ + 8u)).data());
+#endif
             return *this;
         }
         void operator++(int) { ++*this; }
         friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
             return a.leaf_ == b.leaf_ && a.at_ == b.at_;
+        }
+        /// Whether the key here comes before the key there; neither is at its end.
+        bool precedes(const Iterator& there) const {
+            const std::uint64_t mine = prefixes(leaf_)[at_], theirs = prefixes(there.leaf_)[there.at_];
+            if (exact || mine != theirs) return mine < theirs;
+            return key_at(leaf_, at_) < key_at(there.leaf_, there.at_);
         }
 
        private:
@@ -999,16 +1041,6 @@ class SortedMap {
 #endif
     }
 
-    static std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
-        const std::uint64_t* from = prefixes;
-        while (count > 1) {
-            const std::size_t half = count / 2;
-            from += from[half - 1] < prefix ? half : 0;
-            count -= half;
-        }
-        return static_cast<std::size_t>(from - prefixes) + (count == 1 && *from < prefix ? 1 : 0);
-    }
-
     /// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
     template <class Query, class KeyAt>
     static Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
@@ -1075,7 +1107,7 @@ class SortedMap {
         return node;
     }
     static void release(Node* node) noexcept {
-        if (!node || node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        if (!node || (is_shared(node) && node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1)) return;
         if (node->level > 0) {
             for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at]);
             delete inner(node);
@@ -1136,10 +1168,11 @@ class SortedMap {
         new (slots(leaf) + at) Slot(std::move(slot));
     }
 
-    static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, const Key& key) {
+    template <class NewKey>
+    static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
         const std::size_t count = leaf->count;
         Slot* slot = new (slots(leaf) + count) Slot{};
-        if constexpr (!exact) slot->key = key;
+        if constexpr (!exact) slot->key = std::forward<NewKey>(key);
         std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, (count - at) * sizeof(std::uint64_t));
         std::memmove(order(leaf) + at + 1, order(leaf) + at, count - at);
         prefixes(leaf)[at] = prefix;
@@ -1176,14 +1209,17 @@ class SortedMap {
 
     // Growing.
 
-    Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, const Key& key) {
-        if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, key);
-        if (leaf->capacity < fan_out)
-            return insert_at(resize(place_in(path, path.depth), leaf->capacity * 2u), at, prefix, key);
+    template <class NewKey>
+    Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
+        if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, std::forward<NewKey>(key));
+        if (leaf->capacity < fan_out) {
+            Node* larger = resize(place_in(path, path.depth), leaf->capacity * 2u);
+            return insert_at(larger, at, prefix, std::forward<NewKey>(key));
+        }
         Node* right = make_leaf(fan_out);
         if (at == leaf->count && is_last(path)) {  // keys that come in order fill their leaves
-            Value* value = insert_at(right, 0, prefix, key);
-            add_child(path, path.depth, right, prefix, key);
+            Value* value = insert_at(right, 0, prefix, std::forward<NewKey>(key));
+            add_child(path, path.depth, right, prefix, key_at(right, 0));
             return value;
         }
         Node* left = make_leaf(fan_out);
@@ -1191,7 +1227,8 @@ class SortedMap {
         take_entries(left, leaf, 0, half);
         take_entries(right, leaf, half, fan_out);
         release(std::exchange(place_in(path, path.depth), left));
-        Value* value = at < half ? insert_at(left, at, prefix, key) : insert_at(right, at - half, prefix, key);
+        Value* value =
+            insert_at(at < half ? left : right, at < half ? at : at - half, prefix, std::forward<NewKey>(key));
         const Key first = key_at(right, 0);
         add_child(path, path.depth, right, prefixes(right)[0], first);
         return value;
@@ -1344,8 +1381,9 @@ class ReplicaTable {
 
     /// The number of `id`, made if it is new. ReplicaIndex{} when the table is full.
     ReplicaIndex intern(const ReplicaId& id) {
+        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
         const std::lock_guard lock{mutex_};
-        if (const ReplicaIndex* found = indices_.find(id)) return *found;
+        if (const ReplicaIndex* found = indices_.find(id)) return remember(*found);
         if (next_ == capacity) return ReplicaIndex{};
         auto& chunk = chunks_[next_ >> chunk_bits];
         if (!chunk.load(std::memory_order_relaxed))
@@ -1357,9 +1395,10 @@ class ReplicaTable {
     }
 
     ReplicaIndex find(const ReplicaId& id) const {
+        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
         const std::lock_guard lock{mutex_};
         const ReplicaIndex* found = indices_.find(id);
-        return found ? *found : ReplicaIndex{};
+        return found ? remember(*found) : ReplicaIndex{};
     }
 
     /// Only for an index that `intern` or `find` gave.
@@ -1373,11 +1412,22 @@ class ReplicaTable {
 
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
 
+    /// Most are asked for again and again: an index whose id this is, if it is the one that was asked for last.
+    ReplicaIndex asked_last(const ReplicaId& id) const noexcept {
+        const ReplicaIndex last = last_.load(std::memory_order_acquire);
+        return last != ReplicaIndex{} && this->id(last) == id ? last : ReplicaIndex{};
+    }
+    ReplicaIndex remember(ReplicaIndex index) const noexcept {
+        last_.store(index, std::memory_order_release);
+        return index;
+    }
+
     mutable std::mutex mutex_;
     SortedMap<ReplicaId, ReplicaIndex> indices_;
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
     std::uint32_t next_ = 0;
+    mutable std::atomic<ReplicaIndex> last_{};
 };
 
 }  // namespace detail
@@ -1517,14 +1567,94 @@ class VersionVector {
 
    private:
     std::vector<Entry>::const_iterator lower_bound(ReplicaIndex replica) const noexcept {
-        return std::lower_bound(entries_.begin(), entries_.end(), replica,
-                                [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; });
+        const auto is_before = [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; };
+        if (entries_.size() > 8) return std::lower_bound(entries_.begin(), entries_.end(), replica, is_before);
+        auto at = entries_.begin();
+        while (at != entries_.end() && is_before(*at, replica)) ++at;
+        return at;
     }
 
     std::vector<Entry> entries_;  // by index
 };
 
 }  // namespace netsync
+
+// ---- netsync/detail/few.hpp ----
+
+// netsync: a contiguous sequence that nearly always holds at most one item. The cloud of a delta's causal context.
+
+namespace netsync::detail {
+
+/// The first item lies inside; where there are more, all of them lie together on the heap. Value semantics.
+template <class Item>
+class Few {
+    static_assert(std::is_trivially_copyable_v<Item>);
+
+   public:
+    Few() = default;
+    Few(const Few& other) { assign(other); }
+    Few(Few&& other) noexcept
+        : inside_(other.inside_), more_(std::move(other.more_)), size_(std::exchange(other.size_, 0)),
+          capacity_(std::exchange(other.capacity_, 1)) {}
+    Few& operator=(Few other) noexcept {
+        inside_ = other.inside_;
+        more_ = std::move(other.more_);
+        size_ = other.size_;
+        capacity_ = other.capacity_;
+        return *this;
+    }
+    ~Few() = default;
+
+    bool empty() const noexcept { return size_ == 0; }
+    std::size_t size() const noexcept { return size_; }
+    const Item* data() const noexcept { return more_ ? more_.get() : &inside_; }
+    Item* data() noexcept { return more_ ? more_.get() : &inside_; }
+    const Item* begin() const noexcept { return data(); }
+    const Item* end() const noexcept { return data() + size_; }
+    Item* begin() noexcept { return data(); }
+    Item* end() noexcept { return data() + size_; }
+
+    /// Before the item at `position`. O(size).
+    void insert(std::size_t position, Item item) {
+        if (size_ == capacity_) enlarge();
+        Item* items = data();
+        std::copy_backward(items + position, items + size_, items + size_ + 1);
+        items[position] = item;
+        ++size_;
+    }
+
+    /// From `first` up to `last`. O(size).
+    void erase(Item* first, Item* last) noexcept {
+        std::copy(last, end(), first);
+        size_ -= static_cast<std::size_t>(last - first);
+    }
+
+    friend bool operator==(const Few& a, const Few& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+
+   private:
+    void assign(const Few& other) {
+        if (other.size_ > 1) {
+            more_ = std::make_unique_for_overwrite<Item[]>(other.size_);
+            capacity_ = other.size_;
+        }
+        std::copy(other.begin(), other.end(), data());
+        size_ = other.size_;
+    }
+
+    void enlarge() {
+        auto larger = std::make_unique<Item[]>(capacity_ * 2);
+        std::copy(begin(), end(), larger.get());
+        more_ = std::move(larger);
+        capacity_ *= 2;
+    }
+
+    Item inside_{};
+    std::unique_ptr<Item[]> more_;  // then nothing lies inside
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 1;
+};
+
+}  // namespace netsync::detail
 
 // ---- netsync/causal/causal_context.hpp ----
 
@@ -1541,7 +1671,7 @@ class CausalContext {
     explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
 
     const VersionVector& vector() const noexcept { return vector_; }
-    std::span<const DotRange> cloud() const noexcept { return cloud_; }
+    std::span<const DotRange> cloud() const noexcept { return {cloud_.data(), cloud_.size()}; }
     bool empty() const noexcept { return vector_.empty() && cloud_.empty(); }
 
     bool contains(Dot dot) const noexcept {
@@ -1568,7 +1698,7 @@ class CausalContext {
             range.last = std::max(range.last, end->last);
         }
         if (at == end) {
-            cloud_.insert(at, range);
+            cloud_.insert(static_cast<std::size_t>(at - cloud_.begin()), range);
         } else {
             *at = range;
             cloud_.erase(at + 1, end);
@@ -1589,22 +1719,23 @@ class CausalContext {
     friend bool operator==(const CausalContext&, const CausalContext&) = default;
 
    private:
-    std::vector<DotRange>::const_iterator upper_bound(Dot dot) const noexcept {
+    const DotRange* upper_bound(Dot dot) const noexcept {
         return std::upper_bound(cloud_.begin(), cloud_.end(), dot, [](Dot key, const DotRange& range) {
             return key.replica() != range.replica ? key.replica() < range.replica : key.counter() < range.first;
         });
     }
 
     void absorb(ReplicaIndex replica) {
-        std::erase_if(cloud_, [&](const DotRange& range) {
+        const auto kept = std::remove_if(cloud_.begin(), cloud_.end(), [&](const DotRange& range) {
             if (range.replica != replica || range.first > vector_.counter(replica) + 1) return false;
             vector_.advance(replica, range.last);
             return true;
         });
+        cloud_.erase(kept, cloud_.end());
     }
 
     VersionVector vector_;
-    std::vector<DotRange> cloud_;  // by replica, then first; disjoint, none adjacent
+    detail::Few<DotRange> cloud_;  // by replica, then first; disjoint, none adjacent
 };
 
 }  // namespace netsync
@@ -2250,8 +2381,13 @@ void save_items(Archive& out, const OneOrMore<Item>& items) {
     if (items.empty()) return out.no_dot();
     out.charge(items.size() * sizeof(Item));
     const auto save = [&](const Item& item, bool more) {
-        out.dot(dot_of(item), more);
-        if constexpr (requires { item.value; }) out(item.value);
+        if constexpr (requires { item.value.is_marked(); }) {
+            out.marked_dot(dot_of(item), item.value.is_marked(), more);
+            item.value.save_marked(out);
+        } else {
+            out.dot(dot_of(item), more);
+            if constexpr (requires { item.value; }) out(item.value);
+        }
     };
     if (items.size() == 1) return items.for_each([&](const Item& item) { save(item, false); });
     std::size_t left = items.size();
@@ -2262,7 +2398,12 @@ template <class Archive, class Item>
 void load_items(Archive& in, OneOrMore<Item>& items) {
     Dot previous;
     for (bool more = true; more && in.ok();) {
-        const Dot dot = in.dot(more);
+        [[maybe_unused]] bool mark = false;
+        Dot dot;
+        if constexpr (requires(Item& item) { item.value.is_marked(); })
+            dot = in.marked_dot(mark, more);
+        else
+            dot = in.dot(more);
         if (!previous && !dot) return;
         if (!dot || (previous && !precedes(previous, dot))) return in.fail(errc::malformed);
         in.charge(sizeof(Item));
@@ -2271,7 +2412,10 @@ void load_items(Archive& in, OneOrMore<Item>& items) {
             items.push_back(dot);
         } else {
             Item item{dot, {}};
-            in(item.value);
+            if constexpr (requires { item.value.is_marked(); })
+                item.value.load_marked(in, mark);
+            else
+                in(item.value);
             items.push_back(std::move(item));
         }
     }
@@ -2384,9 +2528,9 @@ class DotFun {
     detail::OneOrMore<Entry> entries_;
 };
 
-/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under it. As a delta it mentions the keys
-/// of its entries, and those it emptied: of these, all that the remover had seen goes, but what the entry still holds.
-/// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
+/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under
+/// it. As a delta it mentions the keys of its entries, and those it emptied: of these, all that the remover had seen goes,
+/// but what the entry still holds. `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
 template <class Key, class Content>
 class DotMap {
    public:
@@ -2444,6 +2588,8 @@ class DotMap {
     bool is_bottom() const noexcept { return entries_.empty() && !emptied_; }
 
     bool merge(const DotMap& theirs, const Join& join) {
+        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
+            return merge_in_order(theirs, join);
         bool changed = false;
         for (const Entry entry : theirs.entries_)
             changed |= merge_key(entry.key, &entry.value, theirs.empties(entry.key) ? join.whole() : join);
@@ -2495,7 +2641,7 @@ class DotMap {
         for (const Entry entry : entries_) {
             detail::save_key(out, before, entry.key);
             out(entry.value);
-            if constexpr (std::is_reference_v<decltype(entry.key)>) before = &entry.key;
+            if constexpr (held_by_reference) before = &entry.key;
         }
         if (!emptied_) return;
         out.count(emptied_->size(), Keys::entry_size());
@@ -2511,14 +2657,16 @@ class DotMap {
         const std::size_t head = in.count(0, 2);
         in.charge(head / 2 * entry_size());
         Key previous{};
+        const Key* before = nullptr;
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
-            detail::load_key(in, at > 0 ? &previous : nullptr, key);
+            detail::load_key(in, before, key);
             if (!in.ok()) return;
-            Content& content = *entries_.try_emplace(key).first;
+            if constexpr (!held_by_reference) before = &(previous = key);
+            Content& content = *entries_.append(std::move(key));
+            if constexpr (held_by_reference) before = &entries_.last().key;
             in(content);
             if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
-            previous = std::move(key);
         }
         if (head % 2 == 0) return;
         const std::size_t count = in.count(Keys::entry_size());
@@ -2539,6 +2687,7 @@ class DotMap {
    private:
     struct Nothing {};
     using Keys = detail::SortedMap<Key, Nothing>;
+    static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
 
     static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
 
@@ -2569,12 +2718,45 @@ class DotMap {
         for (const Entry entry : entries_) {
             while (other != theirs.entries_.end() && (*other).key < entry.key) ++other;
             if (other != theirs.entries_.end() && !(entry.key < (*other).key)) continue;
-            bool seen = false;
-            netsync::for_each_dot(entry.value, [&](Dot dot) { seen = seen || join.theirs.contains(dot); });
-            if (seen) keys.push_back(entry.key);
+            if (any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
         }
         bool changed = false;
         for (const Key& key : keys) changed |= merge_key(key, nullptr, join);
+        return changed;
+    }
+
+    static bool any_seen(const Content& content, const CausalContext& seen) {
+        bool any = false;
+        netsync::for_each_dot(content, [&](Dot dot) { any = any || seen.contains(dot); });
+        return any;
+    }
+
+    /// The same as key by key, for states of which the other is not small: both are gone through once, and what comes out
+    /// is appended.
+    bool merge_in_order(const DotMap& theirs, const Join& join) {
+        bool changed = false;
+        detail::SortedMap<Key, Content> merged;
+        const auto add = [&](const Key& key, Content&& content, const Content& other) {
+            changed |= netsync::merge(content, other, join);
+            if (!netsync::is_bottom(content)) *merged.append(key) = std::move(content);
+        };
+        const auto end = entries_.end();
+        const Content none{};
+        auto other = theirs.entries_.begin();
+        for (auto own = entries_.begin(); own != end; ++own) {
+            for (; other != end && other.precedes(own); ++other) add((*other).key, Content{}, (*other).value);
+            const Entry mine = *own;
+            if (other != end && !own.precedes(other)) {
+                add(mine.key, Content(mine.value), (*other).value);
+                ++other;
+            } else if (any_seen(mine.value, join.theirs)) {
+                add(mine.key, Content(mine.value), none);
+            } else {
+                *merged.append(mine.key) = mine.value;
+            }
+        }
+        for (; other != end; ++other) add((*other).key, Content{}, (*other).value);
+        entries_ = std::move(merged);
         return changed;
     }
 
@@ -2614,7 +2796,8 @@ class Settled {
    public:
     static constexpr std::size_t most = 64;  // keys in one change
 
-    /// Notes the entries of `map` that `is_spent(content, stable)` names, up to `most`; true if there are others than before.
+    /// Notes the entries of `map` that `is_spent(content, stable)` names, up to `most`; true if there are others than
+    /// before.
     template <class Map, class IsSpent>
     bool note(const Map& map, const VersionVector& stable, IsSpent&& is_spent) {
         Note note{stable, {}};
@@ -3643,7 +3826,8 @@ Inverse<T> inverse(T before, T delta) {
 }
 
 /// Makes a change, `steps(batch)` as in Replica::batch, and gives the mutator that undoes it:
-/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the redo.
+/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the
+/// redo.
 template <class Replica, class F>
 auto undoable(Replica& replica, F&& steps) {
     using T = decltype(replica.state());
@@ -4204,6 +4388,25 @@ struct Stamped {
     }
 };
 
+/// Whether there is a value goes into the number of the dot (Output::marked_dot): a byte less for each.
+template <class Value>
+struct Stamped<std::optional<Value>> {
+    Ntp64 time;
+    std::optional<Value> value{};
+
+    bool is_marked() const noexcept { return value.has_value(); }
+    template <class Archive>
+    void save_marked(Archive& out) const {
+        out.stamp(time);
+        if (value) out(*value);
+    }
+    template <class Archive>
+    void load_marked(Archive& in, bool mark) {
+        time = in.stamp();
+        if (mark && in.ok()) in(value.emplace());
+    }
+};
+
 namespace detail {
 
 /// Values written at once are all kept, and the latest is the one read: by time, then replica id, then counter. They
@@ -4258,8 +4461,8 @@ class LastWriter {
     friend bool operator==(const LastWriter&, const LastWriter&) = default;
 
     /// Forgets what every member has seen and that has lost to what every member has seen. Where that is `dead(entry)`, a
-    /// tombstone, it goes too, with all that is earlier, once everybody has that. Not for use below a parent that removes (OrMap): who has forgotten would remove less than another replica still holds.
-    /// Elsewhere a winner only ever gives way to a later write.
+    /// tombstone, it goes too, with all that is earlier, once everybody has that: a winner only ever gives way to a later
+    /// write. Not for use below a parent that removes (OrMap): who has forgotten would remove less than another still holds.
     template <class Dead>
     bool drop_stable(const VersionVector& stable, Dead&& dead) {
         std::optional<Entry> best;
@@ -4267,9 +4470,11 @@ class LastWriter {
             if (stable.contains(entry.dot) && (!best || is_later(entry, *best))) best = entry;
         });
         if (!best) return false;
-        const bool pending =
-            writes_.find_if([&](const Entry& entry) { return is_later(*best, entry) && !stable.contains(entry.dot); });
-        if (dead(*best)) return !pending && writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        if (dead(*best)) {
+            const bool pending = writes_.find_if(
+                [&](const Entry& entry) { return is_later(*best, entry) && !stable.contains(entry.dot); });
+            return !pending && writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        }
         return writes_.size() > 1 && writes_.retain([&](const Entry& entry) {
             return entry.dot == best->dot || !stable.contains(entry.dot);
         });
@@ -7201,6 +7406,182 @@ inline std::size_t find_point(std::string_view text, std::size_t index, std::siz
 
 }  // namespace netsync::detail
 
+// ---- netsync/crdt/packed_text.hpp ----
+
+// netsync: a long text in fewer bits than bytes. What a document is saved as: its letters by how often they occur (Huffman
+// 1952), in one canonical form.
+
+namespace netsync::detail {
+
+/// Of each byte how many bits it takes, 0 where it does not occur: a complete prefix code, or none at all. It follows from
+/// the text, so that there is one for each; a reader checks that.
+class LetterCode {
+   public:
+    static constexpr unsigned longest = 12;
+
+    static LetterCode of(std::string_view text) {
+        std::array<std::uint64_t, 256> counts{};
+        for (const char letter : text) ++counts[static_cast<unsigned char>(letter)];
+        LetterCode code;
+        while (!code.fit(counts))
+            for (std::uint64_t& count : counts)
+                if (count > 0) count = count / 2 | 1;  // flatter, until no letter takes too many
+        return code;
+    }
+
+    std::uint8_t& operator[](std::size_t letter) noexcept { return bits_[letter]; }
+    std::uint8_t operator[](std::size_t letter) const noexcept { return bits_[letter]; }
+    std::size_t letters() const noexcept {
+        return 256u - static_cast<std::size_t>(std::count(bits_.begin(), bits_.end(), 0));
+    }
+
+    /// Whether every sequence of bits is one of letters.
+    bool is_complete() const noexcept {
+        std::uint32_t used = 0;
+        for (const std::uint8_t bits : bits_) used += bits > 0 ? 1u << (longest - bits) : 0;
+        return used == 1u << longest;
+    }
+
+    /// The codes: by length, then by letter; the first bit lowest.
+    std::array<std::uint16_t, 256> codes() const noexcept {
+        std::array<std::uint16_t, 256> codes{};
+        std::uint32_t next = 0;
+        for (unsigned bits = 1; bits <= longest; ++bits, next <<= 1)
+            for (std::size_t letter = 0; letter < 256; ++letter)
+                if (bits_[letter] == bits) {
+                    std::uint32_t mirrored = 0;
+                    for (unsigned bit = 0; bit < bits; ++bit) mirrored |= ((next >> bit) & 1u) << (bits - 1 - bit);
+                    codes[letter] = static_cast<std::uint16_t>(mirrored);
+                    ++next;
+                }
+        return codes;
+    }
+
+    /// How many bytes a text takes, and the code itself.
+    std::size_t size_of(std::string_view text) const noexcept {
+        std::size_t bits = 0;
+        for (const char letter : text) bits += bits_[static_cast<unsigned char>(letter)];
+        return (letters() < 0x80 ? 1u : 2u) + letters() + (letters() + 1) / 2 + (bits + 7) / 8;
+    }
+
+    friend bool operator==(const LetterCode&, const LetterCode&) = default;
+
+   private:
+    /// The two rarest become one, until all are. False where a letter would take too many bits.
+    bool fit(const std::array<std::uint64_t, 256>& counts) {
+        std::array<std::uint16_t, 256> letters{};
+        std::size_t leaves = 0;
+        for (std::size_t letter = 0; letter < 256; ++letter)
+            if (counts[letter] > 0) letters[leaves++] = static_cast<std::uint16_t>(letter);
+        bits_ = {};
+        if (leaves < 2) return true;
+        std::stable_sort(letters.begin(), letters.begin() + static_cast<std::ptrdiff_t>(leaves),
+                         [&](std::uint16_t a, std::uint16_t b) { return counts[a] < counts[b]; });
+        std::array<std::uint64_t, 511> weights{};
+        std::array<std::uint16_t, 511> above{};
+        for (std::size_t at = 0; at < leaves; ++at) weights[at] = counts[letters[at]];
+        const std::size_t root = 2 * leaves - 2;
+        std::size_t leaf = 0, pair = leaves;
+        for (std::size_t made = leaves; made <= root; ++made)
+            for (int child = 0; child < 2; ++child) {
+                const bool of_leaves = leaf < leaves && (pair == made || weights[leaf] <= weights[pair]);
+                const std::size_t taken = of_leaves ? leaf++ : pair++;
+                weights[made] += weights[taken];
+                above[taken] = static_cast<std::uint16_t>(made);
+            }
+        std::array<std::uint16_t, 511> depths{};
+        for (std::size_t at = root; at-- > 0;) depths[at] = static_cast<std::uint16_t>(depths[above[at]] + 1);
+        if (*std::max_element(depths.begin(), depths.end()) > longest) return false;
+        for (std::size_t at = 0; at < leaves; ++at) bits_[letters[at]] = static_cast<std::uint8_t>(depths[at]);
+        return true;
+    }
+
+    std::array<std::uint8_t, 256> bits_{};
+};
+
+/// Twice the size, and whether it is packed: then the code, and the letters. Packed where that is shorter.
+template <class Archive>
+void save_packed(Archive& out, std::string_view text) {
+    if (!is_utf8(text)) out.fail(errc::not_utf8);
+    out.charge(text.size());
+    const LetterCode code = LetterCode::of(text);
+    const bool packs = code.letters() > 0 && code.size_of(text) < text.size();
+    out.varint(text.size() * 2 + (packs ? 1 : 0));
+    if (!packs) return out.raw(std::as_bytes(std::span{text}));
+    out.varint(code.letters());
+    for (std::size_t letter = 0; letter < 256; ++letter)
+        if (code[letter] > 0) out.fixed(static_cast<std::uint8_t>(letter));
+    std::uint64_t word = 0;
+    unsigned filled = 0;
+    const auto add = [&](std::uint64_t bits, unsigned count) {
+        word |= bits << filled;
+        for (filled += count; filled >= 8; filled -= 8, word >>= 8) out.fixed(static_cast<std::uint8_t>(word & 0xff));
+    };
+    const auto fill_up = [&] { add(0, (8 - filled) % 8); };
+    for (std::size_t letter = 0; letter < 256; ++letter)
+        if (code[letter] > 0) add(code[letter], 4);
+    fill_up();
+    const auto codes = code.codes();
+    for (const char letter : text)
+        add(codes[static_cast<unsigned char>(letter)], code[static_cast<unsigned char>(letter)]);
+    fill_up();
+}
+
+/// errc::malformed for anything but what save_packed writes.
+template <class Archive>
+void load_packed(Archive& in, std::string& text) {
+    const std::uint64_t head = in.varint(), size = head / 2;
+    const bool packed = head % 2 == 1;
+    if (size / (packed ? 8 : 1) > in.remaining()) in.fail(errc::malformed);  // a letter takes a bit at least
+    if (in.ok()) in.charge(static_cast<std::size_t>(size));
+    if (!in.ok()) return;
+    LetterCode code;
+    if (!packed) {
+        const auto bytes = in.raw(static_cast<std::size_t>(size));
+        text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        code = LetterCode::of(text);
+        if (!is_utf8(text) || (code.letters() > 0 && code.size_of(text) < text.size())) in.fail(errc::malformed);
+        return;
+    }
+    const std::uint64_t letters = in.varint();
+    if (letters < 2 || letters > 256) return in.fail(errc::malformed);
+    const auto names = in.raw(static_cast<std::size_t>(letters));
+    const auto lengths = in.raw((names.size() + 1) / 2);
+    for (std::size_t at = 0; at < names.size() && in.ok(); ++at) {
+        const auto bits = std::to_integer<std::uint8_t>((lengths[at / 2] >> (at % 2 * 4)) & std::byte{0xf});
+        if (bits > LetterCode::longest || (at > 0 && names[at] <= names[at - 1])) in.fail(errc::malformed);
+        code[std::to_integer<std::size_t>(names[at])] = bits;
+    }
+    if (!in.ok() || !code.is_complete()) return in.fail(errc::malformed);
+    struct Decoded {
+        std::uint8_t letter, bits;
+    };
+    std::array<Decoded, 1u << LetterCode::longest> table;
+    const auto codes = code.codes();
+    for (std::size_t letter = 0; letter < 256; ++letter)
+        if (code[letter] > 0)
+            for (std::size_t at = codes[letter]; at < table.size(); at += std::size_t{1} << code[letter])
+                table[at] = {static_cast<std::uint8_t>(letter), code[letter]};
+    text.resize(static_cast<std::size_t>(size));
+    const auto coded = in.peek();
+    std::size_t at = 0;  // in bits
+    for (char& letter : text) {
+        const std::size_t byte = at / 8;
+        if (byte >= coded.size()) return in.fail(errc::malformed);
+        const std::uint64_t word = read_word(coded.data() + byte, std::min<std::size_t>(coded.size() - byte, 8));
+        const Decoded decoded = table[(word >> (at % 8)) & (table.size() - 1)];
+        letter = static_cast<char>(decoded.letter);
+        at += decoded.bits;
+    }
+    const auto taken = in.raw((at + 7) / 8);
+    if (!in.ok()) return;
+    const bool padded = at % 8 == 0 || (taken.back() >> (at % 8)) == std::byte{};
+    if (!padded || !is_utf8(text) || LetterCode::of(text) != code || code.size_of(text) >= text.size())
+        in.fail(errc::malformed);
+}
+
+}  // namespace netsync::detail
+
 // ---- netsync/crdt/text.hpp ----
 
 // netsync: text that several replicas edit at once.
@@ -7269,12 +7650,18 @@ class TextContent {
     static void save(Archive& out, Walk walk) {
         std::string text;
         for (; walk; walk.next_leaf()) text += walk.content().bytes_;
-        out(text);
+        if (out.space().is_frame())
+            out(text);
+        else
+            save_packed(out, text);
     }
     template <class Archive>
     static Source load(Archive& in, std::uint64_t points) {
         std::string text;
-        in(text);
+        if (in.space() && in.space()->is_frame())
+            in(text);
+        else
+            load_packed(in, text);
         if (count_points(text) != points) in.fail(errc::malformed);
         return Source{std::move(text)};
     }
@@ -8777,19 +9164,21 @@ class DotSpace {
    public:
     DotSpace() = default;
     DotSpace(DotRange minted, Ntp64 time) : minted_(minted), single_(true), time_(time) {}
-    DotSpace(std::vector<DotRange> by_id, Ntp64 time) : ranges_(std::move(by_id)), time_(time) {
-        for (std::uint32_t at = 0; at < ranges_.size(); ++at) {
-            positions_.emplace_back(ranges_[at].replica, at);
-            before_.push_back(dots_);
-            dots_ += ranges_[at].size();
+    DotSpace(std::vector<DotRange> by_id, Ntp64 time) : time_(time) {
+        Ranges& all = ranges_.make();
+        all.by_id = std::move(by_id);
+        for (std::uint32_t at = 0; at < all.by_id.size(); ++at) {
+            all.positions.emplace_back(all.by_id[at].replica, at);
+            all.before.push_back(all.dots);
+            all.dots += all.by_id[at].size();
         }
-        std::sort(positions_.begin(), positions_.end());
+        std::sort(all.positions.begin(), all.positions.end());
     }
 
     Ntp64 time() const noexcept { return time_; }
     bool is_frame() const noexcept { return single_; }
-    std::size_t size() const noexcept { return single_ ? 1 : ranges_.size(); }
-    const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_[position]; }
+    std::size_t size() const noexcept { return single_ ? 1 : ranges_ ? ranges_->by_id.size() : 0; }
+    const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_->by_id[position]; }
 
     /// The number of a dot; none if no range holds it. O(log n).
     std::optional<std::uint64_t> number(Dot dot) const noexcept {
@@ -8797,10 +9186,12 @@ class DotSpace {
             if (!minted_.contains(dot)) return std::nullopt;
             return dot.counter() - minted_.first;
         }
+        if (!ranges_) return std::nullopt;
+        const auto& [by_id, before, positions, dots] = *ranges_;
         const auto found =
-            std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
-        if (found == positions_.end() || !ranges_[found->second].contains(dot)) return std::nullopt;
-        return before_[found->second] + dot.counter() - ranges_[found->second].first;
+            std::lower_bound(positions.begin(), positions.end(), std::pair{dot.replica(), std::uint32_t{0}});
+        if (found == positions.end() || !by_id[found->second].contains(dot)) return std::nullopt;
+        return before[found->second] + dot.counter() - by_id[found->second].first;
     }
 
     bool contains(Dot dot) const noexcept { return number(dot).has_value(); }
@@ -8808,10 +9199,11 @@ class DotSpace {
     /// The dot of this number, `Dot{}` where there is none. O(log n).
     Dot dot(std::uint64_t number) const noexcept {
         if (single_) return number < minted_.size() ? Dot{minted_.replica, minted_.first + number} : Dot{};
-        if (number >= dots_) return Dot{};
-        const auto at = std::upper_bound(before_.begin(), before_.end(), number) - before_.begin() - 1;
-        const DotRange& range = ranges_[static_cast<std::size_t>(at)];
-        return Dot{range.replica, range.first + (number - before_[static_cast<std::size_t>(at)])};
+        if (!ranges_ || number >= ranges_->dots) return Dot{};
+        const auto& [by_id, before, positions, dots] = *ranges_;
+        const auto at =
+            static_cast<std::size_t>(std::upper_bound(before.begin(), before.end(), number) - before.begin() - 1);
+        return Dot{by_id[at].replica, by_id[at].first + (number - before[at])};
     }
 
     /// Where the range of a replica stands. O(log n).
@@ -8829,13 +9221,17 @@ class DotSpace {
     }
 
    private:
+    struct Ranges {
+        std::vector<DotRange> by_id;
+        std::vector<std::uint64_t> before;                              // how many dots the ranges before each hold
+        std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions;  // by index
+        std::uint64_t dots = 0;                                         // in all of them
+    };
+
     DotRange minted_;
     bool single_ = false;  // a frame, with `minted_` alone
-    std::vector<DotRange> ranges_;
-    std::vector<std::uint64_t> before_;                              // how many dots the ranges before each hold
-    std::uint64_t dots_ = 0;                                         // in all of them
-    std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // by index
     Ntp64 time_;
+    detail::Lazy<Ranges> ranges_;  // of a state
 };
 
 }  // namespace netsync
@@ -8853,6 +9249,64 @@ inline bool is_utf8(ByteView bytes) noexcept {
 }
 
 }  // namespace netsync
+
+// ---- netsync/wire/varint.hpp ----
+
+// netsync: integers in as few bytes as they need: seven bits a byte, the lowest first, and a bit that says whether more
+// follow (LEB128). Minimal: one number has one form.
+
+namespace netsync::detail {
+
+/// What is written to and read from, of which a number takes at most all.
+inline constexpr std::size_t varint_room = 10;
+
+/// How many bytes a number takes.
+constexpr std::size_t varint_size(std::uint64_t value) noexcept {
+    return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+
+/// Writes a number; says how many bytes it took. Eight bytes are made at once, without a branch for each.
+inline std::size_t write_varint(std::byte* at, std::uint64_t value) noexcept {
+    if (value < 0x80) {
+        *at = static_cast<std::byte>(value);
+        return 1;
+    }
+    const std::size_t size = varint_size(value);
+    std::uint64_t spread = value & 0x00ffffffffffffffu;  // 56 bits as eight times seven
+    spread = ((spread & 0x00fffffff0000000u) << 4) | (spread & 0x000000000fffffffu);
+    spread = ((spread & 0x0fffc0000fffc000u) << 2) | (spread & 0x00003fff00003fffu);
+    spread = ((spread & 0x3f803f803f803f80u) << 1) | (spread & 0x007f007f007f007fu);
+    const std::uint64_t more = 0x8080808080808080u >> (size < 9 ? 8 * (9 - size) : 0);
+    spread |= more;
+    if constexpr (std::endian::native == std::endian::little)
+        std::memcpy(at, &spread, 8);
+    else
+        for (std::size_t i = 0; i < 8; ++i) at[i] = static_cast<std::byte>((spread >> (8 * i)) & 0xff);
+    if (size > 8) {
+        at[8] = static_cast<std::byte>(((value >> 56) & 0x7f) | (size > 9 ? 0x80 : 0));
+        at[9] = static_cast<std::byte>(value >> 63);
+    }
+    return size;
+}
+
+/// Reads a number from `at`, of which ten bytes can be read; says how many it took, 0 where no number is written so.
+inline std::size_t read_varint(const std::byte* at, std::uint64_t& value) noexcept {
+    const std::uint64_t word = read_word(at);
+    const std::uint64_t ends = ~word & 0x8080808080808080u;
+    const std::size_t size = ends != 0 ? static_cast<std::size_t>(std::countr_zero(ends)) / 8 + 1 : 8;
+    std::uint64_t packed = word & (0x7f7f7f7f7f7f7f7fu >> (8 * (8 - size)));
+    packed = ((packed & 0x7f007f007f007f00u) >> 1) | (packed & 0x007f007f007f007fu);
+    packed = ((packed & 0x3fff00003fff0000u) >> 2) | (packed & 0x00003fff00003fffu);
+    value = ((packed & 0x0fffffff00000000u) >> 4) | (packed & 0x000000000fffffffu);
+    if (ends != 0) return size == 1 || at[size - 1] != std::byte{} ? size : 0;
+    const auto ninth = std::to_integer<std::uint64_t>(at[8]), tenth = std::to_integer<std::uint64_t>(at[9]);
+    value |= (ninth & 0x7f) << 56;
+    if (ninth < 0x80) return ninth != 0 ? 9 : 0;
+    value |= tenth << 63;
+    return tenth == 1 ? 10 : 0;
+}
+
+}  // namespace netsync::detail
 
 // ---- netsync/wire/input.hpp ----
 
@@ -8909,6 +9363,13 @@ class Input {
 
     std::uint64_t varint() {
         std::uint64_t value = 0;
+        if (remaining() >= detail::varint_room) {
+            const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
+            at_ += size;
+            if (size > 0) return value;
+            fail(errc::malformed);
+            return 0;
+        }
         for (unsigned shift = 0; shift < 64; shift += 7) {
             const auto next = static_cast<std::uint64_t>(byte());
             if (!ok()) return 0;
@@ -8925,11 +9386,8 @@ class Input {
 
     template <std::unsigned_integral T>
     T fixed() {
-        T value = 0;
         const ByteView from = raw(sizeof(T));
-        for (std::size_t i = 0; i < from.size(); ++i)
-            value = static_cast<T>(value | (static_cast<T>(std::to_integer<std::uint8_t>(from[i])) << (8 * i)));
-        return value;
+        return from.empty() ? T{} : static_cast<T>(detail::read_word(from.data(), sizeof(T)));
     }
 
     /// The time of a write; never later than that of its frame or state.
@@ -8944,6 +9402,12 @@ class Input {
         const std::uint64_t head = varint();
         more = head > 0 && (head - 1) % 2 == 1;
         return head == 0 ? Dot{} : dot_of((head - 1) / 2);
+    }
+    Dot marked_dot(bool& mark, bool& more) {
+        const std::uint64_t head = varint();
+        more = head > 0 && (head - 1) % 2 == 1;
+        mark = head > 0 && (head - 1) / 2 % 2 == 1;
+        return head == 0 ? Dot{} : dot_of((head - 1) / 4);
     }
 
     /// See Output::text_after. errc::malformed unless the text sorts after `before`.
@@ -8970,6 +9434,8 @@ class Input {
         return result;
     }
     ByteView bytes() { return raw(count(1)); }
+    /// What is left; nothing of it is taken.
+    ByteView peek() const noexcept { return bytes_.subspan(at_, remaining()); }
 
     /// The dots that may be read, or null where there are none.
     const DotSpace* space() const noexcept { return space_; }
@@ -9183,6 +9649,7 @@ class Buffer {
         return at_ + size_;
     }
     void grow(std::size_t count) noexcept { size_ += count; }
+    void clear() noexcept { size_ = 0; }
 
     void append(std::byte value) {
         *room(1) = value;
@@ -9234,8 +9701,17 @@ class Output {
     using is_saving = std::true_type;
     using is_loading = std::false_type;
 
-    explicit Output(DotSpace space = {}, std::size_t max_depth = 128)
-        : space_(std::move(space)), depth_left_(max_depth) {}
+    Output() = default;
+    explicit Output(DotSpace space, std::size_t max_depth = 128) : space_(std::move(space)), depth_left_(max_depth) {}
+
+    /// Begins anew, as if just made.
+    void restart(DotSpace space, std::size_t max_depth) {
+        bytes_.clear();
+        space_ = std::move(space);
+        depth_left_ = max_depth;
+        cost_ = 0;
+        error_ = {};
+    }
 
     template <class... T>
     Output& operator()(const T&... values) {
@@ -9259,13 +9735,7 @@ class Output {
         charge(items * item_size);
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
-    void varint(std::uint64_t value) {
-        std::byte* at = bytes_.room(10);
-        std::size_t size = 0;
-        for (; value >= 0x80; value >>= 7) at[size++] = static_cast<std::byte>(value | 0x80);
-        at[size++] = static_cast<std::byte>(value);
-        bytes_.grow(size);
-    }
+    void varint(std::uint64_t value) { bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value)); }
     template <std::unsigned_integral T>
     void fixed(T value) {
         std::byte* at = bytes_.room(sizeof(T));
@@ -9283,6 +9753,8 @@ class Output {
     /// One of a list of dots, and whether another follows: shorter than a count and a dot. An empty list is no_dot().
     void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
     void no_dot() { varint(0); }
+    /// The same with a bit that belongs to what lies under the dot.
+    void marked_dot(Dot dot, bool mark, bool more) { varint(1 + 4 * number_of(dot) + (mark ? 2 : 0) + (more ? 1 : 0)); }
     /// A text that sorts after `before`, which the reader has: how much they share, and the rest.
     void text_after(std::string_view before, std::string_view text) {
         if (!is_utf8(text)) fail(errc::not_utf8);
@@ -9428,7 +9900,7 @@ class Output {
 
     detail::Buffer bytes_;
     DotSpace space_;
-    std::size_t depth_left_;
+    std::size_t depth_left_ = 128;
     std::size_t cost_ = 0;
     std::error_code error_;
 };
@@ -9562,17 +10034,14 @@ class Frame {
 
     /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the
     /// origin's frame before this one, 0 before the first. O(size).
-    static Frame make(FrameHeader header, ByteView delta, std::uint64_t previous_hash) {
+    static Frame make(FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
         Output out;
         write_header(out, header);
         const std::size_t start = out.size();
         out.raw(delta);
         header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
         out.fixed(header.hash);
-        Frame frame{std::make_shared<const Bytes>(out.take())};
-        frame.header_ = std::move(header);
-        frame.delta_start_ = start;
-        return frame;
+        return Frame{std::make_shared<const Bytes>(out.take()), std::move(header), start};
     }
 
     /// The names of one change: see FrameHeader::instead_of.
@@ -9622,6 +10091,8 @@ class Frame {
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
+    Frame(SharedBytes bytes, FrameHeader&& header, std::size_t delta_start)
+        : bytes_(std::move(bytes)), header_(std::move(header)), delta_start_(delta_start) {}
 
     DotRange minted() const { return {intern(header_.origin), header_.first, header_.last()}; }
     ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }
@@ -10011,6 +10482,27 @@ concept asynchronous_store =
         { reader.is_behind() } -> std::same_as<bool>;
     };
 
+/// A store that may have to be opened later than its replica begins: its disk is away, or somebody else has its file.
+/// Until then the replica shows what can be read, refuses changes, and takes no part in the pool.
+///
+/// - `opening_error()`: why not all that it holds can be told; nothing once it can. Until then it takes nothing, and each
+///   commit tries to open it again; after the first that succeeds all of it is read anew.
+///
+/// Exemplar: SqliteStore.
+template <class S>
+concept reopening_store = store<S> && requires(const S& reader) {
+    { reader.opening_error() } -> std::same_as<std::error_code>;
+};
+
+/// Why a store is not open, if it is not.
+template <store Store>
+std::error_code opening_error(const Store& store) {
+    if constexpr (reopening_store<Store>)
+        return store.opening_error();
+    else
+        return {};
+}
+
 /// The store of a replica that was given none: made from the options where it can be, else as it is by default.
 template <store Store>
 Store make_store(const Options& options) {
@@ -10099,8 +10591,8 @@ struct Woken {};
 using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
 using TransportEvents = std::function<void(const TransportEvent&)>;
 
-/// The replica calls these from any thread, all but stop under its mutex; they must not call back into it from within. Events come
-/// one at a time, from any one thread, and only between start() and stop().
+/// The replica calls these from any thread, all but stop under its mutex; they must not call back into it from within.
+/// Events come one at a time, from any one thread, and only between start() and stop().
 ///
 /// - `start(options, events)`: begins to listen, then to receive announcements. After an error nothing is open.
 /// - `stop()`: closes everything; no event is under way or follows when it returns, unless it was called from one. May be
@@ -10971,6 +11463,11 @@ class Pool {
     Pool(const Options& options, Copy& copy, std::uint64_t seed)
         : options_(options), copy_(copy), random_(seed), session_(random_.next()), links_(options),
           keepalive_(options) {
+        load();
+    }
+
+    /// Who this replica is, and whom it knew: as its store says.
+    void load() {
         self_ = copy_.successor().is_nil() ? copy_.id() : copy_.successor();
         for (const Acquaintance& member : open_value<std::vector<Acquaintance>>(copy_.store(), "members"))
             remember(member, {});
@@ -11047,6 +11544,7 @@ class Pool {
         for (const auto& [link, peer] : links_) out.closes.push_back(link);
         stop();
         self_ = self;
+        twin_seen_ = false;
         session_ = random_.next();
         announce(now, out);
         for (auto& [replica, member] : members_) {
@@ -11164,8 +11662,8 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
-    /// Whether another replica under this id was met since the last time this was asked; this one is to give way.
-    bool take_twin_seen() { return std::exchange(twin_seen_, false); }
+    /// Whether another replica under this id was met, of which this one is to give way by taking another id.
+    bool is_twin_seen() const noexcept { return twin_seen_; }
 
    private:
     template <class Greeter>  // anything with the versions it speaks
@@ -11575,12 +12073,16 @@ struct AgreementRequest {
     static constexpr MessageKind kind = MessageKind::agreement_request;
     std::vector<Head> heads{};
 };
-/// The highest counter of these at which both are the same; 0 where none is. Not `known` where none could be compared.
+/// The highest counter of these at which both are the same, 0 where none is; not `known` where none could be compared. And
+/// the first change that the sender holds beyond, if any: whose is older, stays.
 struct Agreement {
     static constexpr MessageKind kind = MessageKind::agreement;
     ReplicaId replica{};
     std::uint64_t counter = 0;
     bool known = false;
+    bool beyond = false;
+    Ntp64 time{};  ///< of that change; 0: its frame is in the log no more
+    std::uint64_t hash = 0;
 };
 
 /// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether
@@ -11727,6 +12229,7 @@ namespace netsync {
 struct Delivered {
     std::size_t news = 0;                 ///< frames merged or held
     bool drifted = false;                 ///< one was refused for now, being from the future
+    bool outdated = false;                ///< one has not met what was forgotten here; a state that has can be joined
     std::optional<FrameHeader> forked{};  ///< of a frame that belongs to another history under its origin's id
     std::error_code error{};              ///< bytes that are no frame: what came before them was delivered
 };
@@ -11747,6 +12250,7 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
         traffic.count_received(received.applied, received.duplicate, received.refused);
         result.news += received.applied + (received.held ? 1 : 0);
         const FrameHeader& header = frame->header();
+        result.outdated = result.outdated || received.refused == errc::outdated;
         if (received.refused == errc::clock_drift) {
             result.drifted = true;
             out.send(member.link,
@@ -11759,34 +12263,6 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
         }
     }
     return result;
-}
-
-}  // namespace netsync
-
-// ---- netsync/pool/roll.hpp ----
-
-// netsync: pool initiative: who brings a newcomer up to date. Everybody computes the same answer without a message.
-
-namespace netsync {
-
-/// What `member` rolls for this newcomer, in this session of it.
-inline std::uint64_t roll(const ReplicaId& newcomer, std::uint64_t session, const ReplicaId& member) noexcept {
-    const std::uint64_t who = detail::mix(newcomer.owner_bits, newcomer.incarnation);
-    return detail::mix(detail::mix(who, session), detail::mix(member.owner_bits, member.incarnation));
-}
-
-/// The highest roller among `members` (a range of ReplicaId); ties go to the larger id. None among none.
-template <class Members>
-std::optional<ReplicaId> highest_roller(const ReplicaId& newcomer, std::uint64_t session, const Members& members) {
-    std::optional<ReplicaId> best;
-    std::uint64_t best_roll = 0;
-    for (const ReplicaId& member : members) {
-        const std::uint64_t rolled = roll(newcomer, session, member);
-        if (best && (rolled < best_roll || (rolled == best_roll && member < *best))) continue;
-        best = member;
-        best_roll = rolled;
-    }
-    return best;
 }
 
 }  // namespace netsync
@@ -11873,6 +12349,174 @@ class History {
 
 }  // namespace netsync
 
+// ---- netsync/sync/fork.hpp ----
+
+// netsync: two histories under one replica id, of a copied or restored disk. What others say of a history and what is in
+// the log come in; where both part, and which one stays, goes out.
+
+namespace netsync {
+
+/// Which of two histories of one replica stays.
+enum class Stays { both, ours, theirs };
+
+/// The histories that a copy holds, to be compared with those of others. Of two that part, the one stays whose first
+/// change beyond is older, on all replicas alike: who put an old disk back does not undo what the pool had seen of the
+/// replica since. What the other one holds beyond is issued again by the replica that made it.
+template <store Store>
+class Fork {
+   public:
+    Fork(const Store& store, const History& history, const Limits& limits)
+        : store_(store), history_(history), limits_(limits) {}
+
+    /// A replica of which a member shows another history: `self` first. Another's that is shorter or longer shows when
+    /// its frames come.
+    std::optional<ReplicaId> find(const ReplicaId& self, const std::vector<Head>& theirs) const {
+        if (is_disputed(self, theirs)) return self;
+        for (const Head& head : theirs)
+            if (head.replica != self && head.counter == counter(head.replica) && head.hash != hash(head.replica))
+                return head.replica;
+        return std::nullopt;
+    }
+
+    /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
+    /// from an older state, or that was not lost when this one was restored.
+    bool is_disputed(const ReplicaId& self, const std::vector<Head>& theirs) const {
+        const auto head =
+            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == self; });
+        if (head == theirs.end()) return false;
+        if (head->counter > counter(self)) return true;
+        const std::optional<std::uint64_t> ours = hash_at({self, head->counter});
+        return ours && *ours != head->hash;
+    }
+
+    /// The latest counters and hashes of a history as the log has it, newest first.
+    std::vector<Head> heads(const ReplicaId& replica) const {
+        std::vector<Head> heads;
+        static_cast<void>(
+            store_.frames({replica, first_logged(replica), counter(replica)}, [&](const SharedBytes& bytes) {
+                if (const Result<Frame> frame = Frame::parse(bytes, limits_))
+                    heads.push_back({replica, frame->header().last(), frame->header().hash});
+                return true;
+            }));
+        std::reverse(heads.begin(), heads.end());
+        if (heads.empty()) heads.push_back({replica, counter(replica), hash(replica)});
+        if (heads.size() > max_heads) heads.resize(max_heads);
+        return heads;
+    }
+
+    /// How far our history agrees with these heads of one replica, newest first. O(log heads) look-ups in the log, which may
+    /// begin after the older ones.
+    Agreement compare(const std::vector<Head>& theirs) const {
+        const auto hash_of = [&](const Head& head) { return hash_at({head.replica, head.counter}); };
+        const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
+            const std::optional<std::uint64_t> hash = hash_of(head);
+            return hash && hash != head.hash;
+        });
+        Agreement result{.replica = theirs.front().replica, .known = true};
+        if (agrees != theirs.end()) {
+            result.known = hash_of(*agrees) == agrees->hash;
+            if (result.known) result.counter = agrees->counter;
+        }
+        return with_next(result);
+    }
+
+    /// The same agreement as this side would tell it.
+    Agreement answer(const Agreement& theirs) const { return with_next(theirs); }
+
+    /// Who stays, by what a member says of a history and what is held of it here. One who finds that others know more of
+    /// its own history than itself does not go on with it.
+    Stays weigh(const ReplicaId& self, const Agreement& theirs) const {
+        if (!theirs.beyond) return Stays::both;
+        const Agreement ours = answer(theirs);
+        if (!theirs.known || !ours.beyond) return theirs.replica == self ? Stays::theirs : Stays::both;
+        const auto age = [](const Agreement& side) { return std::tie(side.time, side.hash); };
+        if (age(ours) == age(theirs)) return Stays::both;
+        return age(ours) < age(theirs) ? Stays::ours : Stays::theirs;
+    }
+
+   private:
+    std::uint64_t counter(const ReplicaId& replica) const { return history_.counter(find_index(replica)); }
+    std::uint64_t hash(const ReplicaId& replica) const { return history_.hash(find_index(replica)); }
+
+    /// None where the log does not tell; 0, which no frame has, where a change goes on beyond.
+    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
+        if (at.counter == counter(at.replica)) return hash(at.replica);
+        std::optional<std::uint64_t> hash;
+        static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, limits_))
+                hash = frame->header().last() == at.counter ? frame->header().hash : 0;
+            return false;
+        }));
+        return hash;
+    }
+
+    /// The first change beyond. One that is in no log any more is older than all that are.
+    Agreement with_next(Agreement agreement) const {
+        const std::uint64_t next = agreement.counter + 1;
+        agreement.beyond = counter(agreement.replica) >= next;
+        agreement.time = {};
+        agreement.hash = hash(agreement.replica);
+        if (agreement.beyond && agreement.known)
+            static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
+                if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
+                    agreement.time = frame->header().time;
+                    agreement.hash = frame->header().hash;
+                }
+                return false;
+            }));
+        return agreement;
+    }
+
+    /// Where the log of a replica begins. O(log counters).
+    std::uint64_t first_logged(const ReplicaId& replica) const {
+        std::uint64_t from = 1, to = counter(replica);
+        while (from < to) {
+            const std::uint64_t middle = from + (to - from) / 2;
+            if (store_.frames({replica, middle, middle}, [](const SharedBytes&) { return false; }))
+                to = middle;
+            else
+                from = middle + 1;
+        }
+        return from;
+    }
+
+    static constexpr std::size_t max_heads = 4096;
+
+    const Store& store_;
+    const History& history_;
+    const Limits& limits_;
+};
+
+}  // namespace netsync
+
+// ---- netsync/pool/roll.hpp ----
+
+// netsync: pool initiative: who brings a newcomer up to date. Everybody computes the same answer without a message.
+
+namespace netsync {
+
+/// What `member` rolls for this newcomer, in this session of it.
+inline std::uint64_t roll(const ReplicaId& newcomer, std::uint64_t session, const ReplicaId& member) noexcept {
+    const std::uint64_t who = detail::mix(newcomer.owner_bits, newcomer.incarnation);
+    return detail::mix(detail::mix(who, session), detail::mix(member.owner_bits, member.incarnation));
+}
+
+/// The highest roller among `members` (a range of ReplicaId); ties go to the larger id. None among none.
+template <class Members>
+std::optional<ReplicaId> highest_roller(const ReplicaId& newcomer, std::uint64_t session, const Members& members) {
+    std::optional<ReplicaId> best;
+    std::uint64_t best_roll = 0;
+    for (const ReplicaId& member : members) {
+        const std::uint64_t rolled = roll(newcomer, session, member);
+        if (best && (rolled < best_roll || (rolled == best_roll && member < *best))) continue;
+        best = member;
+        best_roll = rolled;
+    }
+    return best;
+}
+
+}  // namespace netsync
+
 // ---- netsync/sync/identity.hpp ----
 
 // netsync: who a replica is, whom it knows and who has been retired, kept in its store.
@@ -11887,15 +12531,16 @@ inline ReplicaId new_incarnation(const Options& options, detail::Random& random)
     return id;
 }
 
-/// The id of the store's last opening, or a new one. A store that belongs to another name gets a new id too.
+/// The id of the store's last opening; nil where there is none, or the store belongs to another name.
 template <store Store>
-ReplicaId open_identity(Store& store, const Options& options, detail::Random& random) {
-    ReplicaId id = open_value<ReplicaId>(store, "replica");
-    if (!id.is_nil() && (options.name.empty() || id.owner() == owner_of_name(options.name))) return id;
-    id = new_incarnation(options, random);
-    static_cast<void>(keep_value(store, "replica", id));
-    static_cast<void>(store.commit());
-    return id;
+ReplicaId kept_identity(const Store& store, const Options& options) {
+    const ReplicaId id = open_value<ReplicaId>(store, "replica");
+    return options.name.empty() || id.owner() == owner_of_name(options.name) ? id : ReplicaId{};
+}
+
+/// Who a replica is while its store is not open: of its owner, where that is known, and no incarnation of it.
+inline ReplicaId nobody_yet(const Options& options) {
+    return {options.name.empty() ? 0 : static_cast<std::uint64_t>(owner_of_name(options.name)), 0};
 }
 
 /// Whether a replica holds nothing of others yet, so that it takes the pool's state before it takes part.
@@ -12031,7 +12676,21 @@ struct Content {
         return changed;
     }
 
-    /// The same for a change that the state has already.
+    /// A change from a log, where it goes on from what is held. True if it does.
+    bool replay(const Frame& frame, const Limits& limits) {
+        const FrameHeader& header = frame.header();
+        if (header.first != counter(header.origin) + 1) return false;
+        for (const ReplicaCounter& needed : header.dependencies)
+            if (counter(needed.replica) < needed.counter) return false;
+        const ReplicaIndex origin = intern(header.origin);
+        if (origin == ReplicaIndex{} || !frame.continues(history.hash(origin))) return false;
+        const Result<CrdtType> delta = frame.template delta<CrdtType>(limits);
+        if (!delta || !permits(*delta, header.origin.owner())) return false;
+        merge(frame, origin, *delta);
+        return true;
+    }
+
+    /// That a change is in the state already.
     void advance(const Frame& frame, ReplicaIndex origin) {
         const FrameHeader& header = frame.header();
         history.advance(origin, header.last(), header.hash, header.time);
@@ -12240,8 +12899,10 @@ class Loading {
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         replace_ = replace_ || replace;
-        if (is_succeeding() && !copy_.retirements().contains(copy_.successor())) return;
-        pool_.rename(copy_.plan_successor(random_), now, out);
+        const bool planned =
+            is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
+        if (planned && pool_.self() == copy_.successor()) return;
+        pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
         present(false);
@@ -12269,7 +12930,9 @@ class Loading {
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
-        return finish(member, take_over(state, agreement.counter, now, out), now, out);
+        if (!agreement.known && ++attempts_ <= patience)  // somebody else's log may tell
+            return finish(member, errc::forked, now, out);
+        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -12356,13 +13019,14 @@ class Loading {
         if (!error && !is_succeeding() && !is_too_old(member))
             error = copy_.adopt(std::move(state));
         else if (!error) {
+            replace_ = replace_ || !is_succeeding();
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
-            if (header && copy_.is_disputed(header->heads)) {
+            if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
                 unplaced_ = std::move(state);
-                out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
+                out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
-            error = header ? take_over(state, std::nullopt, now, out) : header.error();
+            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -12374,11 +13038,14 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
+    std::error_code take_over(const Member& source, ByteView state, std::optional<std::uint64_t> parted,
+                              const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
+        const bool in_place =
+            parted || replace_ || copy_.displaces(state) || (source.settled && copy_.holds_of_others(state));
         const Result<Succession> done =
-            parted || replace_ ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
+            in_place ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
         if (!done) return done.error();
         replace_ = false;
         attempts_ = 0;
@@ -12405,7 +13072,6 @@ class Loading {
         reports_.push_back({from_, 1, sink_.received(), 0, 0, end, now.time - *first_greeting_});
     }
 
-    static constexpr std::size_t max_heads = 4096;
     static constexpr int patience = 5;
 
     const Options& options_;
@@ -12510,7 +13176,7 @@ class Gossip {
     /// without what others have forgotten since: then it is issued again.
     std::error_code on_message(Member& member, const FrameRefused& message, const Moment& now, Outbox& out) {
         if (message.reason == errc::outdated) {
-            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(false, now, out);
+            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(true, now, out);
         } else {
             out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
         }
@@ -12519,17 +13185,19 @@ class Gossip {
 
     std::error_code on_message(Member& member, const AgreementRequest& request, const Moment&, Outbox& out) {
         if (!is_ready() || request.heads.empty()) return {};
-        const std::optional<std::uint64_t> agreed = copy_.agreed(request.heads);
-        out.send(member.link, Agreement{request.heads.front().replica, agreed.value_or(0), agreed.has_value()});
+        out.send(member.link, copy_.fork().compare(request.heads));
         return {};
     }
 
+    /// Of two histories under one id the member's stays, or ours, and then the member has to know; or there is but one.
     std::error_code on_message(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (loading_.on_agreement(member, agreement, now, out)) become_ready(out);
-        if (!is_ready() || !in_question_ || in_question_->replica != agreement.replica) return {};
-        const Head held = *std::exchange(in_question_, std::nullopt);
-        const bool still = copy_.counter(held.replica) == held.counter;
-        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(true, now, out);
+        if (!is_ready()) return {};
+        const Stays stays = copy_.fork().weigh(copy_.id(), agreement);
+        const bool asked = is_in_question(now) && question_->replica == agreement.replica;
+        if (asked) question_.reset();
+        if (stays == Stays::ours && asked) out.send(member.link, copy_.fork().answer(agreement));
+        if (stays == Stays::theirs) give_up_incarnation(agreement.replica != copy_.id(), now, out);
         return {};
     }
 
@@ -12543,7 +13211,7 @@ class Gossip {
         report.frames += message.frames.size();
         report.applied += delivered.news;
         session->asked.clear();
-        if (message.below_horizon) return ask_for_state(*session, member, now, out);
+        if (message.below_horizon || delivered.outdated) return ask_for_state(*session, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
         if (delivered.news == 0) return finish(member.replica, SyncEnd::no_progress, now);
@@ -12551,14 +13219,9 @@ class Gossip {
     }
 
     /// A frame does not continue what is held of its origin. It may have been damaged on its way, or there are two
-    /// histories under one id: the member is asked. Of two members the one that holds less takes the other's state.
-    void on_fork(const Member& member, const FrameHeader& theirs, Outbox& out) {
-        const ReplicaIndex origin = find_index(theirs.origin);
-        const Head held{theirs.origin, copy_.counter(theirs.origin), copy_.history().hash(origin)};
-        if (theirs.origin == pool_.self() || theirs.origin == copy_.id() || held.counter == 0 || !is_ready()) return;
-        if (theirs.first != held.counter + 1 && (theirs.last() != held.counter || theirs.hash < held.hash)) return;
-        in_question_ = held;
-        out.send(member.link, AgreementRequest{{held}});
+    /// histories under one id.
+    void on_fork(const Member& member, const FrameHeader& theirs, const Moment& now, Outbox& out) {
+        if (is_ready() && copy_.counter(theirs.origin) > 0) question(theirs.origin, member, now, out);
     }
 
     /// A piece of a state.
@@ -12574,7 +13237,8 @@ class Gossip {
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
         if (complete && !*complete) return;
         Bytes state = sink_.finish();
-        const std::error_code error = complete ? copy_.adopt(std::move(state)) : complete.error();
+        std::error_code error = complete.error();
+        if (complete) error = is_in_question(now) ? errc::forked : copy_.adopt(std::move(state));
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
@@ -12586,7 +13250,7 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.take_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
+        if (pool_.is_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         if (now.time < next_at_) return;
@@ -12623,6 +13287,12 @@ class Gossip {
         bool wants_state = false;
     };
 
+    /// Of whom there may be two histories.
+    struct Question {
+        ReplicaId replica;
+        Duration until{};
+    };
+
     bool has_live() const {
         return pool_.members().any(
             [](const ReplicaId&, const Member& member) { return member.state == MemberState::live; });
@@ -12636,13 +13306,20 @@ class Gossip {
     bool reconsider(const Member& member, const Moment& now, Outbox& out) {
         if (copy_.retirements().contains(pool_.self())) return give_up_incarnation(false, now, out), true;
         if (loading_.is_succeeding()) return true;
-        const bool gives_way = copy_.gives_way(member.heads);
-        if (gives_way || copy_.is_disputed(member.heads)) return give_up_incarnation(gives_way, now, out), true;
+        if (const auto forked = copy_.fork().find(copy_.id(), member.heads)) question(*forked, member, now, out);
         if (copy_.retirements().empty()) return false;
         if (copy_.take_revoked()) return give_up_incarnation(true, now, out), true;
         pool_.expel(out);
         return false;
     }
+
+    /// Asks a member how far both hold the same history of a replica. No whole state is joined until that is known.
+    void question(const ReplicaId& replica, const Member& member, const Moment& now, Outbox& out) {
+        question_ = {replica, now.time + options_.answer_timeout};
+        out.send(member.link, AgreementRequest{copy_.fork().heads(replica)});
+    }
+
+    bool is_in_question(const Moment& now) const { return question_ && now.time < question_->until; }
 
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         sessions_.clear();
@@ -12736,7 +13413,7 @@ class Gossip {
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
     StateSink sink_;
-    std::optional<Head> in_question_;  // whether a member has the same history up to here
+    std::optional<Question> question_;
     std::vector<SyncReport> reports_;
 };
 
@@ -12983,6 +13660,9 @@ class Protocol {
     std::size_t waiters() const noexcept { return waiters_.size(); }
     std::uint64_t waiters_refused() const noexcept { return waiters_.refused(); }
 
+    /// The store could not be opened before, and was read now.
+    void load() { pool_.load(); }
+
     void start(const Moment& now, std::uint16_t port) {
         gossip_.start(now);
         pool_.start(now, port, outbox);
@@ -13028,6 +13708,12 @@ class Protocol {
             on_time(now);
         else
             pool_.on_event(event, now, outbox);
+    }
+
+    /// The same before start(), while it is not known who this replica is: it takes no part.
+    void on_event_outside(const TransportEvent& event, const Moment& now) {
+        if (const auto* opened = std::get_if<LinkOpened>(&event)) outbox.closes.push_back(opened->link);
+        if (std::holds_alternative<Woken>(event)) ask_for_waiters(now.time);
     }
 
     Outbox outbox;
@@ -13076,7 +13762,7 @@ class Protocol {
         if (of_pool) return;
         if (!member) return pool_.on_stranger(link, now, outbox);
         const std::error_code error =
-            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, now);
+            *kind == MessageKind::update ? on_update(*member, bytes, now) : on_sync(*member, *kind, bytes, now);
         if (error) {
             ++traffic.messages_bad;
             pool_.refuse(link, error, outbox);
@@ -13101,13 +13787,13 @@ class Protocol {
                                        [&] { return copy_.encode(); }, outbox);
                                },
                                [&](const FramesMessage& message) -> std::error_code {
-                                   const Delivered delivered = receive(message.frames, member);
+                                   const Delivered delivered = receive(message.frames, member, now);
                                    if (!delivered.error)
                                        gossip_.on_frames(member, message, bytes.size(), delivered, now, outbox);
                                    return delivered.error;
                                },
                                [&](const RelayMessage& message) -> std::error_code {
-                                   const Delivered delivered = receive(std::span{&message.frame, 1}, member);
+                                   const Delivered delivered = receive(std::span{&message.frame, 1}, member, now);
                                    if (delivered.news > 0)
                                        Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox);
                                    return delivered.error;
@@ -13119,16 +13805,16 @@ class Protocol {
                                [&](const auto& message) { return gossip_.on_message(member, message, now, outbox); }});
     }
 
-    std::error_code on_update(Member& member, ByteView bytes) {
+    std::error_code on_update(Member& member, ByteView bytes, const Moment& now) {
         const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return receive(std::span{&frame, 1}, member).error;
+        return receive(std::span{&frame, 1}, member, now).error;
     }
 
     // 9: merged, held, dropped or refused: see LocalCopy::receive.
-    Delivered receive(std::span<const FrameBytes> frames, Member& member) {
+    Delivered receive(std::span<const FrameBytes> frames, Member& member, const Moment& now) {
         if (!gossip_.listens() || copy_.retirements().contains(member.replica)) return {};
         const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic, outbox);
-        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, outbox);
+        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, now, outbox);
         return delivered;
     }
 
@@ -13346,14 +14032,12 @@ class Batch {
         Change change{minted_.replica, minted_.last + 1, time_};
         T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
         if (!permits(delta, change.owner())) return fail(errc::not_owner);
-        std::optional<Output> later;
-        Output& encoded = (steps_ == 0 ? encoded_ : later).emplace(DotSpace{change.minted(), time_}, limits_.depth);
-        if (const std::error_code error = encode_delta(encoded, delta, limits_)) return fail(error);
-        const std::size_t ranges = (removed_.size() + change.removed().size()) * sizeof(CounterRange);
-        if (!limits_.fits_frame(size_ + encoded.size() + ranges, cost_ + encoded.cost() + ranges))
-            return fail(errc::too_large);
-        size_ += encoded.size();
-        cost_ += encoded.cost();
+        if (steps_ == 0) {
+            if (!fits(encoded_, change, delta)) return;
+        } else {
+            Output later;
+            if (!fits(later, change, delta)) return;
+        }
         take(change, std::move(delta));
     }
 
@@ -13366,10 +14050,10 @@ class Batch {
     const T& delta() const noexcept { return delta_; }
     ByteView encode(std::error_code& error) {
         if (steps_ > 1) {
-            encoded_.emplace(DotSpace{minted_, time_}, limits_.depth);
-            error = encode_delta(*encoded_, delta_, limits_);
+            encoded_.restart(DotSpace{minted_, time_}, limits_.depth);
+            error = encode_delta(encoded_, delta_, limits_);
         }
-        return encoded_ ? encoded_->view() : ByteView{};
+        return encoded_.view();
     }
     const DotRange& minted() const noexcept { return minted_; }
     const std::vector<Dot>& removed() const noexcept { return removed_; }
@@ -13378,6 +14062,19 @@ class Batch {
 
    private:
     void fail(std::error_code error) { error_ = error; }
+
+    /// Encodes one step; whether there is room for it.
+    bool fits(Output& encoded, const Change& change, const T& delta) {
+        encoded.restart(DotSpace{change.minted(), time_}, limits_.depth);
+        std::error_code error = encode_delta(encoded, delta, limits_);
+        const std::size_t ranges = (removed_.size() + change.removed().size()) * sizeof(CounterRange);
+        if (!error && !limits_.fits_frame(size_ + encoded.size() + ranges, cost_ + encoded.cost() + ranges))
+            error = errc::too_large;
+        if (error) return fail(error), false;
+        size_ += encoded.size();
+        cost_ += encoded.cost();
+        return true;
+    }
 
     void take(const Change& change, T&& delta) {
         CausalContext context = change.context();
@@ -13401,7 +14098,7 @@ class Batch {
     Ntp64 time_;
     const Limits& limits_;
     T delta_{};
-    std::optional<Output> encoded_;  // the first step; at the end, all of them
+    Output encoded_;  // the first step; at the end, all of them
     CausalContext context_;
     std::vector<Dot> removed_;
     std::size_t size_ = 0;
@@ -13504,9 +14201,18 @@ class Staging {
         return error_;
     }
 
+    /// The store was read: whether all of it was. Else nothing is staged, and the next call or event tries to open it.
+    bool is_open() {
+        unstaged_.clear();
+        const std::error_code error = opening_error(store_);
+        if (error) error_ = error;
+        uncommitted_ = error || reopening_store<Store>;
+        return !error;
+    }
+
     /// What was staged while opening.
     void open() {
-        if constexpr (asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
+        if (uncommitted_ || asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
     }
 
     std::error_code append(const Frame& frame) {
@@ -13632,22 +14338,23 @@ class LocalCopy {
     LocalCopy(const Options& options, Store store, Clock clock, detail::Random& random)
         : options_(options), staging_(std::move(store)), clock_(std::move(clock)),
           buffer_(options.limits.buffered_frames, options.limits.buffered_bytes) {
-        Store& opened = staging_.store();
-        self_ = intern(open_identity(opened, options_, random));
-        successor_ = open_value<ReplicaId>(opened, "successor");
-        settled_ = open_value<bool>(opened, "settled");
-        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(opened, "forgotten"))
-            forgotten_.advance(intern(known.replica), known.counter);
-        retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
-        if (const SharedBytes bytes = opened.snapshot())
-            if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
-                static_cast<void>(held_.join(*std::move(held)));
-        opened.replay([&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
-            return true;
-        });
-        clock_.restore(held_.history.time());
-        staging_.open();
+        load(random);
+        if (open_) staging_.open();
+    }
+
+    /// Whether all that the store holds was read. Else nothing is changed, and none of it may be told to others: it could
+    /// be known to them as more.
+    bool is_open() const noexcept { return open_; }
+    /// Whether it can be read now, and was not.
+    bool is_to_be_read() const noexcept { return !open_ && !is_committing() && !store_error(); }
+    /// Reads it, from the beginning.
+    void read_again(detail::Random& random) {
+        held_ = {};
+        retirements_ = {};
+        forgotten_ = {};
+        log_bytes_ = 0;
+        load(random);
+        observe(held_.state, {ReplicaId{}, held_.history.time(), false, true});
     }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
@@ -13666,24 +14373,25 @@ class LocalCopy {
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), held_.history.counter(self_)}; }
 
-    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
-    /// nothing changed. `error` says why steps were left out, or that the log failed.
-    template <class F>
-    std::optional<Frame> change(F&& steps, std::error_code& error) {
+    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log, and is handed to
+    /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
+    template <class F, class G>
+    std::error_code change(F&& steps, G&& publish) {
         Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
                               clock_.tick(), options_.limits};
         steps(batch);
-        error = batch.error();
-        if (!batch.changed()) return std::nullopt;
+        std::error_code error = batch.error();
+        if (!batch.changed()) return error;
         std::error_code unsendable;
-        Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
-                            to_counter_ranges(batch.removed()), batch.encode(unsendable));
+        const Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
+                                  to_counter_ranges(batch.removed()), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
         held_.advance(frame, self_);
         if (const std::error_code failed = log(frame)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
-        return frame;
+        publish(frame);
+        return error;
     }
 
     /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.
@@ -13696,15 +14404,27 @@ class LocalCopy {
             return result;
         case Arrival::held: result.held = true; break;
         case Arrival::refused: result.refused = errc::too_large; return result;
-        case Arrival::ready: count(apply(frame, true), result); break;
+        case Arrival::ready: count(apply(frame), result); break;
         }
         drain(result);
         return result;
     }
 
-    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
+    /// Whether a state brings changes of somebody new, which may have met what was forgotten here.
+    bool displaces(ByteView bytes) const {
+        if (forgotten_.empty()) return false;
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        return header && brings_unheeded(*header);
+    }
+
+    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
+    /// displaces what is held takes its place; what is held beyond follows from the log.
     std::error_code adopt(Bytes bytes) {
-        if (const std::error_code error = check(bytes)) return error;
+        const Result<SnapshotHeader> header = check(bytes);
+        if (!header) return header.error();
+        const bool in_place = displaces(bytes);
+        if (in_place && lack_forgotten(header->heads)) return errc::outdated;
+        const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
         bool changed = false;
         Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
@@ -13712,15 +14432,20 @@ class LocalCopy {
             Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
             if (!theirs) return joined = theirs.error(), false;
             time = theirs->time;
-            const bool as_received = held.is_empty();
+            const VersionVector seen = held.history.vector();
+            if (in_place) held = {};
+            const bool as_received = held.is_empty() && beyond.empty();
             changed = held.join(*std::move(theirs));
+            for (const Frame& frame : beyond) held.replay(frame, options_.limits);
+            if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
             joined =
                 as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
             return static_cast<bool>(joined);
         });
         if (!before) return joined.error();
+        if (in_place) forget_nothing();
         vector_rose_ = true;
-        if (const std::error_code error = keep_snapshot(*joined)) return error;
+        keep_snapshot(*joined);
         aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
@@ -13772,7 +14497,7 @@ class LocalCopy {
         const std::size_t covered = log_bytes_;
         const Result<EncodedState> encoded = encode();
         if (!encoded) return encoded.error();
-        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        keep_snapshot(*encoded);
         log_bytes_ -= covered;
         return staging_.stage([seen](Store& store) { return store.cut(seen); });
     }
@@ -13789,53 +14514,8 @@ class LocalCopy {
     /// may be needed.
     bool take_revoked() { return std::exchange(revoked_, false) && !forgotten_.empty(); }
 
-    /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
-    /// from an older state, or that was not lost when this one was restored.
-    bool is_disputed(const std::vector<Head>& theirs) const {
-        const auto head =
-            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id(); });
-        if (head == theirs.end()) return false;
-        const std::uint64_t counter = held_.history.counter(self_);
-        if (head->counter > counter) return true;
-        if (head->counter == counter) return head->hash != held_.history.hash(self_);
-        const std::optional<std::uint64_t> hash = hash_at({id(), head->counter});
-        return hash && *hash != head->hash;
-    }
-
-    /// Whether a member has another history of some other replica, just as long, and the one held here is to go.
-    bool gives_way(const std::vector<Head>& theirs) const {
-        return std::any_of(theirs.begin(), theirs.end(), [&](const Head& head) {
-            const ReplicaIndex origin = find_index(head.replica);
-            return origin != ReplicaIndex{} && head.replica != id() && head.counter == held_.history.counter(origin) &&
-                   held_.history.hash(origin) < head.hash;
-        });
-    }
-
-    /// The latest counters and hashes of this replica's own log, newest first: to find out how far others agree.
-    std::vector<Head> own_heads(std::size_t most) const {
-        std::vector<Head> heads;
-        static_cast<void>(staging_.store().frames({id(), first_logged(), max_counter}, [&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
-                heads.push_back({id(), frame->header().last(), frame->header().hash});
-            return true;
-        }));
-        std::reverse(heads.begin(), heads.end());
-        if (heads.size() > most) heads.resize(most);
-        return heads;
-    }
-
-    /// The highest of these counters of one replica, newest first, at which our history of it is the same; 0 where none
-    /// is, none where nothing could be compared. O(log counters) look-ups in the log.
-    std::optional<std::uint64_t> agreed(const std::vector<Head>& theirs) const {
-        bool known = false;
-        const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            const std::optional<std::uint64_t> hash = hash_at({head.replica, head.counter});
-            known = known || hash;
-            return hash != head.hash;
-        });
-        if (!known) return std::nullopt;
-        return agrees == theirs.end() ? 0 : agrees->counter;
-    }
+    /// What is held of the histories of replicas, to be compared with what others hold.
+    Fork<Store> fork() const { return {staging_.store(), held_.history, options_.limits}; }
 
     /// The incarnation to come, where this one cannot go on: kept, so that a restart goes on with it. Nil: none.
     const ReplicaId& successor() const noexcept { return successor_; }
@@ -13843,6 +14523,16 @@ class LocalCopy {
         successor_ = ReplicaId{id().owner_bits, random.next()};
         keep("successor", successor_);
         return successor_;
+    }
+
+    /// Whether all that others made and that is held here is held where this state comes from.
+    bool holds_of_others(ByteView bytes) const {
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (!header) return false;
+        VersionVector theirs;
+        for (const Head& head : header->heads) theirs.advance(intern(head.replica), head.counter);
+        theirs.advance(self_, counter(id()));
+        return theirs.includes(held_.history.vector());
     }
 
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
@@ -13881,8 +14571,7 @@ class LocalCopy {
             held_ = std::move(before);
             return std::make_error_code(std::errc::resource_unavailable_try_again);
         }
-        forgotten_ = {};
-        keep("forgotten", std::vector<ReplicaCounter>{});
+        forget_nothing();
         buffer_.clear();
         staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, !parted);
@@ -13932,10 +14621,33 @@ class LocalCopy {
     Notifications notifications;
 
    private:
+    void load(detail::Random& random) {
+        const Store& opened = staging_.store();
+        const ReplicaId kept = kept_identity(opened, options_);
+        if (!kept.is_nil() || opening_error(opened))
+            self_ = intern(kept.is_nil() ? nobody_yet(options_) : kept);
+        else
+            self_ = intern(new_incarnation(options_, random));
+        successor_ = open_value<ReplicaId>(opened, "successor");
+        settled_ = open_value<bool>(opened, "settled");
+        for (const ReplicaCounter& known : open_value<std::vector<ReplicaCounter>>(opened, "forgotten"))
+            forgotten_.advance(intern(known.replica), known.counter);
+        retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
+        if (const SharedBytes bytes = opened.snapshot())
+            if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
+                static_cast<void>(held_.join(*std::move(held)));
+        opened.replay([&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
+            return true;
+        });
+        clock_.restore(held_.history.time());
+        open_ = staging_.is_open();
+        if (open_ && kept.is_nil()) keep("replica", id());
+    }
+
     /// What waited and is ready now.
     void drain(Received& result) {
-        while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
-            count(apply(*next, true), result);
+        while (const std::optional<Frame> next = buffer_.take(held_.history.vector())) count(apply(*next), result);
         drop_damaged();
     }
 
@@ -13961,41 +14673,36 @@ class LocalCopy {
         return header.last() == held_.history.counter(origin) && header.hash != held_.history.hash(origin);
     }
 
-    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since: only one of a
-    /// replica that nobody knew then can be, and its first frame tells. Where it would meet a tombstone, others would
-    /// come to another result.
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since. Where it would
+    /// meet a tombstone, others would come to another result.
     bool is_outdated(const FrameHeader& header) const {
-        if (header.first != 1 || forgotten_.empty() || forgotten_.counter(find_index(header.origin)) > 0) return false;
-        return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
-            const ReplicaId& needed = id_of(entry.replica);
-            return std::none_of(header.dependencies.begin(), header.dependencies.end(), [&](const ReplicaCounter& had) {
-                return had.replica == needed && had.counter >= entry.counter;
-            });
+        if (forgotten_.empty() || !is_unheeded(header.origin)) return false;
+        return retirements_.contains(header.origin) || lack_forgotten(header.dependencies);
+    }
+
+    /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
+    /// had been given up.
+    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.contains(origin); }
+
+    bool brings_unheeded(const SnapshotHeader& header) const {
+        return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
+            return head.counter > counter(head.replica) && is_unheeded(head.replica);
         });
     }
 
-    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
-        std::optional<std::uint64_t> hash;
-        if (at.counter == counter(at.replica)) return held_.history.hash(find_index(at.replica));
-        static_cast<void>(staging_.store().frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
-            const Result<Frame> frame = Frame::parse(bytes, options_.limits);
-            if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
-            return false;
-        }));
-        return hash;
+    void forget_nothing() {
+        forgotten_ = {};
+        keep("forgotten", std::vector<ReplicaCounter>{});
     }
 
-    /// Where this replica's own log begins. O(log counters).
-    std::uint64_t first_logged() const {
-        std::uint64_t from = 1, to = held_.history.counter(self_);
-        while (from < to) {
-            const std::uint64_t middle = from + (to - from) / 2;
-            if (staging_.store().frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
-                to = middle;
-            else
-                from = middle + 1;
-        }
-        return from;
+    /// Whether somebody had not seen all that was forgotten here.
+    template <class Counters>  // of ReplicaCounter, or of Head
+    bool lack_forgotten(const Counters& seen) const {
+        return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
+            const ReplicaId& needed = id_of(entry.replica);
+            return std::none_of(seen.begin(), seen.end(),
+                                [&](const auto& had) { return had.replica == needed && had.counter >= entry.counter; });
+        });
     }
 
     /// The version vector of this frame, where it rose since the last one.
@@ -14011,7 +14718,11 @@ class LocalCopy {
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta,
                 std::vector<ReplicaCounter> instead_of = {}) {
-        FrameHeader header{.origin = id(), .first = held_.history.counter(self_) + 1, .count = count, .time = time};
+        FrameHeader header;
+        header.origin = id();
+        header.first = held_.history.counter(self_) + 1;
+        header.count = count;
+        header.time = time;
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
         header.instead_of = std::move(instead_of);
@@ -14019,7 +14730,7 @@ class LocalCopy {
     }
 
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
-        if (const std::error_code error = check(bytes)) return error;
+        if (const Result<SnapshotHeader> header = check(bytes); !header) return header.error();
         return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
@@ -14044,6 +14755,8 @@ class LocalCopy {
 
     /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes.
     Result<Succession> take_successor(const std::vector<Frame>& again, bool by_name) {
+        const Result<EncodedState> encoded = held_.encode(options_.limits);
+        if (!encoded) return encoded.error();
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
         self_ = intern(successor_);
         successor_ = {};
@@ -14052,9 +14765,7 @@ class LocalCopy {
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};
         vector_rose_ = true;
-        const Result<EncodedState> encoded = held_.encode(options_.limits);
-        if (!encoded) return encoded.error();
-        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        keep_snapshot(*encoded);
         log_bytes_ = 0;
         keep("replica", id());
         keep("successor", successor_);
@@ -14091,21 +14802,16 @@ class LocalCopy {
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours.
     void replay(const Frame& frame) {
-        const FrameHeader& header = frame.header();
         log_bytes_ += frame.size_bytes();
-        if (header.first != counter(header.origin) + 1) return;
-        for (const ReplicaCounter& needed : header.dependencies)
-            if (counter(needed.replica) < needed.counter) return;
-        static_cast<void>(apply(frame, false));
+        if (held_.replay(frame, options_.limits)) vector_rose_ = true;
     }
 
     /// 9: one frame whose dependencies are in.
-    std::error_code apply(const Frame& frame, bool is_new) {
+    std::error_code apply(const Frame& frame) {
         const FrameHeader& header = frame.header();
-        if (is_new)
-            if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
-        if (is_new && header.origin == id()) return errc::forked;
-        if (is_new && is_outdated(header) && !retirements_.contains(header.origin)) return errc::outdated;
+        if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
+        if (header.origin == id()) return errc::forked;
+        if (is_outdated(header)) return errc::outdated;
         if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;
@@ -14116,11 +14822,9 @@ class LocalCopy {
         const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
-        if (is_new)
-            if (const std::error_code error = clock_.observe(header.time)) return error;
+        if (const std::error_code error = clock_.observe(header.time)) return error;
         const bool changed = held_.merge(frame, origin, *delta);
         vector_rose_ = true;
-        if (!is_new) return {};
         if (const std::error_code error = log(frame)) return error;
         if (changed) observe(*delta, {header.origin, header.time, false, false});
         return {};
@@ -14161,18 +14865,20 @@ class LocalCopy {
                 into.merge(frame, intern(frame.header().origin), *delta);
     }
 
-    std::error_code keep_snapshot(const EncodedState& encoded) {
+    /// Where the store will not take it now, it is given it later, before what comes after.
+    void keep_snapshot(const EncodedState& encoded) {
         snapshot_bytes_ = encoded.bytes->size();
-        return staging_.stage(
+        staging_.stage(
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
-    /// Whether a state may be joined: not from the future.
-    std::error_code check(ByteView bytes) {
+    /// Whether a state may be taken: not from the future.
+    Result<SnapshotHeader> check(ByteView bytes) {
         if (store_error()) return store_error();
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        if (!header) return header.error();
-        return clock_.observe(header->time);
+        Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (header)
+            if (const std::error_code error = clock_.observe(header->time)) return error;
+        return header;
     }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
@@ -14191,6 +14897,7 @@ class LocalCopy {
     std::atomic<ReplicaIndex> self_{};
     Content<CrdtType> held_;
     std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
+    bool open_ = false;
     Retirements retirements_;
     CausalBuffer<Frame> buffer_;
     VersionVector last_vector_;  // that of this replica's last frame
@@ -14253,8 +14960,10 @@ class Replica {
     Replica(const Replica&) = delete;
     Replica& operator=(const Replica&) = delete;
     ~Replica() {
-        stop(), transport_.stop(), copy_.close();
-    }  // again: a stop from within a callback could not wait for it
+        stop();
+        transport_.stop();  // again: a stop from within a callback could not wait for it
+        copy_.close();
+    }
 
     /// Listens, announces itself and joins the pool. Fails where the transport does: a port in use, no network; with
     /// errc::too_large for a pool name that no datagram holds.
@@ -14266,7 +14975,7 @@ class Replica {
         if (error) return error;
         started_ = true;
         woken_at_.reset();
-        protocol_.start(now(), transport_.port());
+        if (copy_.is_open()) protocol_.start(now(), transport_.port());
         release(lock);
         return {};
     }
@@ -14285,15 +14994,16 @@ class Replica {
     }
 
     /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
-    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the errors of try_update.
+    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the
+    /// errors of try_update.
     template <class... Steps>
     Token update(Steps&&... path_and_mutator) {
         return try_update(std::forward<Steps>(path_and_mutator)...).value();
     }
 
     /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, store_behind, or the store's own.
-    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and sent when
-    /// the store works again.
+    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and
+    /// sent when the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
         return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });
@@ -14311,8 +15021,9 @@ class Replica {
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
         if (const std::error_code error = copy_.refusal()) return error;
-        std::error_code error;
-        if (const auto frame = copy_.change(std::forward<F>(steps), error)) protocol_.publish(*frame);  // 1 to 4
+        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
+            protocol_.publish(frame);
+        });
         const Token token = copy_.frontier();
         release(lock);
         if (!error) error = copy_.store_error();
@@ -14387,12 +15098,14 @@ class Replica {
     /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
     std::error_code retire(const ReplicaId& member) {
         std::unique_lock lock{mutex_};
+        if (!copy_.is_open()) return copy_.store_error();
         const std::error_code error = protocol_.retire(member, now());
         release(lock);
         return error;
     }
 
-    /// Changes when this replica has to take a new incarnation; the owner half never does. Takes no lock.
+    /// Changes when this replica has to take a new incarnation; the owner half never does. While a store could not be opened
+    /// yet the incarnation is 0, and without options.name the owner is too. Takes no lock.
     const ReplicaId& id() const noexcept { return copy_.id(); }
 
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
@@ -14420,7 +15133,10 @@ class Replica {
         std::unique_lock lock{mutex_};
         if (!started_) return;
         if (std::holds_alternative<Woken>(event)) woken_at_.reset();
-        protocol_.on_event(event, now());
+        if (copy_.is_open())
+            protocol_.on_event(event, now());
+        else
+            protocol_.on_event_outside(event, now());
         release(lock);
     }
 
@@ -14429,14 +15145,24 @@ class Replica {
     void release(std::unique_lock<std::mutex>& lock) {
         if (!copy_.is_committing()) {
             static_cast<void>(copy_.flush());
+            if (copy_.is_to_be_read()) begin();
             if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
             if (!copy_.is_committing()) show();
         } else if (protocol_.outbox.sends.size() > most_waiting) {
             protocol_.outbox.sends.clear();  // the disk has come to a halt: gossip repairs
         }
-        const Duration wake = protocol_.next_wake();
+        const Duration wake = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
+    }
+
+    // The store could not be opened, and now it is: this replica is somebody again, and takes part.
+    void begin() {
+        copy_.read_again(random_);
+        if (!copy_.is_open()) return;
+        protocol_.load();
+        if (started_) protocol_.start(now(), transport_.port());
+        static_cast<void>(copy_.flush());
     }
 
     // 4, where the store has a thread of its own, which is what calls.
@@ -14457,7 +15183,8 @@ class Replica {
             member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
     }
 
-    static constexpr std::size_t most_waiting = 100'000;  // messages
+    static constexpr std::size_t most_waiting = 100'000;                 // messages
+    static constexpr Duration retry_interval = std::chrono::seconds{1};  // of opening the store
 
     const Options options_;
     mutable std::mutex mutex_;

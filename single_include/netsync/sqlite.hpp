@@ -47,6 +47,11 @@ class SqliteConnection {
     /// For those who share a file within this program, and are in each other's way for moments.
     void be_patient() const noexcept { sqlite3_busy_timeout(get(), 5000); }
 
+    /// What the last connection to a file does, unless it is told not to touch it.
+    void checkpoint_at_close(bool does) const noexcept {
+        sqlite3_db_config(get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, does ? 0 : 1, nullptr);
+    }
+
     void close() { connection_.reset(); }
     bool is_open() const noexcept { return connection_ != nullptr; }
     bool is_read_only() const noexcept { return sqlite3_db_readonly(get(), "main") == 1; }
@@ -292,6 +297,7 @@ class SqliteLock {
         if (result != SQLITE_OK) held_.close();
         return sqlite_error(result);
     }
+    void release() { held_.close(); }
 
    private:
     SqliteConnection held_;
@@ -307,6 +313,10 @@ inline std::error_code open_schema(const SqliteConnection& connection, const Sql
     const bool is_new = application == 0 && tables == 0;
     if (!is_new && application != sqlite_application) return errc::not_a_store;
     if (!is_new && version != sqlite_version) return errc::store_version;
+    FileRow file;
+    if (!is_new)
+        if (const std::error_code error = read_file_row(connection, file)) return error;
+    if (!is_new && file.pool != options.pool) return errc::wrong_pool;
     if (connection.is_read_only()) return is_new ? errc::store_read_only : std::error_code{};
     // A rollback journal that a power cut brings back would undo what the write-ahead log holds.
     if (is_new) result = connection.run("PRAGMA synchronous = EXTRA");
@@ -345,7 +355,7 @@ class SqliteReader {
         int result = connection_.open(options.file, SQLITE_OPEN_READWRITE, options.vfs);
         if (result != SQLITE_OK) return sqlite_error(result);
         connection_.be_patient();
-        sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+        connection_.checkpoint_at_close(false);
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
                                  "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
         for (auto [statement, text] : {
@@ -363,6 +373,12 @@ class SqliteReader {
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
         return sqlite_error(result);
+    }
+
+    bool is_open() const noexcept { return connection_.is_open(); }
+    void close() {
+        for (SqliteStatement* statement : {&covering_, &range_, &all_, &origins_, &values_, &chunks_}) *statement = {};
+        connection_.close();
     }
 
     std::error_code file(FileRow& row) const { return read_file_row(connection_, row); }
@@ -507,13 +523,22 @@ class SqliteWriter {
         int result = connection_.open(options_.file, flags, options_.vfs);
         if (result == SQLITE_OK) protect(), connection_.be_patient();
         if (result == SQLITE_OK) result = connection_.run("PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1");
+        if (result == SQLITE_OK) connection_.checkpoint_at_close(false);
         std::error_code error = sqlite_error(result);
         if (!error) error = open_schema(connection_, options_);
+        if (!error) connection_.checkpoint_at_close(true);
         if (!error) error = read_file_row(connection_, file_);
-        if (!error && file_.pool != options_.pool) error = errc::wrong_pool;
         if (!error) error = locked ? locked : prepare();
         if (error) close();
         return error;
+    }
+
+    /// The file is free for others.
+    void leave() {
+        close();
+        lock_.release();
+        later_ = {};
+        garbage_ = true;
     }
 
     void close() {
@@ -779,8 +804,8 @@ class SqliteWriter {
 
 namespace netsync::detail {
 
-/// The mutex is held for moments only, never while the file is read or written. Reading is for the replica's threads,
-/// one at a time; writing for the thread of the store.
+/// The mutex is held for moments only, never while the file is read or written, but at the opening. Reading is for the
+/// replica's threads, one at a time; writing, and opening again, for the thread of the store.
 class SqliteLog {
     /// Where one origin's log stands, staged changes included.
     struct Log {
@@ -806,21 +831,22 @@ class SqliteLog {
     SqliteLog(const SqliteLog&) = delete;
     SqliteLog& operator=(const SqliteLog&) = delete;
 
+    /// Once, before all else. Where it fails, each commit tries again.
     std::error_code open() {
-        if (options.file.empty()) return std::make_error_code(std::errc::invalid_argument);
-        std::error_code error = writer_.open(true);
-        if (error && error != errc::store_read_only) return error;
-        error_ = error;
-        if ((error = reader_.open(options))) return error;
-        if ((error = load()) && error != errc::store_damaged) return error;
-        unread_ = error;
+        const std::error_code error = open_file();
         thread_ = std::thread([this] { run(); });
-        return {};
+        return error;
+    }
+
+    std::error_code opening_error() const {
+        const std::lock_guard lock{mutex_};
+        return opening_error_;
     }
 
     std::error_code append(const Frame& frame) {
         const FrameHeader& header = frame.header();
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         Log& log = log_of(header.origin);
         if (!log.empty() && header.first != log.last + 1) return errc::not_contiguous;
         log.last = header.last();
@@ -832,6 +858,7 @@ class SqliteLog {
 
     std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         const bool is_known = std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
             const Log* log = logs_.find(head.replica);
             const std::uint64_t* covered = heads_.find(head.replica);
@@ -851,6 +878,7 @@ class SqliteLog {
 
     std::error_code cut(const std::vector<ReplicaCounter>& counters) {
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         for (const ReplicaCounter& upto : counters) {
             Log* log = logs_.find(upto.replica);
             if (!log || log->empty() || upto.counter <= log->row.cut) continue;
@@ -867,6 +895,7 @@ class SqliteLog {
 
     std::error_code clear() {
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         since_ = sequence_;
         stage(ClearRow{since_, ++generation_}, 0);
         logs_.clear();
@@ -879,6 +908,7 @@ class SqliteLog {
 
     std::error_code put(std::string_view key, ByteView value) {
         const std::lock_guard lock{mutex_};
+        if (opening_error_) return opening_error_;
         Bytes& kept = values_[std::string(key)];
         kept.assign(value.begin(), value.end());
         stage(ValueRow{std::string(key), kept}, value.size());
@@ -912,7 +942,8 @@ class SqliteLog {
             if (snapshot_ || !has_snapshot_) return snapshot_;
         }
         SharedBytes read;
-        note(reader_.snapshot(read));
+        const std::lock_guard reading{reading_};
+        if (reader_.is_open()) note(reader_.snapshot(read));
         return read;
     }
 
@@ -939,6 +970,8 @@ class SqliteLog {
         std::sort(staged.begin(), staged.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
         if (!staged.empty()) until = staged.front().sequence;
         bool enough = false, whole = true;
+        const std::lock_guard reading{reading_};
+        if (!reader_.is_open()) return;
         const std::error_code error = reader_.all(since, until, [&](const FrameRow& row) {
             Found* found = valid.find(row.origin);
             if (!found || row.first <= found->origin.cut || row.sequence <= found->origin.since) return true;
@@ -954,6 +987,8 @@ class SqliteLog {
     }
 
     bool frames(const CounterRange& range, const FrameVisitor& visit) {
+        const std::lock_guard reading{reading_};
+        if (!reader_.is_open()) return false;
         FrameRow row{};
         std::uint64_t next = range.first;
         for (bool first = true;; first = false) {
@@ -1004,11 +1039,63 @@ class SqliteLog {
     static constexpr std::size_t few = 64;
     static constexpr std::size_t overhead = 128;  // of a row that waits
 
+    /// When a file was changed last, and its size: whether it is worth another look.
+    struct Stamp {
+        std::filesystem::file_time_type time{};
+        std::uintmax_t size = 0;
+        friend bool operator==(const Stamp&, const Stamp&) = default;
+    };
+    static Stamp stamp_of(const std::string& file) {
+        std::error_code none;
+        Stamp stamp{std::filesystem::last_write_time(file, none), 0};
+        stamp.size = std::filesystem::file_size(file, none);
+        return stamp;
+    }
+
+    /// Nobody else has the file meanwhile, or any longer where it fails; but what is damaged can be read until the next
+    /// time, which comes when the file is another.
+    std::error_code open_file() {
+        const std::lock_guard reading{reading_};
+        const std::error_code before = opening_error();
+        reader_.close();
+        writer_.leave();
+        const Stamp stamp = stamp_of(options.file);
+        if (before == errc::store_damaged && stamp == stamp_) return before;
+        stamp_ = stamp;
+        const std::error_code written = writer_.open(true);
+        std::error_code error = written == errc::store_read_only ? std::error_code{} : written;
+        if (!error) error = reader_.open(options);
+        const std::lock_guard lock{mutex_};
+        forget_all();
+        if (!error) error = load();
+        if (error) writer_.leave();
+        if (error && error != errc::store_damaged) forget_all();
+        opening_error_ = error;
+        error_ = error ? error : written;
+        return error;
+    }
+
+    void forget_all() {
+        logs_.clear();
+        origins_.clear();
+        heads_.clear();
+        values_.clear();
+        snapshot_ = nullptr;
+        has_snapshot_ = false;
+        sequence_ = since_ = generation_ = numbers_ = written_generation_ = 0;
+        staged_.clear();
+        writing_.clear();
+        staged_bytes_ = writing_bytes_ = 0;
+        waiting = 0;
+        is_read_ = false;
+        damage_ = {};
+    }
+
     std::error_code load() {
         FileRow file;
         std::error_code damage;
         const auto fails = [&](std::error_code error) {
-            if (error == errc::store_damaged) damage = error;
+            damage = error ? error : damage;
             return error && error != errc::store_damaged;
         };
         std::int64_t in_file = 0;
@@ -1026,19 +1113,19 @@ class SqliteLog {
         if (fails(reader_.values([&](std::string_view key, ByteView bytes) {
                 values_[std::string(key)].assign(bytes.begin(), bytes.end());
             })))
-            return errc::store_io;
+            return damage;
         if (fails(reader_.origins([&](const OriginRow& row) {
                 logs_[row.replica].row = row;
                 origins_[row.number] = row.replica;
                 numbers_ = std::max(numbers_, row.number);
                 sequence_ = std::max(sequence_, row.since);
             })))
-            return errc::store_io;
+            return damage;
         for (const auto& [number, origin] : origins_) {
             Log& log = logs_[origin];
             FrameRow row{};
             const Result<bool> found = reader_.covering(log.row, std::max(since_, log.row.since), max_counter, row);
-            if (!found && fails(found.error())) return found.error();
+            if (!found && fails(found.error())) return damage;
             if (!found || !*found) continue;
             log.last = row.first + row.count - 1;
             log.last_first = row.first;
@@ -1069,11 +1156,13 @@ class SqliteLog {
         waiting += size + overhead;
     }
 
-    /// What could not be read is not known to the replica, which therefore must not go on writing.
+    /// What could not be read is not known to the replica, which therefore must not go on writing. At the opening: until it
+    /// is read again. Later, what was read then may have become more: not any more.
     void note(std::error_code error) {
         if (!error) return;
         const std::lock_guard lock{mutex_};
-        if (!unread_) unread_ = error;
+        std::error_code& kept = is_read_ ? damage_ : opening_error_;
+        if (!kept) kept = error;
     }
 
     // The thread of the store.
@@ -1081,7 +1170,7 @@ class SqliteLog {
     void run() {
         std::unique_lock lock{mutex_};
         for (;;) {
-            more_ = writer_.has_more() && !unread_;
+            more_ = !opening_error_ && !damage_ && writer_.has_more();
             if (!requested_) changed_.notify_all();
             changed_.wait(lock, [&] { return requested_ || closing_ || (more_ && !stuck_); });
             if (requested_)
@@ -1097,9 +1186,15 @@ class SqliteLog {
         requested_ = false;
         busy_ = true;
         const auto done = std::exchange(done_, nullptr);
+        const bool reopens = static_cast<bool>(opening_error_);
+        if (reopens) {
+            lock.unlock();
+            static_cast<void>(open_file());
+            lock.lock();
+        }
         for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
         writing_bytes_ += std::exchange(staged_bytes_, 0);
-        std::error_code error = unread_;
+        std::error_code error = opening_error_ ? opening_error_ : damage_;
         if (!error && (!writing_.empty() || error_)) {
             lock.unlock();
             error = writer_.write(writing_);
@@ -1108,6 +1203,7 @@ class SqliteLog {
         error_ = error;
         stuck_ = static_cast<bool>(error);
         if (!error) forget_written();
+        is_read_ = is_read_ || (!reopens && !error);
         if (done) {
             lock.unlock();
             done(error);
@@ -1140,6 +1236,7 @@ class SqliteLog {
         if (!writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
     }
 
+    std::mutex reading_;  // taken before the other
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     OrderedMap<ReplicaId, Log> logs_;
@@ -1152,7 +1249,10 @@ class SqliteLog {
     std::deque<SqliteOperation> staged_, writing_;
     std::size_t staged_bytes_ = 0, writing_bytes_ = 0;
     std::int64_t written_generation_ = 0;
-    std::error_code error_, unread_;
+    std::error_code error_;
+    std::error_code opening_error_, damage_;  // why nothing is written
+    bool is_read_ = false;                    // and more may have come to it
+    Stamp stamp_;                             // of the file, when it was last opened
     std::function<void(std::error_code)> done_;
     bool requested_ = false, busy_ = false, more_ = false, stuck_ = false, closing_ = false;
 
@@ -1173,26 +1273,34 @@ namespace netsync {
 /// A file belongs to one pool and to one replica at a time. `LanReplica<T, SqliteStore>{{.file = "library.db"}}` is all
 /// that a program writes.
 ///
-/// Errors of the opening are thrown, as a std::system_error, or come with `open`: errc::wrong_pool, not_a_store,
-/// store_version, store_in_use, store_io. Where the file can be read and not written, or a row of it is damaged, the
-/// store opens, tells what it holds, and commits fail: with store_read_only until that has changed, with store_damaged for
-/// good. A damaged row is never told. A commit fails with store_full or store_io for as long as that is so.
+/// A file that cannot be opened is left as it is: errc::wrong_pool, not_a_store, store_version, store_in_use, store_io,
+/// store_damaged. The store then takes nothing and tells nothing, but what can be read of a damaged file; each commit
+/// tries again. A damaged row is never told. A replica is empty meanwhile, or what could be read, refuses changes with
+/// that error and takes no part in its pool; it looks each second, and goes on as the one that the file holds.
+/// report().store_error tells, or `open`, for a program that would rather end.
+///
+/// A file that can be read and not written opens, and commits fail with store_read_only; with store_full or store_io for
+/// as long as that is so; with store_damaged for good, where a row was found damaged that had been read before.
 ///
 /// Writes frames of 100 bytes at about what SQLite takes for rows of that size. Memory: options.waiting, SQLite's cache
 /// and a snapshot that is being written.
 class SqliteStore {
    public:
+    /// Throws std::system_error for a file without a name, alone.
     explicit SqliteStore(SqliteOptions options) : log_(std::make_unique<detail::SqliteLog>(std::move(options))) {
-        if (const std::error_code error = log_->open())
-            throw std::system_error(error, "netsync: cannot open " + log_->options.file);
+        if (log_->options.file.empty())
+            throw std::system_error(std::make_error_code(std::errc::invalid_argument), "netsync: a store needs a file");
+        static_cast<void>(log_->open());
     }
     template <std::same_as<Options> Given>  // a template, so that `{.file = ...}` stands for SqliteOptions
     explicit SqliteStore(const Given& options)
         : SqliteStore(SqliteOptions{.file = options.file, .pool = options.pool}) {}
 
+    /// One that is open, or why there is none.
     static Result<SqliteStore> open(SqliteOptions options) {
-        SqliteStore store{std::make_unique<detail::SqliteLog>(std::move(options))};
-        if (const std::error_code error = store.log_->open()) return error;
+        if (options.file.empty()) return std::make_error_code(std::errc::invalid_argument);
+        SqliteStore store{std::move(options)};
+        if (const std::error_code error = store.opening_error()) return error;
         return store;
     }
 
@@ -1206,6 +1314,7 @@ class SqliteStore {
     /// Also waits for what is done between commits.
     std::error_code commit() { return log_->commit(); }
     void commit_later(std::function<void(std::error_code)> done) { log_->commit_later(std::move(done)); }
+    std::error_code opening_error() const { return log_->opening_error(); }
     bool is_behind() const { return log_->waiting > log_->options.waiting; }
 
     std::optional<Bytes> get(std::string_view key) const { return log_->get(key); }
@@ -1214,12 +1323,10 @@ class SqliteStore {
     bool frames(const CounterRange& range, const FrameVisitor& visit) const { return log_->frames(range, visit); }
 
    private:
-    explicit SqliteStore(std::unique_ptr<detail::SqliteLog> log) : log_(std::move(log)) {}
-
     std::unique_ptr<detail::SqliteLog> log_;
 };
 
-static_assert(asynchronous_store<SqliteStore>);
+static_assert(asynchronous_store<SqliteStore> && reopening_store<SqliteStore>);
 
 }  // namespace netsync
 

@@ -92,11 +92,12 @@ class Laws {
    public:
     explicit Laws(Mutate mutate) : mutate_(std::move(mutate)) {}
 
-    std::optional<BrokenLaw> check(std::uint64_t seed) {
+    /// `steps`: changes and deliveries, all by that seed.
+    std::optional<BrokenLaw> check(std::uint64_t seed, std::size_t steps = 60) {
         broken_.reset();
         seed_ = seed;
         random_ = detail::Random{seed};
-        check_delivery();
+        check_delivery(steps);
         check_groups();
         return broken_;
     }
@@ -114,11 +115,11 @@ class Laws {
         return site.change(time, [&](const T& state, Change& change) { return mutate_(state, change, random_); });
     }
 
-    void check_delivery() {
+    void check_delivery(std::size_t steps) {
         std::vector<Site<T>> all = make_sites<T>(count);
         Inbox inbox;
         std::uint64_t now = 1000;
-        for (int step = 0; step < 60; ++step) {
+        for (std::size_t step = 0; step < steps; ++step) {
             const std::size_t at = random_.below(count);
             if (random_.below(2) == 0) {
                 now += random_.below(3);
@@ -394,8 +395,11 @@ class Disk {
         held_.logs[header.origin].push_back(
             {header.first, header.last(), ++held_.sequence, header.hash, frame.bytes()});
         move_tip(header.origin, {header.last(), header.hash});
-        undo_.push_back(
-            Appended{header.origin, before, std::exchange(held_.latest, std::max(held_.latest, header.time))});
+        undo_.push_back(Appended{header.origin,
+                                 before,
+                                 {header.last(), header.hash},
+                                 std::exchange(held_.latest, std::max(held_.latest, header.time)),
+                                 header.time});
         staged_.push_back(frame);
         behind_ = false;
         return {};
@@ -411,11 +415,8 @@ class Disk {
             auto& log = held_.logs[head.replica];
             if (!log.empty() && log.back().last < head.counter) log.clear();
         }
-        derive_tips();
         if (const auto header = decode_snapshot_header(*snapshot)) held_.latest = std::max(held_.latest, header->time);
-        adopting_ = true;
-        behind_ = false;
-        return {};
+        return replaced();
     }
 
     std::error_code cut(const std::vector<ReplicaCounter>& counters) {
@@ -424,10 +425,7 @@ class Disk {
         for (const ReplicaCounter& upto : counters)
             if (const auto log = held_.logs.find(upto.replica); log != held_.logs.end())
                 std::erase_if(log->second, [&](const Entry& entry) { return entry.first <= upto.counter; });
-        derive_tips();
-        adopting_ = true;  // nothing may tell of it before it is committed
-        behind_ = false;
-        return {};
+        return replaced();
     }
 
     std::error_code clear() {
@@ -436,10 +434,7 @@ class Disk {
         held_.logs.clear();
         held_.snapshot = nullptr;
         held_.heads.clear();
-        derive_tips();
-        adopting_ = true;  // nothing may tell of it before it is committed
-        behind_ = false;
-        return {};
+        return replaced();
     }
 
     std::error_code put(std::string_view key, ByteView value) {
@@ -451,15 +446,46 @@ class Disk {
 
     std::error_code commit() {
         if (!powered_ || (failing_ && !undo_.empty())) return std::make_error_code(std::errc::io_error);
+        if (late_ && full_ && !undo_.empty()) return std::make_error_code(std::errc::no_space_on_device);
         const PowerCut cut = undo_.empty() ? PowerCut::none : std::exchange(cut_, PowerCut::none);
         if (cut == PowerCut::before_commit) power_off(), throw PowerFailed{};
         undo_.clear();
         committed_.insert(committed_.end(), staged_.begin(), staged_.end());
         staged_.clear();
         adopted_ |= std::exchange(adopting_, false);
+        if (late_) durable_ = held_.tips, latest_durable_ = held_.latest;
         if (cut == PowerCut::after_commit) power_off(), throw PowerFailed{};
         return {};
     }
+
+    // The same for a store whose commits take time: what was staged when one began is durable when it ends.
+
+    void begin_commit(std::function<void(std::error_code)> done) {
+        done_ = std::move(done);
+        committing_ = undo_.size();
+        committing_frames_ = staged_.size();
+        ++commits_;
+    }
+    bool is_committing() const noexcept { return done_ != nullptr; }
+    /// Which one it is.
+    std::uint64_t commits() const noexcept { return commits_; }
+
+    void end_commit() {
+        const auto done = std::exchange(done_, nullptr);
+        if (committing_ > 0 && (failing_ || full_))
+            return done(std::make_error_code(full_ ? std::errc::no_space_on_device : std::errc::io_error));
+        const PowerCut cut = committing_ == 0 ? PowerCut::none : std::exchange(cut_, PowerCut::none);
+        if (cut == PowerCut::before_commit) power_off(), throw PowerFailed{};
+        make_durable();
+        if (cut == PowerCut::after_commit) power_off(), throw PowerFailed{};
+        done({});
+    }
+
+    /// From now on commits take time; an append that a full disk has no room for is an error of its commit.
+    void be_late() noexcept { late_ = true; }
+    bool is_late() const noexcept { return late_; }
+    /// Frames that wait to be committed.
+    std::size_t waiting() const noexcept { return staged_.size(); }
 
     std::optional<Bytes> get(std::string_view key) const {
         const auto found = held_.values.find(key);
@@ -496,9 +522,10 @@ class Disk {
     /// The next commit is the machine's last act.
     void cut_power_at_commit(PowerCut cut) noexcept { cut_ = cut; }
 
-    /// What is not committed is gone.
+    /// What is not committed is gone; a commit under way has taken effect, or not.
     void power_off() {
         powered_ = false;
+        if (std::exchange(done_, nullptr) && !failing_ && !full_ && commits_ % 2 == 0) make_durable();
         cut_ = PowerCut::none;
         for (; !undo_.empty(); undo_.pop_back()) std::visit([&](auto& change) { take_back(change); }, undo_.back());
         staged_.clear();
@@ -507,6 +534,8 @@ class Disk {
     void power_on() noexcept {
         powered_ = true;
         behind_ = false;
+        durable_ = held_.tips;
+        latest_durable_ = held_.latest;
     }
     bool powered() const noexcept { return powered_; }
 
@@ -525,10 +554,17 @@ class Disk {
         const auto found = held_.tips.find(origin);
         return found == held_.tips.end() ? Tip{} : found->second;
     }
+    /// How much of an origin's history is durable, where commits take time.
+    std::uint64_t durable(const ReplicaId& origin) const {
+        const auto found = durable_.find(origin);
+        return found == durable_.end() ? 0 : found->second.counter;
+    }
     /// Equal where the version vectors and the histories behind them are equal.
     std::uint64_t vector_hash() const noexcept { return held_.vector_hash; }
     /// The latest time of any frame held.
     Ntp64 latest() const noexcept { return held_.latest; }
+    /// The same of what is durable.
+    Ntp64 latest_durable() const noexcept { return late_ ? latest_durable_ : held_.latest; }
     /// Whether something was logged that is not durable yet.
     bool is_ahead() const noexcept { return !staged_.empty() || adopting_; }
     /// Whether the replica has merged something that this disk would not take.
@@ -562,10 +598,14 @@ class Disk {
     struct Appended {
         ReplicaId origin;
         Tip before;
-        Ntp64 latest;
+        Tip after;
+        Ntp64 latest;  // before
+        Ntp64 time;
     };
     struct Replaced {
         Contents before;
+        Tips after{};
+        Ntp64 latest{};  // after
     };
     struct Put {
         std::string key;
@@ -573,9 +613,40 @@ class Disk {
     };
 
     std::error_code refuse() {
-        if (powered_ && !full_) return {};
+        if (powered_ && (!full_ || late_)) return {};
         behind_ = true;
         return std::make_error_code(full_ ? std::errc::no_space_on_device : std::errc::io_error);
+    }
+
+    std::error_code replaced() {
+        derive_tips();
+        auto& change = std::get<Replaced>(undo_.back());
+        change.after = held_.tips;
+        change.latest = held_.latest;
+        adopting_ = true;  // nothing may tell of it before it is committed
+        behind_ = false;
+        return {};
+    }
+
+    /// What was staged when the commit under way began.
+    void make_durable() {
+        const auto end = undo_.begin() + static_cast<std::ptrdiff_t>(committing_);
+        for (auto at = undo_.begin(); at != end; ++at) {
+            if (const auto* appended = std::get_if<Appended>(&*at)) {
+                durable_[appended->origin] = appended->after;
+                latest_durable_ = std::max(latest_durable_, appended->time);
+            } else if (auto* whole = std::get_if<Replaced>(&*at)) {
+                durable_ = std::move(whole->after);
+                latest_durable_ = whole->latest;
+                adopted_ = true;
+            }
+        }
+        undo_.erase(undo_.begin(), end);
+        const auto frames_end = staged_.begin() + static_cast<std::ptrdiff_t>(committing_frames_);
+        committed_.insert(committed_.end(), staged_.begin(), frames_end);
+        staged_.erase(staged_.begin(), frames_end);
+        adopting_ = std::any_of(undo_.begin(), undo_.end(),
+                                [](const auto& change) { return std::holds_alternative<Replaced>(change); });
     }
 
     void take_back(const Appended& change) {
@@ -618,6 +689,14 @@ class Disk {
     bool powered_ = true;
     bool full_ = false;
     bool failing_ = false;
+
+    bool late_ = false;
+    std::function<void(std::error_code)> done_;  // of the commit under way
+    std::size_t committing_ = 0;                 // how much of what can be undone it makes durable
+    std::size_t committing_frames_ = 0;
+    std::uint64_t commits_ = 0;
+    Tips durable_;
+    Ntp64 latest_durable_{};
 };
 
 /// The Store policy over a Disk, which outlives it.
@@ -839,7 +918,7 @@ class Network {
     // What the simulation does.
 
     /// Called with the machine before each message that it sends.
-    void on_send(std::function<void(std::size_t, MessageKind)> f) { on_send_ = std::move(f); }
+    void on_send(std::function<void(std::size_t, MessageKind, ByteView)> f) { on_send_ = std::move(f); }
 
     /// The message faults from now on.
     void set_faults(const Faults& faults) {
@@ -1004,7 +1083,7 @@ class Network {
         }
         const MessageKind kind = *kind_of(*message);
         ++sent_[static_cast<std::size_t>(kind)];
-        if (on_send_) on_send_(machine, kind);
+        if (on_send_) on_send_(machine, kind, *message);
         if (begins_round(*message)) ++machines_[machine].rounds;
         trace_.add(now_, Happened::sent, machine, at, message->size());
         if (lossy_)
@@ -1243,7 +1322,7 @@ class Network {
 
     Trace& trace_;
     detail::Random random_;
-    std::function<void(std::size_t, MessageKind)> on_send_;
+    std::function<void(std::size_t, MessageKind, ByteView)> on_send_;
     Duration now_{};
     Faults faults_{};
     bool lossy_ = false;
@@ -1546,6 +1625,72 @@ class FaultInjector {
 
 }  // namespace netsync::testing
 
+// ---- netsync/testing/late_store.hpp ----
+
+// netsync: an asynchronous store in a simulation. Commits begin when the replica says so and end later, in virtual time;
+// calls never wait for them.
+
+namespace netsync::testing {
+
+/// The Store policy over a Disk whose commits take up to `most`, as a SqliteStore's do: what is staged meanwhile waits for
+/// the next one, a power cut takes it, and of the commit under way all or nothing.
+class LateStore {
+   public:
+    /// The task that ends a machine's commit; its argument: see `ends`.
+    static constexpr std::uint32_t task = 50;
+
+    LateStore(Machine& machine, Network& network, Duration most, std::uint64_t seed)
+        : machine_(&machine), network_(&network), most_(most), random_(seed) {
+        disk().be_late();
+    }
+
+    std::error_code append(const Frame& frame) { return disk().append(frame); }
+    std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
+        return disk().adopt(snapshot, heads);
+    }
+    std::error_code cut(const std::vector<ReplicaCounter>& counters) { return disk().cut(counters); }
+    std::error_code clear() { return disk().clear(); }
+    std::error_code put(std::string_view key, ByteView value) { return disk().put(key, value); }
+    std::error_code commit() {
+        while (disk().is_committing()) disk().end_commit();
+        return disk().commit();
+    }
+    void commit_later(std::function<void(std::error_code)> done) {
+        disk().begin_commit(std::move(done));
+        const auto takes = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(most_.count())));
+        network_->schedule(network_->now() + Duration{takes},
+                           {task, disk().commits() * max_machines + machine_->number});
+    }
+    bool is_behind() const { return disk().waiting() > most_waiting; }
+
+    std::optional<Bytes> get(std::string_view key) const { return disk().get(key); }
+    SharedBytes snapshot() const { return disk().snapshot(); }
+    void replay(const FrameVisitor& visit) const { disk().replay(visit); }
+    bool frames(const CounterRange& range, const FrameVisitor& visit) const { return disk().frames(range, visit); }
+
+    /// The machine whose commit a task ends.
+    static std::size_t machine_of(std::uint64_t argument) noexcept { return argument % max_machines; }
+    /// Whether that commit is still under way.
+    static bool ends(const Machine& machine, std::uint64_t argument) noexcept {
+        return machine.disk.is_committing() && machine.disk.commits() == argument / max_machines;
+    }
+
+   private:
+    static constexpr std::uint64_t max_machines = 1u << 16;
+    static constexpr std::size_t most_waiting = 64;  // frames
+
+    Disk& disk() const noexcept { return machine_->disk; }
+
+    Machine* machine_;
+    Network* network_;
+    Duration most_;
+    detail::Random random_;
+};
+
+static_assert(asynchronous_store<LateStore>);
+
+}  // namespace netsync::testing
+
 // ---- netsync/testing/oracles.hpp ----
 
 // netsync: what must hold, whatever goes wrong. What replicas log, send, hold and report comes in; the first thing that
@@ -1594,9 +1739,11 @@ class Oracles {
     const std::set<ReplicaId>& reused() const noexcept { return reused_; }
 
     /// durable before visible: nothing that tells of a change is sent before the change is committed.
-    void on_sent(std::size_t machine, MessageKind kind) {
+    void on_sent(std::size_t machine, MessageKind kind, ByteView bytes) {
+        const Disk& disk = machines_[machine].disk;
+        if (disk.is_late()) return check_told(machine, kind, bytes);
         if (kind < MessageKind::update && kind != MessageKind::greeting && kind != MessageKind::handshake) return;
-        if (machines_[machine].disk.is_ahead())
+        if (disk.is_ahead())
             fail("durable before visible", machine, "a message tells of changes that are not committed");
     }
 
@@ -1616,8 +1763,8 @@ class Oracles {
             held_by_[machine] = std::max(held_by_[machine], header.time);
         }
         if (!adopted) return;
-        held_by_[machine] = std::max(held_by_[machine], disk.latest());
-        if (disk.latest() > latest_allowed)
+        held_by_[machine] = std::max(held_by_[machine], disk.latest_durable());
+        if (disk.latest_durable() > latest_allowed)
             fail("clock", machine, "a state was adopted whose stamps lie further ahead than max_drift");
     }
 
@@ -1674,15 +1821,49 @@ class Oracles {
             fail("ends", 0, "equal replicas compare digests more often than they gossip");
     }
 
-    /// ends: the rounds that a repair took, once all were linked with all.
-    void check_rounds(std::uint64_t rounds) {
-        const auto most = 2 * std::bit_width(machines_.size() - 1) + 4;
-        if (rounds > static_cast<std::uint64_t>(most))
+    /// ends: the rounds that a repair took, once all were linked with all. `more`: that begin while it waits for disks.
+    void check_rounds(std::uint64_t rounds, std::uint64_t more) {
+        const auto most = static_cast<std::uint64_t>(2 * std::bit_width(machines_.size() - 1) + 4) + more;
+        if (rounds > most)
             fail("ends", 0,
                  "a repair took " + std::to_string(rounds) + " gossip rounds, at most " + std::to_string(most));
     }
 
    private:
+    /// What a message tells of histories, where others may wait for a commit while it goes out.
+    void check_told(std::size_t machine, MessageKind kind, ByteView bytes) {
+        const auto told = [&](const ReplicaId& replica, std::uint64_t counter) {
+            if (machines_[machine].disk.durable(replica) < counter)
+                fail("durable before visible", machine, "a message tells of a change that is not committed");
+        };
+        const auto told_all = [&](const std::vector<Head>& heads) {
+            for (const Head& head : heads) told(head.replica, head.counter);
+        };
+        const auto told_frame = [&](const SharedBytes& encoded) {
+            if (const Result<Frame> frame = Frame::parse(encoded)) told(frame->header().origin, frame->header().last());
+        };
+        switch (kind) {
+        case MessageKind::update: return told_frame(std::make_shared<const Bytes>(bytes.begin(), bytes.end()));
+        case MessageKind::greeting:
+            if (const auto message = decode_message<Greeting>(bytes)) told_all(message->self.heads);
+            return;
+        case MessageKind::handshake:
+            if (const auto message = decode_message<Handshake>(bytes)) told_all(message->self.heads);
+            return;
+        case MessageKind::heads:
+            if (const auto message = decode_message<HeadsMessage>(bytes)) told_all(message->heads);
+            return;
+        case MessageKind::relay:
+            if (const auto message = decode_message<RelayMessage>(bytes)) told_frame(message->frame.bytes);
+            return;
+        case MessageKind::frames:
+            if (const auto message = decode_message<FramesMessage>(bytes))
+                for (const FrameBytes& frame : message->frames) told_frame(frame.bytes);
+            return;
+        default: return;
+        }
+    }
+
     /// unique dots: a counter of a replica names one change, for ever.
     void check_unique(std::size_t machine, const FrameHeader& header) {
         if (is_reused(header.origin)) return;
@@ -1756,9 +1937,10 @@ struct SimulationOptions {
     std::uint64_t changes = ~std::uint64_t{0};    ///< at most, in all
     Duration time = std::chrono::seconds{120};    ///< with faults; for simulate()
     Duration healing = std::chrono::seconds{60};  ///< without; for simulate()
-    Duration check_every = std::chrono::seconds{1};  ///< reports and the workload's own check
-    bool print = false;                              ///< each event to stderr
-    Options replica{};                               ///< of every replica, but for name and seed
+    Duration commit = std::chrono::milliseconds{300};  ///< what one takes at most, where the store is a LateStore
+    Duration check_every = std::chrono::seconds{1};    ///< reports and the workload's own check
+    bool print = false;                                ///< each event to stderr
+    Options replica{};                                 ///< of every replica, but for name and seed
 };
 
 /// As one would write it, so that a failure can be copied into a test. Without `replica`.
@@ -1768,6 +1950,7 @@ inline std::string to_string(const SimulationOptions& options) {
                        ", .replicas = " + std::to_string(options.replicas) +
                        ", .faults = " + to_string(options.faults) + ", .mix = " + (options.mix ? "true" : "false") +
                        ", .pace = " + time(options.pace) + ", .joining = " + time(options.joining);
+    if (options.commit != SimulationOptions{}.commit) text += ", .commit = " + time(options.commit);
     if (options.changes != ~std::uint64_t{0}) text += ", .changes = " + std::to_string(options.changes);
     return text + ", .time = " + time(options.time) + ", .healing = " + time(options.healing) + '}';
 }
@@ -1812,10 +1995,12 @@ struct Observation {
 /// A workload is called as `workload(replica, random)` for a random replica that is up, and changes its data with
 /// `update`. It may return a std::optional<std::string>: what it saw that must not be. It may have
 /// `check(const Observation<T>&)` with the same result, called for each replica all the way and at the end.
-template <crdt T>
+///
+/// `Store` is SimulatedStore, which commits at once, or LateStore, whose commits take time.
+template <crdt T, store Store = SimulatedStore>
 class Simulation {
    public:
-    using SimulatedReplica = Replica<SimulatedStore, SimulatedTransport, SimulatedClock, T>;
+    using SimulatedReplica = Replica<Store, SimulatedTransport, SimulatedClock, T>;
     using Wrong = std::optional<std::string>;
 
     explicit Simulation(SimulationOptions options = {})
@@ -1830,7 +2015,8 @@ class Simulation {
             const std::chrono::microseconds skew{static_cast<std::int64_t>(random_.below(40'000)) - 20'000};
             machines_.emplace_back(at, network_.now(), skew);
         }
-        network_.on_send([this](std::size_t machine, MessageKind kind) { oracles_.on_sent(machine, kind); });
+        network_.on_send(
+            [this](std::size_t machine, MessageKind kind, ByteView bytes) { oracles_.on_sent(machine, kind, bytes); });
         for (std::size_t at = 0; at < options_.replicas; ++at) {
             const auto joining = static_cast<std::uint64_t>(options_.joining.count());
             network_.schedule(Duration{static_cast<std::int64_t>(random_.below(joining))}, {start_task, at});
@@ -1882,7 +2068,7 @@ class Simulation {
         const auto sent = network_.sent();
         proceed(end);
         if (equal && are_equal()) oracles_.check_quiet(sent, end - quiet, options_.replica.gossip.least);
-        if (rounds_) oracles_.check_rounds(*rounds_);
+        if (rounds_) oracles_.check_rounds(*rounds_, commit_rounds());
         healing_ = false;
     }
 
@@ -1951,6 +2137,7 @@ class Simulation {
     void on_power_cut() {
         for (Machine& machine : machines_) {
             if (machine.disk.powered() || !machine.running) continue;
+            if (replicas_[machine.number]) judge_identity(machine);
             judge_commits(machine);
             crash(machine.number, false);
             injector_.on_power_cut(machine.number);
@@ -1959,9 +2146,26 @@ class Simulation {
 
     void carry_out(const Task& task) {
         if (task.what >= FaultInjector::first_task) return injector_.on_task(task);
+        if (task.what == LateStore::task) end_commit(task);
         if (task.what == start_task && !replicas_[task.argument]) start(task.argument);
         if (task.what == change_task) change(task.argument);
         if (task.what == check_task) check_reports();
+    }
+
+    void end_commit(const Task& task) {
+        Machine& machine = machines_[LateStore::machine_of(task.argument)];
+        if (!LateStore::ends(machine, task.argument)) return;
+        if (network_.is_paused(machine.number))
+            return network_.schedule(network_.now() + std::chrono::milliseconds{50}, task);
+        machine.disk.end_commit();
+        look_at(machine.number);
+    }
+
+    Store make_store(Machine& machine) {
+        if constexpr (std::is_same_v<Store, LateStore>)
+            return LateStore{machine, network_, options_.commit, detail::mix(options_.seed, machine.number)};
+        else
+            return Store{machine.disk};
     }
 
     void start(std::size_t at) {
@@ -1973,7 +2177,7 @@ class Simulation {
         // Ids follow from the seed; few enough of them that a long series of runs does not exhaust the table of ids.
         options.seed = detail::mix(detail::mix(options_.seed % 4096, at), ++machine.starts) | 1;
         replicas_[at] =
-            std::make_unique<SimulatedReplica>(SimulatedTransport{network_, at}, options, SimulatedStore{machine.disk},
+            std::make_unique<SimulatedReplica>(SimulatedTransport{network_, at}, options, make_store(machine),
                                                SimulatedClock{options.max_drift, SimulatedTime{machine.wall}});
         checked_[at] = {};
         look_at(at);
@@ -2005,14 +2209,23 @@ class Simulation {
     void look_at(std::size_t at) {
         if (!replicas_[at]) return;
         Machine& machine = machines_[at];
-        const ReplicaId before = std::exchange(machine.replica, replicas_[at]->id());
-        if (before != machine.replica && !before.is_nil()) oracles_.on_identity_reused(before);
+        judge_identity(machine);
         judge_commits(machine);
         if (checked_[at].vector_hash == machine.disk.vector_hash() || machine.disk.is_behind()) return;
         checked_[at] = {machine.disk.vector_hash(), true};
         trace_.add(network_.now(), Happened::committed, at, machine.disk.vector_hash());
         oracles_.on_digest(at, machine.disk.vector_hash(), replicas_[at]->digest());
         if (linked_) count_rounds();
+    }
+
+    /// A copied disk may also hold the id that its replica was to take next.
+    void judge_identity(Machine& machine) {
+        const ReplicaId before = std::exchange(machine.replica, replicas_[machine.number]->id());
+        if (before == machine.replica) return;
+        if (!before.is_nil()) oracles_.on_identity_reused(before);
+        for (const Machine& other : machines_)
+            if (other.number != machine.number && other.replica == machine.replica)
+                oracles_.on_identity_reused(machine.replica);
     }
 
     void judge_commits(Machine& machine) {
@@ -2098,6 +2311,12 @@ class Simulation {
         return text;
     }
 
+    /// Rounds that may begin while one waits for the disks of both sides, in each of its steps.
+    std::uint64_t commit_rounds() const {
+        if constexpr (!asynchronous_store<Store>) return 0;
+        return 4 + static_cast<std::uint64_t>(6 * options_.commit / options_.replica.gossip.least);
+    }
+
     Duration next_change() {
         return Duration{
             static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * options_.pace.count())))};
@@ -2127,9 +2346,9 @@ class Simulation {
 };
 
 /// A whole run: faults for options.time, then options.healing, then the final oracles. What is wrong, if anything.
-template <crdt T, class Workload>
+template <crdt T, store Store = SimulatedStore, class Workload>
 std::optional<Failure> simulate(const SimulationOptions& options, Workload& workload) {
-    Simulation<T> world{options};
+    Simulation<T, Store> world{options};
     world.run(workload, options.time);
     world.heal(options.healing);
     return world.settle();

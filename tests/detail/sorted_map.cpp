@@ -78,7 +78,50 @@ void walk(Key (*key_of)(std::uint64_t)) {
     }
 }
 
+/// Keys that come in order may be appended, also where copies share what is there.
+template <class Key>
+void append_all(Key (*key_of)(std::uint64_t)) {
+    std::mt19937_64 random{11};
+    std::map<Key, std::string> keys;
+    for (std::uint64_t i = 0; i < 9000; ++i) keys[key_of(i)] = std::to_string(i);
+    SortedMap<Key, std::string> map, copy;
+    std::map<Key, std::string> model, copied;
+    for (const auto& [key, value] : keys) {
+        if (random() % 4 == 0) {
+            REQUIRE(map.try_emplace(key).second);
+            *map.find(key) = value;
+        } else {
+            *map.append(Key(key)) = value;
+        }
+        model[key] = value;
+        REQUIRE(map.last().key == key);
+        if (random() % 500 == 0) copy = map, copied = model;
+        if (random() % 3 == 0) {
+            const auto gone = std::next(model.begin(), static_cast<std::ptrdiff_t>(random() % model.size() % 40));
+            REQUIRE(map.erase(gone->first));
+            model.erase(gone);
+            if (model.empty()) break;
+        }
+    }
+    check_equal(map, model);
+    check_equal(copy, copied);
+    for (auto mine = map.begin(); mine != map.end(); ++mine) {
+        const auto there = copy.lower_bound((*mine).key);
+        if (there == copy.end()) break;
+        REQUIRE_FALSE(there.precedes(mine));
+        REQUIRE(mine.precedes(there) == ((*mine).key < (*there).key));
+    }
+}
+
 }  // namespace
+
+TEST_CASE("what is appended is what a std::map holds") {
+    append_all(number);
+    append_all(negative);
+    append_all(text);
+    append_all(short_text);
+    append_all(pair);
+}
 
 TEST_CASE("a SortedMap is a std::map, and so are its copies") {
     walk(number);

@@ -69,7 +69,8 @@ class Librarian {
         const auto [least, known_most] = count_held(visits_, seen);
         const auto most = known_most + count_held(doubtful_visits_, seen).second + unanswered_visits_;
         if (visits < least || visits > most)
-            wrong = "a counter says " + std::to_string(visits) + " where " + std::to_string(least) + " were counted";
+            wrong = "a counter says " + std::to_string(visits) + " where " + std::to_string(least) + " to " +
+                    std::to_string(most) + " were counted";
         return wrong;
     }
 

@@ -150,6 +150,38 @@ TEST_CASE("a copied disk: both go on, as two replicas, and nothing that either w
     }
 }
 
+TEST_CASE("an older disk that is put back: whoever notices first, what the members had seen of it stays") {
+    for (std::uint64_t seed = 1; seed <= 16; ++seed) {
+        CAPTURE(seed);
+        Network<Notes> net;
+        const auto b = net.join("b"), c = net.join("c");
+        auto disk = std::make_unique<MemoryStore>();
+        auto a = net.join("a", {}, *disk);
+        net.run_for(3s);
+        a->update(assign("old", "1"));
+        net.run_for(3s);
+        const MemoryStore older = disk->copy();
+        a->update(assign("seen", "2"));
+        net.run_for(3s);
+        a.reset();
+        Options options;
+        options.seed = seed;
+        a = net.join("a", options, older);
+        a->update(assign("after", std::to_string(seed)));
+        const Duration deaf_until = net.hub.now() + 3s;  // the members hear of it before it hears of them
+        net.wire->lose = [&](const Sent& sent) {
+            return sent.from != "a" && sent.kind == MessageKind::greeting && net.hub.now() < deaf_until;
+        };
+        net.run_for(90s);
+        for (const Desk* replica : {a.get(), b.get(), c.get()}) {
+            CHECK(holds(*replica, "old", "1"));
+            CHECK(holds(*replica, "seen", "2"));
+            CHECK(holds(*replica, "after", std::to_string(seed)));
+            CHECK(replica->digest() == b->digest());
+        }
+    }
+}
+
 TEST_CASE("two copies of one disk, alone with each other, part and become equal") {
     Network<Notes> net;
     MemoryStore disk;

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <netsync/causal/version_vector.hpp>
+#include <netsync/detail/few.hpp>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace netsync {
 
@@ -18,7 +18,7 @@ class CausalContext {
     explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
 
     const VersionVector& vector() const noexcept { return vector_; }
-    std::span<const DotRange> cloud() const noexcept { return cloud_; }
+    std::span<const DotRange> cloud() const noexcept { return {cloud_.data(), cloud_.size()}; }
     bool empty() const noexcept { return vector_.empty() && cloud_.empty(); }
 
     bool contains(Dot dot) const noexcept {
@@ -45,7 +45,7 @@ class CausalContext {
             range.last = std::max(range.last, end->last);
         }
         if (at == end) {
-            cloud_.insert(at, range);
+            cloud_.insert(static_cast<std::size_t>(at - cloud_.begin()), range);
         } else {
             *at = range;
             cloud_.erase(at + 1, end);
@@ -66,22 +66,23 @@ class CausalContext {
     friend bool operator==(const CausalContext&, const CausalContext&) = default;
 
    private:
-    std::vector<DotRange>::const_iterator upper_bound(Dot dot) const noexcept {
+    const DotRange* upper_bound(Dot dot) const noexcept {
         return std::upper_bound(cloud_.begin(), cloud_.end(), dot, [](Dot key, const DotRange& range) {
             return key.replica() != range.replica ? key.replica() < range.replica : key.counter() < range.first;
         });
     }
 
     void absorb(ReplicaIndex replica) {
-        std::erase_if(cloud_, [&](const DotRange& range) {
+        const auto kept = std::remove_if(cloud_.begin(), cloud_.end(), [&](const DotRange& range) {
             if (range.replica != replica || range.first > vector_.counter(replica) + 1) return false;
             vector_.advance(replica, range.last);
             return true;
         });
+        cloud_.erase(kept, cloud_.end());
     }
 
     VersionVector vector_;
-    std::vector<DotRange> cloud_;  // by replica, then first; disjoint, none adjacent
+    detail::Few<DotRange> cloud_;  // by replica, then first; disjoint, none adjacent
 };
 
 }  // namespace netsync

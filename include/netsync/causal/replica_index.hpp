@@ -32,8 +32,9 @@ class ReplicaTable {
 
     /// The number of `id`, made if it is new. ReplicaIndex{} when the table is full.
     ReplicaIndex intern(const ReplicaId& id) {
+        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
         const std::lock_guard lock{mutex_};
-        if (const ReplicaIndex* found = indices_.find(id)) return *found;
+        if (const ReplicaIndex* found = indices_.find(id)) return remember(*found);
         if (next_ == capacity) return ReplicaIndex{};
         auto& chunk = chunks_[next_ >> chunk_bits];
         if (!chunk.load(std::memory_order_relaxed))
@@ -45,9 +46,10 @@ class ReplicaTable {
     }
 
     ReplicaIndex find(const ReplicaId& id) const {
+        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
         const std::lock_guard lock{mutex_};
         const ReplicaIndex* found = indices_.find(id);
-        return found ? *found : ReplicaIndex{};
+        return found ? remember(*found) : ReplicaIndex{};
     }
 
     /// Only for an index that `intern` or `find` gave.
@@ -61,11 +63,22 @@ class ReplicaTable {
 
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
 
+    /// Most are asked for again and again: an index whose id this is, if it is the one that was asked for last.
+    ReplicaIndex asked_last(const ReplicaId& id) const noexcept {
+        const ReplicaIndex last = last_.load(std::memory_order_acquire);
+        return last != ReplicaIndex{} && this->id(last) == id ? last : ReplicaIndex{};
+    }
+    ReplicaIndex remember(ReplicaIndex index) const noexcept {
+        last_.store(index, std::memory_order_release);
+        return index;
+    }
+
     mutable std::mutex mutex_;
     SortedMap<ReplicaId, ReplicaIndex> indices_;
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
     std::uint32_t next_ = 0;
+    mutable std::atomic<ReplicaIndex> last_{};
 };
 
 }  // namespace detail

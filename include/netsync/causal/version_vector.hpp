@@ -73,8 +73,11 @@ class VersionVector {
 
    private:
     std::vector<Entry>::const_iterator lower_bound(ReplicaIndex replica) const noexcept {
-        return std::lower_bound(entries_.begin(), entries_.end(), replica,
-                                [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; });
+        const auto is_before = [](const Entry& entry, ReplicaIndex key) { return entry.replica < key; };
+        if (entries_.size() > 8) return std::lower_bound(entries_.begin(), entries_.end(), replica, is_before);
+        auto at = entries_.begin();
+        while (at != entries_.end() && is_before(*at, replica)) ++at;
+        return at;
     }
 
     std::vector<Entry> entries_;  // by index

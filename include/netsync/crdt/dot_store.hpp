@@ -55,8 +55,13 @@ void save_items(Archive& out, const OneOrMore<Item>& items) {
     if (items.empty()) return out.no_dot();
     out.charge(items.size() * sizeof(Item));
     const auto save = [&](const Item& item, bool more) {
-        out.dot(dot_of(item), more);
-        if constexpr (requires { item.value; }) out(item.value);
+        if constexpr (requires { item.value.is_marked(); }) {
+            out.marked_dot(dot_of(item), item.value.is_marked(), more);
+            item.value.save_marked(out);
+        } else {
+            out.dot(dot_of(item), more);
+            if constexpr (requires { item.value; }) out(item.value);
+        }
     };
     if (items.size() == 1) return items.for_each([&](const Item& item) { save(item, false); });
     std::size_t left = items.size();
@@ -67,7 +72,12 @@ template <class Archive, class Item>
 void load_items(Archive& in, OneOrMore<Item>& items) {
     Dot previous;
     for (bool more = true; more && in.ok();) {
-        const Dot dot = in.dot(more);
+        [[maybe_unused]] bool mark = false;
+        Dot dot;
+        if constexpr (requires(Item& item) { item.value.is_marked(); })
+            dot = in.marked_dot(mark, more);
+        else
+            dot = in.dot(more);
         if (!previous && !dot) return;
         if (!dot || (previous && !precedes(previous, dot))) return in.fail(errc::malformed);
         in.charge(sizeof(Item));
@@ -76,7 +86,10 @@ void load_items(Archive& in, OneOrMore<Item>& items) {
             items.push_back(dot);
         } else {
             Item item{dot, {}};
-            in(item.value);
+            if constexpr (requires { item.value.is_marked(); })
+                item.value.load_marked(in, mark);
+            else
+                in(item.value);
             items.push_back(std::move(item));
         }
     }
@@ -189,9 +202,9 @@ class DotFun {
     detail::OneOrMore<Entry> entries_;
 };
 
-/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under it. As a delta it mentions the keys
-/// of its entries, and those it emptied: of these, all that the remover had seen goes, but what the entry still holds.
-/// `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
+/// Keys to dot stores, in ascending order, nested at will; a copy costs O(1). A key is there while anything is alive under
+/// it. As a delta it mentions the keys of its entries, and those it emptied: of these, all that the remover had seen goes,
+/// but what the entry still holds. `Content` may be incomplete where only the type of the map is named, so that types can be recursive.
 template <class Key, class Content>
 class DotMap {
    public:
@@ -249,6 +262,8 @@ class DotMap {
     bool is_bottom() const noexcept { return entries_.empty() && !emptied_; }
 
     bool merge(const DotMap& theirs, const Join& join) {
+        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
+            return merge_in_order(theirs, join);
         bool changed = false;
         for (const Entry entry : theirs.entries_)
             changed |= merge_key(entry.key, &entry.value, theirs.empties(entry.key) ? join.whole() : join);
@@ -300,7 +315,7 @@ class DotMap {
         for (const Entry entry : entries_) {
             detail::save_key(out, before, entry.key);
             out(entry.value);
-            if constexpr (std::is_reference_v<decltype(entry.key)>) before = &entry.key;
+            if constexpr (held_by_reference) before = &entry.key;
         }
         if (!emptied_) return;
         out.count(emptied_->size(), Keys::entry_size());
@@ -316,14 +331,16 @@ class DotMap {
         const std::size_t head = in.count(0, 2);
         in.charge(head / 2 * entry_size());
         Key previous{};
+        const Key* before = nullptr;
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
-            detail::load_key(in, at > 0 ? &previous : nullptr, key);
+            detail::load_key(in, before, key);
             if (!in.ok()) return;
-            Content& content = *entries_.try_emplace(key).first;
+            if constexpr (!held_by_reference) before = &(previous = key);
+            Content& content = *entries_.append(std::move(key));
+            if constexpr (held_by_reference) before = &entries_.last().key;
             in(content);
             if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
-            previous = std::move(key);
         }
         if (head % 2 == 0) return;
         const std::size_t count = in.count(Keys::entry_size());
@@ -344,6 +361,7 @@ class DotMap {
    private:
     struct Nothing {};
     using Keys = detail::SortedMap<Key, Nothing>;
+    static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
 
     static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
 
@@ -374,12 +392,45 @@ class DotMap {
         for (const Entry entry : entries_) {
             while (other != theirs.entries_.end() && (*other).key < entry.key) ++other;
             if (other != theirs.entries_.end() && !(entry.key < (*other).key)) continue;
-            bool seen = false;
-            netsync::for_each_dot(entry.value, [&](Dot dot) { seen = seen || join.theirs.contains(dot); });
-            if (seen) keys.push_back(entry.key);
+            if (any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
         }
         bool changed = false;
         for (const Key& key : keys) changed |= merge_key(key, nullptr, join);
+        return changed;
+    }
+
+    static bool any_seen(const Content& content, const CausalContext& seen) {
+        bool any = false;
+        netsync::for_each_dot(content, [&](Dot dot) { any = any || seen.contains(dot); });
+        return any;
+    }
+
+    /// The same as key by key, for states of which the other is not small: both are gone through once, and what comes out
+    /// is appended.
+    bool merge_in_order(const DotMap& theirs, const Join& join) {
+        bool changed = false;
+        detail::SortedMap<Key, Content> merged;
+        const auto add = [&](const Key& key, Content&& content, const Content& other) {
+            changed |= netsync::merge(content, other, join);
+            if (!netsync::is_bottom(content)) *merged.append(key) = std::move(content);
+        };
+        const auto end = entries_.end();
+        const Content none{};
+        auto other = theirs.entries_.begin();
+        for (auto own = entries_.begin(); own != end; ++own) {
+            for (; other != end && other.precedes(own); ++other) add((*other).key, Content{}, (*other).value);
+            const Entry ours = *own;
+            if (other != end && !own.precedes(other)) {
+                add(ours.key, Content(ours.value), (*other).value);
+                ++other;
+            } else if (any_seen(ours.value, join.theirs)) {
+                add(ours.key, Content(ours.value), none);
+            } else {
+                *merged.append(ours.key) = ours.value;
+            }
+        }
+        for (; other != end; ++other) add((*other).key, Content{}, (*other).value);
+        entries_ = std::move(merged);
         return changed;
     }
 

@@ -93,7 +93,8 @@ Inverse<T> inverse(T before, T delta) {
 }
 
 /// Makes a change, `steps(batch)` as in Replica::batch, and gives the mutator that undoes it:
-/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the redo.
+/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the
+/// redo.
 template <class Replica, class F>
 auto undoable(Replica& replica, F&& steps) {
     using T = decltype(replica.state());

@@ -27,6 +27,25 @@ struct Stamped {
     }
 };
 
+/// Whether there is a value goes into the number of the dot (Output::marked_dot): a byte less for each.
+template <class Value>
+struct Stamped<std::optional<Value>> {
+    Ntp64 time;
+    std::optional<Value> value{};
+
+    bool is_marked() const noexcept { return value.has_value(); }
+    template <class Archive>
+    void save_marked(Archive& out) const {
+        out.stamp(time);
+        if (value) out(*value);
+    }
+    template <class Archive>
+    void load_marked(Archive& in, bool mark) {
+        time = in.stamp();
+        if (mark && in.ok()) in(value.emplace());
+    }
+};
+
 namespace detail {
 
 /// Values written at once are all kept, and the latest is the one read: by time, then replica id, then counter. They
@@ -81,8 +100,8 @@ class LastWriter {
     friend bool operator==(const LastWriter&, const LastWriter&) = default;
 
     /// Forgets what every member has seen and that has lost to what every member has seen. Where that is `dead(entry)`, a
-    /// tombstone, it goes too, with all that is earlier, once everybody has that. Not for use below a parent that removes (OrMap): who has forgotten would remove less than another replica still holds.
-    /// Elsewhere a winner only ever gives way to a later write.
+    /// tombstone, it goes too, with all that is earlier, once everybody has that: a winner only ever gives way to a later
+    /// write. Not for use below a parent that removes (OrMap): who has forgotten would remove less than another still holds.
     template <class Dead>
     bool drop_stable(const VersionVector& stable, Dead&& dead) {
         std::optional<Entry> best;
@@ -90,9 +109,11 @@ class LastWriter {
             if (stable.contains(entry.dot) && (!best || is_later(entry, *best))) best = entry;
         });
         if (!best) return false;
-        const bool pending =
-            writes_.find_if([&](const Entry& entry) { return is_later(*best, entry) && !stable.contains(entry.dot); });
-        if (dead(*best)) return !pending && writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        if (dead(*best)) {
+            const bool pending = writes_.find_if(
+                [&](const Entry& entry) { return is_later(*best, entry) && !stable.contains(entry.dot); });
+            return !pending && writes_.retain([&](const Entry& entry) { return is_later(entry, *best); });
+        }
         return writes_.size() > 1 && writes_.retain([&](const Entry& entry) {
             return entry.dot == best->dot || !stable.contains(entry.dot);
         });

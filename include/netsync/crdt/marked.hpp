@@ -35,7 +35,8 @@ class Settled {
    public:
     static constexpr std::size_t most = 64;  // keys in one change
 
-    /// Notes the entries of `map` that `is_spent(content, stable)` names, up to `most`; true if there are others than before.
+    /// Notes the entries of `map` that `is_spent(content, stable)` names, up to `most`; true if there are others than
+    /// before.
     template <class Map, class IsSpent>
     bool note(const Map& map, const VersionVector& stable, IsSpent&& is_spent) {
         Note note{stable, {}};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/crdt/anchor.hpp>
+#include <netsync/crdt/packed_text.hpp>
 #include <netsync/crdt/sequence.hpp>
 #include <netsync/detail/utf8.hpp>
 #include <string>
@@ -74,12 +75,18 @@ class TextContent {
     static void save(Archive& out, Walk walk) {
         std::string text;
         for (; walk; walk.next_leaf()) text += walk.content().bytes_;
-        out(text);
+        if (out.space().is_frame())
+            out(text);
+        else
+            save_packed(out, text);
     }
     template <class Archive>
     static Source load(Archive& in, std::uint64_t points) {
         std::string text;
-        in(text);
+        if (in.space() && in.space()->is_frame())
+            in(text);
+        else
+            load_packed(in, text);
         if (count_points(text) != points) in.fail(errc::malformed);
         return Source{std::move(text)};
     }

@@ -29,6 +29,7 @@ class Buffer {
         return at_ + size_;
     }
     void grow(std::size_t count) noexcept { size_ += count; }
+    void clear() noexcept { size_ = 0; }
 
     void append(std::byte value) {
         *room(1) = value;

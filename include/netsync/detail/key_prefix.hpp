@@ -1,8 +1,10 @@
 // netsync: the beginning of a key as a number, so that most comparisons need not look at the key.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -58,6 +60,17 @@ std::uint64_t prefix_of(const Query& query) noexcept {
         return query.prefix();
     else
         return 0;
+}
+
+/// Among ascending prefixes the first that is not less. By blocks, then within one: no branch hangs on a key and no
+/// comparison on another, so that they are made at once.
+inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
+    constexpr std::size_t block = 8;
+    std::size_t at = 0;
+    for (std::size_t last = block - 1; last < count; last += block) at += prefixes[last] < prefix ? block : 0;
+    const std::size_t end = std::min(at + block, count);
+    for (std::size_t next = at; next < end; ++next) at += prefixes[next] < prefix ? 1 : 0;
+    return at;
 }
 
 /// The key that has this prefix.

@@ -94,16 +94,34 @@ class SortedMap {
         return &entry(leaf, place_of(leaf, prefix, key).at)->value;
     }
 
-    /// The value under `key`, made by default where there was none; `second` says whether it was made.
-    std::pair<Value*, bool> try_emplace(const Key& key) {
+    /// The value under `key`, which lies beyond all that are there; made by default. O(log size), without a search.
+    template <class NewKey>
+    Value* append(NewKey&& key) {
         const std::uint64_t prefix = prefix_of<Key>(key);
         if (!root_) root_ = make_leaf(1);
+        Path path;
+        Node* node = own(root_);
+        while (node->level > 0) {
+            const std::size_t child = node->count - 1u;
+            path.steps[path.depth++] = {inner(node), child};
+            node = own(inner(node)->children[child]);
+        }
+        Value* value = insert(path, node, node->count, prefix, std::forward<NewKey>(key));
+        ++size_;
+        return value;
+    }
+
+    /// The value under `key`, made by default where there was none; `second` says whether it was made.
+    std::pair<Value*, bool> try_emplace(const Key& key) {
+        if (!root_) return {append(key), true};
+        const std::uint64_t prefix = prefix_of<Key>(key);
         Path path;
         Node* leaf = descend(path, prefix, key);
         const Place place = place_of(leaf, prefix, key);
         if (place.found) return {&entry(leaf, place.at)->value, false};
+        Value* value = insert(path, leaf, place.at, prefix, key);
         ++size_;
-        return {insert(path, leaf, place.at, prefix, key), true};
+        return {value, true};
     }
 
     template <class Query>
@@ -126,11 +144,8 @@ class SortedMap {
         if (size_ != other.size_) return false;
         if (root_ == other.root_) return true;
         Iterator theirs = other.begin();
-        for (const Entry mine : *this) {
-            const Entry entry = *theirs;
-            if (mine.key < entry.key || entry.key < mine.key || !same(mine.value, entry.value)) return false;
-            ++theirs;
-        }
+        for (Iterator mine = begin(); mine != end(); ++mine, ++theirs)
+            if (mine.precedes(theirs) || theirs.precedes(mine) || !same((*mine).value, (*theirs).value)) return false;
         return true;
     }
 
@@ -160,12 +175,27 @@ class SortedMap {
         }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
         Iterator& operator++() {
-            if (++at_ == leaf_->count) go_on();
+            if (++at_ == leaf_->count) {
+                go_on();
+                return *this;
+            }
+#if defined(                                                                                                           \
+    __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
+            if (at_ + 16u < leaf_->count) __builtin_prefetch(entry(leaf_, at_ + 16u));
+            if constexpr (text_key<Key>)
+                if (at_ + 8u < leaf_->count) __builtin_prefetch(std::string_view(key_at(leaf_, at_ + 8u)).data());
+#endif
             return *this;
         }
         void operator++(int) { ++*this; }
         friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
             return a.leaf_ == b.leaf_ && a.at_ == b.at_;
+        }
+        /// Whether the key here comes before the key there; neither is at its end.
+        bool precedes(const Iterator& there) const {
+            const std::uint64_t mine = prefixes(leaf_)[at_], theirs = prefixes(there.leaf_)[there.at_];
+            if (exact || mine != theirs) return mine < theirs;
+            return key_at(leaf_, at_) < key_at(there.leaf_, there.at_);
         }
 
        private:
@@ -280,16 +310,6 @@ class SortedMap {
 #endif
     }
 
-    static std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
-        const std::uint64_t* from = prefixes;
-        while (count > 1) {
-            const std::size_t half = count / 2;
-            from += from[half - 1] < prefix ? half : 0;
-            count -= half;
-        }
-        return static_cast<std::size_t>(from - prefixes) + (count == 1 && *from < prefix ? 1 : 0);
-    }
-
     /// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
     template <class Query, class KeyAt>
     static Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
@@ -356,7 +376,7 @@ class SortedMap {
         return node;
     }
     static void release(Node* node) noexcept {
-        if (!node || node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        if (!node || (is_shared(node) && node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1)) return;
         if (node->level > 0) {
             for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at]);
             delete inner(node);
@@ -417,10 +437,11 @@ class SortedMap {
         new (slots(leaf) + at) Slot(std::move(slot));
     }
 
-    static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, const Key& key) {
+    template <class NewKey>
+    static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
         const std::size_t count = leaf->count;
         Slot* slot = new (slots(leaf) + count) Slot{};
-        if constexpr (!exact) slot->key = key;
+        if constexpr (!exact) slot->key = std::forward<NewKey>(key);
         std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, (count - at) * sizeof(std::uint64_t));
         std::memmove(order(leaf) + at + 1, order(leaf) + at, count - at);
         prefixes(leaf)[at] = prefix;
@@ -457,14 +478,17 @@ class SortedMap {
 
     // Growing.
 
-    Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, const Key& key) {
-        if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, key);
-        if (leaf->capacity < fan_out)
-            return insert_at(resize(place_in(path, path.depth), leaf->capacity * 2u), at, prefix, key);
+    template <class NewKey>
+    Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
+        if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, std::forward<NewKey>(key));
+        if (leaf->capacity < fan_out) {
+            Node* larger = resize(place_in(path, path.depth), leaf->capacity * 2u);
+            return insert_at(larger, at, prefix, std::forward<NewKey>(key));
+        }
         Node* right = make_leaf(fan_out);
         if (at == leaf->count && is_last(path)) {  // keys that come in order fill their leaves
-            Value* value = insert_at(right, 0, prefix, key);
-            add_child(path, path.depth, right, prefix, key);
+            Value* value = insert_at(right, 0, prefix, std::forward<NewKey>(key));
+            add_child(path, path.depth, right, prefix, key_at(right, 0));
             return value;
         }
         Node* left = make_leaf(fan_out);
@@ -472,7 +496,8 @@ class SortedMap {
         take_entries(left, leaf, 0, half);
         take_entries(right, leaf, half, fan_out);
         release(std::exchange(place_in(path, path.depth), left));
-        Value* value = at < half ? insert_at(left, at, prefix, key) : insert_at(right, at - half, prefix, key);
+        Value* value =
+            insert_at(at < half ? left : right, at < half ? at : at - half, prefix, std::forward<NewKey>(key));
         const Key first = key_at(right, 0);
         add_child(path, path.depth, right, prefixes(right)[0], first);
         return value;

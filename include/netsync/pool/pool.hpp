@@ -117,6 +117,7 @@ class Pool {
         for (const auto& [link, peer] : links_) out.closes.push_back(link);
         stop();
         self_ = self;
+        twin_seen_ = false;
         session_ = random_.next();
         announce(now, out);
         for (auto& [replica, member] : members_) {
@@ -234,8 +235,8 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
-    /// Whether another replica under this id was met since the last time this was asked; this one is to give way.
-    bool take_twin_seen() { return std::exchange(twin_seen_, false); }
+    /// Whether another replica under this id was met, of which this one is to give way by taking another id.
+    bool is_twin_seen() const noexcept { return twin_seen_; }
 
    private:
     template <class Greeter>  // anything with the versions it speaks

@@ -7,7 +7,6 @@
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/limits.hpp>
 #include <netsync/wire/output.hpp>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -30,14 +29,12 @@ class Batch {
         Change change{minted_.replica, minted_.last + 1, time_};
         T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
         if (!permits(delta, change.owner())) return fail(errc::not_owner);
-        std::optional<Output> later;
-        Output& encoded = (steps_ == 0 ? encoded_ : later).emplace(DotSpace{change.minted(), time_}, limits_.depth);
-        if (const std::error_code error = encode_delta(encoded, delta, limits_)) return fail(error);
-        const std::size_t ranges = (removed_.size() + change.removed().size()) * sizeof(CounterRange);
-        if (!limits_.fits_frame(size_ + encoded.size() + ranges, cost_ + encoded.cost() + ranges))
-            return fail(errc::too_large);
-        size_ += encoded.size();
-        cost_ += encoded.cost();
+        if (steps_ == 0) {
+            if (!fits(encoded_, change, delta)) return;
+        } else {
+            Output later;
+            if (!fits(later, change, delta)) return;
+        }
         take(change, std::move(delta));
     }
 
@@ -50,10 +47,10 @@ class Batch {
     const T& delta() const noexcept { return delta_; }
     ByteView encode(std::error_code& error) {
         if (steps_ > 1) {
-            encoded_.emplace(DotSpace{minted_, time_}, limits_.depth);
-            error = encode_delta(*encoded_, delta_, limits_);
+            encoded_.restart(DotSpace{minted_, time_}, limits_.depth);
+            error = encode_delta(encoded_, delta_, limits_);
         }
-        return encoded_ ? encoded_->view() : ByteView{};
+        return encoded_.view();
     }
     const DotRange& minted() const noexcept { return minted_; }
     const std::vector<Dot>& removed() const noexcept { return removed_; }
@@ -62,6 +59,19 @@ class Batch {
 
    private:
     void fail(std::error_code error) { error_ = error; }
+
+    /// Encodes one step; whether there is room for it.
+    bool fits(Output& encoded, const Change& change, const T& delta) {
+        encoded.restart(DotSpace{change.minted(), time_}, limits_.depth);
+        std::error_code error = encode_delta(encoded, delta, limits_);
+        const std::size_t ranges = (removed_.size() + change.removed().size()) * sizeof(CounterRange);
+        if (!error && !limits_.fits_frame(size_ + encoded.size() + ranges, cost_ + encoded.cost() + ranges))
+            error = errc::too_large;
+        if (error) return fail(error), false;
+        size_ += encoded.size();
+        cost_ += encoded.cost();
+        return true;
+    }
 
     void take(const Change& change, T&& delta) {
         CausalContext context = change.context();
@@ -85,7 +95,7 @@ class Batch {
     Ntp64 time_;
     const Limits& limits_;
     T delta_{};
-    std::optional<Output> encoded_;  // the first step; at the end, all of them
+    Output encoded_;  // the first step; at the end, all of them
     CausalContext context_;
     std::vector<Dot> removed_;
     std::size_t size_ = 0;

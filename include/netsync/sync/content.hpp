@@ -55,7 +55,21 @@ struct Content {
         return changed;
     }
 
-    /// The same for a change that the state has already.
+    /// A change from a log, where it goes on from what is held. True if it does.
+    bool replay(const Frame& frame, const Limits& limits) {
+        const FrameHeader& header = frame.header();
+        if (header.first != counter(header.origin) + 1) return false;
+        for (const ReplicaCounter& needed : header.dependencies)
+            if (counter(needed.replica) < needed.counter) return false;
+        const ReplicaIndex origin = intern(header.origin);
+        if (origin == ReplicaIndex{} || !frame.continues(history.hash(origin))) return false;
+        const Result<CrdtType> delta = frame.template delta<CrdtType>(limits);
+        if (!delta || !permits(*delta, header.origin.owner())) return false;
+        merge(frame, origin, *delta);
+        return true;
+    }
+
+    /// That a change is in the state already.
     void advance(const Frame& frame, ReplicaIndex origin) {
         const FrameHeader& header = frame.header();
         history.advance(origin, header.last(), header.hash, header.time);

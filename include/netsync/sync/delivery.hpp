@@ -17,6 +17,7 @@ namespace netsync {
 struct Delivered {
     std::size_t news = 0;                 ///< frames merged or held
     bool drifted = false;                 ///< one was refused for now, being from the future
+    bool outdated = false;                ///< one has not met what was forgotten here; a state that has can be joined
     std::optional<FrameHeader> forked{};  ///< of a frame that belongs to another history under its origin's id
     std::error_code error{};              ///< bytes that are no frame: what came before them was delivered
 };
@@ -37,6 +38,7 @@ Delivered deliver(Copy& copy, std::span<const FrameBytes> frames, Member& member
         traffic.count_received(received.applied, received.duplicate, received.refused);
         result.news += received.applied + (received.held ? 1 : 0);
         const FrameHeader& header = frame->header();
+        result.outdated = result.outdated || received.refused == errc::outdated;
         if (received.refused == errc::clock_drift) {
             result.drifted = true;
             out.send(member.link,

@@ -10,6 +10,7 @@
 #include <netsync/options.hpp>
 #include <netsync/pool/pool.hpp>
 #include <netsync/sync/delivery.hpp>
+#include <netsync/sync/fork.hpp>
 #include <netsync/sync/loading.hpp>
 #include <netsync/sync/message.hpp>
 #include <netsync/sync/report.hpp>
@@ -97,7 +98,7 @@ class Gossip {
     /// without what others have forgotten since: then it is issued again.
     std::error_code on_message(Member& member, const FrameRefused& message, const Moment& now, Outbox& out) {
         if (message.reason == errc::outdated) {
-            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(false, now, out);
+            if (message.origin == copy_.id() && is_ready()) give_up_incarnation(true, now, out);
         } else {
             out.events.push_back({member.replica, member.state, member.state, errc::clock_drift});
         }
@@ -106,17 +107,19 @@ class Gossip {
 
     std::error_code on_message(Member& member, const AgreementRequest& request, const Moment&, Outbox& out) {
         if (!is_ready() || request.heads.empty()) return {};
-        const std::optional<std::uint64_t> agreed = copy_.agreed(request.heads);
-        out.send(member.link, Agreement{request.heads.front().replica, agreed.value_or(0), agreed.has_value()});
+        out.send(member.link, copy_.fork().compare(request.heads));
         return {};
     }
 
+    /// Of two histories under one id the member's stays, or ours, and then the member has to know; or there is but one.
     std::error_code on_message(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (loading_.on_agreement(member, agreement, now, out)) become_ready(out);
-        if (!is_ready() || !in_question_ || in_question_->replica != agreement.replica) return {};
-        const Head held = *std::exchange(in_question_, std::nullopt);
-        const bool still = copy_.counter(held.replica) == held.counter;
-        if (agreement.known && still && agreement.counter < held.counter) give_up_incarnation(true, now, out);
+        if (!is_ready()) return {};
+        const Stays stays = copy_.fork().weigh(copy_.id(), agreement);
+        const bool asked = is_in_question(now) && question_->replica == agreement.replica;
+        if (asked) question_.reset();
+        if (stays == Stays::ours && asked) out.send(member.link, copy_.fork().answer(agreement));
+        if (stays == Stays::theirs) give_up_incarnation(agreement.replica != copy_.id(), now, out);
         return {};
     }
 
@@ -130,7 +133,7 @@ class Gossip {
         report.frames += message.frames.size();
         report.applied += delivered.news;
         session->asked.clear();
-        if (message.below_horizon) return ask_for_state(*session, member, now, out);
+        if (message.below_horizon || delivered.outdated) return ask_for_state(*session, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
         if (delivered.news == 0) return finish(member.replica, SyncEnd::no_progress, now);
@@ -138,14 +141,9 @@ class Gossip {
     }
 
     /// A frame does not continue what is held of its origin. It may have been damaged on its way, or there are two
-    /// histories under one id: the member is asked. Of two members the one that holds less takes the other's state.
-    void on_fork(const Member& member, const FrameHeader& theirs, Outbox& out) {
-        const ReplicaIndex origin = find_index(theirs.origin);
-        const Head held{theirs.origin, copy_.counter(theirs.origin), copy_.history().hash(origin)};
-        if (theirs.origin == pool_.self() || theirs.origin == copy_.id() || held.counter == 0 || !is_ready()) return;
-        if (theirs.first != held.counter + 1 && (theirs.last() != held.counter || theirs.hash < held.hash)) return;
-        in_question_ = held;
-        out.send(member.link, AgreementRequest{{held}});
+    /// histories under one id.
+    void on_fork(const Member& member, const FrameHeader& theirs, const Moment& now, Outbox& out) {
+        if (is_ready() && copy_.counter(theirs.origin) > 0) question(theirs.origin, member, now, out);
     }
 
     /// A piece of a state.
@@ -161,7 +159,8 @@ class Gossip {
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
         if (complete && !*complete) return;
         Bytes state = sink_.finish();
-        const std::error_code error = complete ? copy_.adopt(std::move(state)) : complete.error();
+        std::error_code error = complete.error();
+        if (complete) error = is_in_question(now) ? errc::forked : copy_.adopt(std::move(state));
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
@@ -173,7 +172,7 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.take_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
+        if (pool_.is_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         if (now.time < next_at_) return;
@@ -210,6 +209,12 @@ class Gossip {
         bool wants_state = false;
     };
 
+    /// Of whom there may be two histories.
+    struct Question {
+        ReplicaId replica;
+        Duration until{};
+    };
+
     bool has_live() const {
         return pool_.members().any(
             [](const ReplicaId&, const Member& member) { return member.state == MemberState::live; });
@@ -223,13 +228,20 @@ class Gossip {
     bool reconsider(const Member& member, const Moment& now, Outbox& out) {
         if (copy_.retirements().contains(pool_.self())) return give_up_incarnation(false, now, out), true;
         if (loading_.is_succeeding()) return true;
-        const bool gives_way = copy_.gives_way(member.heads);
-        if (gives_way || copy_.is_disputed(member.heads)) return give_up_incarnation(gives_way, now, out), true;
+        if (const auto forked = copy_.fork().find(copy_.id(), member.heads)) question(*forked, member, now, out);
         if (copy_.retirements().empty()) return false;
         if (copy_.take_revoked()) return give_up_incarnation(true, now, out), true;
         pool_.expel(out);
         return false;
     }
+
+    /// Asks a member how far both hold the same history of a replica. No whole state is joined until that is known.
+    void question(const ReplicaId& replica, const Member& member, const Moment& now, Outbox& out) {
+        question_ = {replica, now.time + options_.answer_timeout};
+        out.send(member.link, AgreementRequest{copy_.fork().heads(replica)});
+    }
+
+    bool is_in_question(const Moment& now) const { return question_ && now.time < question_->until; }
 
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         sessions_.clear();
@@ -323,7 +335,7 @@ class Gossip {
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
     StateSink sink_;
-    std::optional<Head> in_question_;  // whether a member has the same history up to here
+    std::optional<Question> question_;
     std::vector<SyncReport> reports_;
 };
 

@@ -44,8 +44,10 @@ class Loading {
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
         replace_ = replace_ || replace;
-        if (is_succeeding() && !copy_.retirements().contains(copy_.successor())) return;
-        pool_.rename(copy_.plan_successor(random_), now, out);
+        const bool planned =
+            is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
+        if (planned && pool_.self() == copy_.successor()) return;
+        pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
         present(false);
@@ -73,7 +75,9 @@ class Loading {
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
-        return finish(member, take_over(state, agreement.counter, now, out), now, out);
+        if (!agreement.known && ++attempts_ <= patience)  // somebody else's log may tell
+            return finish(member, errc::forked, now, out);
+        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -160,13 +164,14 @@ class Loading {
         if (!error && !is_succeeding() && !is_too_old(member))
             error = copy_.adopt(std::move(state));
         else if (!error) {
+            replace_ = replace_ || !is_succeeding();
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
-            if (header && copy_.is_disputed(header->heads)) {
+            if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
                 unplaced_ = std::move(state);
-                out.send(member.link, AgreementRequest{copy_.own_heads(max_heads)});
+                out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
-            error = header ? take_over(state, std::nullopt, now, out) : header.error();
+            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -178,11 +183,14 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(ByteView state, std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
+    std::error_code take_over(const Member& source, ByteView state, std::optional<std::uint64_t> parted,
+                              const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
+        const bool in_place =
+            parted || replace_ || copy_.displaces(state) || (source.settled && copy_.holds_of_others(state));
         const Result<Succession> done =
-            parted || replace_ ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
+            in_place ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
         if (!done) return done.error();
         replace_ = false;
         attempts_ = 0;
@@ -209,7 +217,6 @@ class Loading {
         reports_.push_back({from_, 1, sink_.received(), 0, 0, end, now.time - *first_greeting_});
     }
 
-    static constexpr std::size_t max_heads = 4096;
     static constexpr int patience = 5;
 
     const Options& options_;

@@ -17,6 +17,7 @@
 #include <netsync/sync/aside.hpp>
 #include <netsync/sync/batch.hpp>
 #include <netsync/sync/content.hpp>
+#include <netsync/sync/fork.hpp>
 #include <netsync/sync/identity.hpp>
 #include <netsync/sync/staging.hpp>
 #include <utility>
@@ -80,24 +81,25 @@ class LocalCopy {
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), held_.history.counter(self_)}; }
 
-    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log. No frame where
-    /// nothing changed. `error` says why steps were left out, or that the log failed.
-    template <class F>
-    std::optional<Frame> change(F&& steps, std::error_code& error) {
+    /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log, and is handed to
+    /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
+    template <class F, class G>
+    std::error_code change(F&& steps, G&& publish) {
         Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
                               clock_.tick(), options_.limits};
         steps(batch);
-        error = batch.error();
-        if (!batch.changed()) return std::nullopt;
+        std::error_code error = batch.error();
+        if (!batch.changed()) return error;
         std::error_code unsendable;
-        Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
-                            to_counter_ranges(batch.removed()), batch.encode(unsendable));
+        const Frame frame = issue(std::max<std::uint64_t>(1, batch.minted().size()), batch.time(),
+                                  to_counter_ranges(batch.removed()), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
         held_.advance(frame, self_);
         if (const std::error_code failed = log(frame)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
-        return frame;
+        publish(frame);
+        return error;
     }
 
     /// 8: seen? Drop. A gap? Hold. 9: else it is merged, and with it all that waited for it.
@@ -110,15 +112,27 @@ class LocalCopy {
             return result;
         case Arrival::held: result.held = true; break;
         case Arrival::refused: result.refused = errc::too_large; return result;
-        case Arrival::ready: count(apply(frame, true), result); break;
+        case Arrival::ready: count(apply(frame), result); break;
         }
         drain(result);
         return result;
     }
 
-    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held.
+    /// Whether a state brings changes of somebody new, which may have met what was forgotten here.
+    bool displaces(ByteView bytes) const {
+        if (forgotten_.empty()) return false;
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        return header && brings_unheeded(*header);
+    }
+
+    /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
+    /// displaces what is held takes its place; what is held beyond follows from the log.
     std::error_code adopt(Bytes bytes) {
-        if (const std::error_code error = check(bytes)) return error;
+        const Result<SnapshotHeader> header = check(bytes);
+        if (!header) return header.error();
+        const bool in_place = displaces(bytes);
+        if (in_place && lack_forgotten(header->heads)) return errc::outdated;
+        const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
         bool changed = false;
         Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
@@ -126,15 +140,20 @@ class LocalCopy {
             Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
             if (!theirs) return joined = theirs.error(), false;
             time = theirs->time;
-            const bool as_received = held.is_empty();
+            const VersionVector seen = held.history.vector();
+            if (in_place) held = {};
+            const bool as_received = held.is_empty() && beyond.empty();
             changed = held.join(*std::move(theirs));
+            for (const Frame& frame : beyond) held.replay(frame, options_.limits);
+            if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
             joined =
                 as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
             return static_cast<bool>(joined);
         });
         if (!before) return joined.error();
+        if (in_place) forget_nothing();
         vector_rose_ = true;
-        if (const std::error_code error = keep_snapshot(*joined)) return error;
+        keep_snapshot(*joined);
         aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
@@ -186,7 +205,7 @@ class LocalCopy {
         const std::size_t covered = log_bytes_;
         const Result<EncodedState> encoded = encode();
         if (!encoded) return encoded.error();
-        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        keep_snapshot(*encoded);
         log_bytes_ -= covered;
         return staging_.stage([seen](Store& store) { return store.cut(seen); });
     }
@@ -203,53 +222,8 @@ class LocalCopy {
     /// may be needed.
     bool take_revoked() { return std::exchange(revoked_, false) && !forgotten_.empty(); }
 
-    /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
-    /// from an older state, or that was not lost when this one was restored.
-    bool is_disputed(const std::vector<Head>& theirs) const {
-        const auto head =
-            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == id(); });
-        if (head == theirs.end()) return false;
-        const std::uint64_t counter = held_.history.counter(self_);
-        if (head->counter > counter) return true;
-        if (head->counter == counter) return head->hash != held_.history.hash(self_);
-        const std::optional<std::uint64_t> hash = hash_at({id(), head->counter});
-        return hash && *hash != head->hash;
-    }
-
-    /// Whether a member has another history of some other replica, just as long, and the one held here is to go.
-    bool gives_way(const std::vector<Head>& theirs) const {
-        return std::any_of(theirs.begin(), theirs.end(), [&](const Head& head) {
-            const ReplicaIndex origin = find_index(head.replica);
-            return origin != ReplicaIndex{} && head.replica != id() && head.counter == held_.history.counter(origin) &&
-                   held_.history.hash(origin) < head.hash;
-        });
-    }
-
-    /// The latest counters and hashes of this replica's own log, newest first: to find out how far others agree.
-    std::vector<Head> own_heads(std::size_t most) const {
-        std::vector<Head> heads;
-        static_cast<void>(staging_.store().frames({id(), first_logged(), max_counter}, [&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, options_.limits))
-                heads.push_back({id(), frame->header().last(), frame->header().hash});
-            return true;
-        }));
-        std::reverse(heads.begin(), heads.end());
-        if (heads.size() > most) heads.resize(most);
-        return heads;
-    }
-
-    /// The highest of these counters of one replica, newest first, at which our history of it is the same; 0 where none
-    /// is, none where nothing could be compared. O(log counters) look-ups in the log.
-    std::optional<std::uint64_t> agreed(const std::vector<Head>& theirs) const {
-        bool known = false;
-        const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            const std::optional<std::uint64_t> hash = hash_at({head.replica, head.counter});
-            known = known || hash;
-            return hash != head.hash;
-        });
-        if (!known) return std::nullopt;
-        return agrees == theirs.end() ? 0 : agrees->counter;
-    }
+    /// What is held of the histories of replicas, to be compared with what others hold.
+    Fork<Store> fork() const { return {staging_.store(), held_.history, options_.limits}; }
 
     /// The incarnation to come, where this one cannot go on: kept, so that a restart goes on with it. Nil: none.
     const ReplicaId& successor() const noexcept { return successor_; }
@@ -257,6 +231,16 @@ class LocalCopy {
         successor_ = ReplicaId{id().owner_bits, random.next()};
         keep("successor", successor_);
         return successor_;
+    }
+
+    /// Whether all that others made and that is held here is held where this state comes from.
+    bool holds_of_others(ByteView bytes) const {
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (!header) return false;
+        VersionVector theirs;
+        for (const Head& head : header->heads) theirs.advance(intern(head.replica), head.counter);
+        theirs.advance(self_, counter(id()));
+        return theirs.includes(held_.history.vector());
     }
 
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
@@ -295,8 +279,7 @@ class LocalCopy {
             held_ = std::move(before);
             return std::make_error_code(std::errc::resource_unavailable_try_again);
         }
-        forgotten_ = {};
-        keep("forgotten", std::vector<ReplicaCounter>{});
+        forget_nothing();
         buffer_.clear();
         staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, !parted);
@@ -372,8 +355,7 @@ class LocalCopy {
 
     /// What waited and is ready now.
     void drain(Received& result) {
-        while (const std::optional<Frame> next = buffer_.take(held_.history.vector()))
-            count(apply(*next, true), result);
+        while (const std::optional<Frame> next = buffer_.take(held_.history.vector())) count(apply(*next), result);
         drop_damaged();
     }
 
@@ -399,41 +381,36 @@ class LocalCopy {
         return header.last() == held_.history.counter(origin) && header.hash != held_.history.hash(origin);
     }
 
-    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since: only one of a
-    /// replica that nobody knew then can be, and its first frame tells. Where it would meet a tombstone, others would
-    /// come to another result.
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since. Where it would
+    /// meet a tombstone, others would come to another result.
     bool is_outdated(const FrameHeader& header) const {
-        if (header.first != 1 || forgotten_.empty() || forgotten_.counter(find_index(header.origin)) > 0) return false;
-        return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
-            const ReplicaId& needed = id_of(entry.replica);
-            return std::none_of(header.dependencies.begin(), header.dependencies.end(), [&](const ReplicaCounter& had) {
-                return had.replica == needed && had.counter >= entry.counter;
-            });
+        if (forgotten_.empty() || !is_unheeded(header.origin)) return false;
+        return retirements_.contains(header.origin) || lack_forgotten(header.dependencies);
+    }
+
+    /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
+    /// had been given up.
+    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.contains(origin); }
+
+    bool brings_unheeded(const SnapshotHeader& header) const {
+        return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
+            return head.counter > counter(head.replica) && is_unheeded(head.replica);
         });
     }
 
-    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
-        std::optional<std::uint64_t> hash;
-        if (at.counter == counter(at.replica)) return held_.history.hash(find_index(at.replica));
-        static_cast<void>(staging_.store().frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
-            const Result<Frame> frame = Frame::parse(bytes, options_.limits);
-            if (frame && frame->header().last() == at.counter) hash = frame->header().hash;
-            return false;
-        }));
-        return hash;
+    void forget_nothing() {
+        forgotten_ = {};
+        keep("forgotten", std::vector<ReplicaCounter>{});
     }
 
-    /// Where this replica's own log begins. O(log counters).
-    std::uint64_t first_logged() const {
-        std::uint64_t from = 1, to = held_.history.counter(self_);
-        while (from < to) {
-            const std::uint64_t middle = from + (to - from) / 2;
-            if (staging_.store().frames({id(), middle, middle}, [](const SharedBytes&) { return false; }))
-                to = middle;
-            else
-                from = middle + 1;
-        }
-        return from;
+    /// Whether somebody had not seen all that was forgotten here.
+    template <class Counters>  // of ReplicaCounter, or of Head
+    bool lack_forgotten(const Counters& seen) const {
+        return std::any_of(forgotten_.begin(), forgotten_.end(), [&](const VersionVector::Entry& entry) {
+            const ReplicaId& needed = id_of(entry.replica);
+            return std::none_of(seen.begin(), seen.end(),
+                                [&](const auto& had) { return had.replica == needed && had.counter >= entry.counter; });
+        });
     }
 
     /// The version vector of this frame, where it rose since the last one.
@@ -449,7 +426,11 @@ class LocalCopy {
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta,
                 std::vector<ReplicaCounter> instead_of = {}) {
-        FrameHeader header{.origin = id(), .first = held_.history.counter(self_) + 1, .count = count, .time = time};
+        FrameHeader header;
+        header.origin = id();
+        header.first = held_.history.counter(self_) + 1;
+        header.count = count;
+        header.time = time;
         header.dependencies = take_dependencies();
         header.removed = std::move(removed);
         header.instead_of = std::move(instead_of);
@@ -457,7 +438,7 @@ class LocalCopy {
     }
 
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
-        if (const std::error_code error = check(bytes)) return error;
+        if (const Result<SnapshotHeader> header = check(bytes); !header) return header.error();
         return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
@@ -482,6 +463,8 @@ class LocalCopy {
 
     /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes.
     Result<Succession> take_successor(const std::vector<Frame>& again, bool by_name) {
+        const Result<EncodedState> encoded = held_.encode(options_.limits);
+        if (!encoded) return encoded.error();
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
         self_ = intern(successor_);
         successor_ = {};
@@ -490,9 +473,7 @@ class LocalCopy {
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};
         vector_rose_ = true;
-        const Result<EncodedState> encoded = held_.encode(options_.limits);
-        if (!encoded) return encoded.error();
-        if (const std::error_code error = keep_snapshot(*encoded)) return error;
+        keep_snapshot(*encoded);
         log_bytes_ = 0;
         keep("replica", id());
         keep("successor", successor_);
@@ -529,21 +510,16 @@ class LocalCopy {
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours.
     void replay(const Frame& frame) {
-        const FrameHeader& header = frame.header();
         log_bytes_ += frame.size_bytes();
-        if (header.first != counter(header.origin) + 1) return;
-        for (const ReplicaCounter& needed : header.dependencies)
-            if (counter(needed.replica) < needed.counter) return;
-        static_cast<void>(apply(frame, false));
+        if (held_.replay(frame, options_.limits)) vector_rose_ = true;
     }
 
     /// 9: one frame whose dependencies are in.
-    std::error_code apply(const Frame& frame, bool is_new) {
+    std::error_code apply(const Frame& frame) {
         const FrameHeader& header = frame.header();
-        if (is_new)
-            if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
-        if (is_new && header.origin == id()) return errc::forked;
-        if (is_new && is_outdated(header) && !retirements_.contains(header.origin)) return errc::outdated;
+        if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
+        if (header.origin == id()) return errc::forked;
+        if (is_outdated(header)) return errc::outdated;
         if (held_.history.vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;
@@ -554,11 +530,9 @@ class LocalCopy {
         const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
-        if (is_new)
-            if (const std::error_code error = clock_.observe(header.time)) return error;
+        if (const std::error_code error = clock_.observe(header.time)) return error;
         const bool changed = held_.merge(frame, origin, *delta);
         vector_rose_ = true;
-        if (!is_new) return {};
         if (const std::error_code error = log(frame)) return error;
         if (changed) observe(*delta, {header.origin, header.time, false, false});
         return {};
@@ -599,18 +573,20 @@ class LocalCopy {
                 into.merge(frame, intern(frame.header().origin), *delta);
     }
 
-    std::error_code keep_snapshot(const EncodedState& encoded) {
+    /// Where the store will not take it now, it is given it later, before what comes after.
+    void keep_snapshot(const EncodedState& encoded) {
         snapshot_bytes_ = encoded.bytes->size();
-        return staging_.stage(
+        staging_.stage(
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
 
-    /// Whether a state may be joined: not from the future.
-    std::error_code check(ByteView bytes) {
+    /// Whether a state may be taken: not from the future.
+    Result<SnapshotHeader> check(ByteView bytes) {
         if (store_error()) return store_error();
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        if (!header) return header.error();
-        return clock_.observe(header->time);
+        Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
+        if (header)
+            if (const std::error_code error = clock_.observe(header->time)) return error;
+        return header;
     }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {

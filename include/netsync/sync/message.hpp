@@ -94,12 +94,16 @@ struct AgreementRequest {
     static constexpr MessageKind kind = MessageKind::agreement_request;
     std::vector<Head> heads{};
 };
-/// The highest counter of these at which both are the same; 0 where none is. Not `known` where none could be compared.
+/// The highest counter of these at which both are the same, 0 where none is; not `known` where none could be compared. And
+/// the first change that the sender holds beyond, if any: whose is older, stays.
 struct Agreement {
     static constexpr MessageKind kind = MessageKind::agreement;
     ReplicaId replica{};
     std::uint64_t counter = 0;
     bool known = false;
+    bool beyond = false;
+    Ntp64 time{};  ///< of that change; 0: its frame is in the log no more
+    std::uint64_t hash = 0;
 };
 
 /// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether

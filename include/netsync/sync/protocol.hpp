@@ -138,7 +138,7 @@ class Protocol {
         if (of_pool) return;
         if (!member) return pool_.on_stranger(link, now, outbox);
         const std::error_code error =
-            *kind == MessageKind::update ? on_update(*member, bytes) : on_sync(*member, *kind, bytes, now);
+            *kind == MessageKind::update ? on_update(*member, bytes, now) : on_sync(*member, *kind, bytes, now);
         if (error) {
             ++traffic.messages_bad;
             pool_.refuse(link, error, outbox);
@@ -163,13 +163,13 @@ class Protocol {
                                        [&] { return copy_.encode(); }, outbox);
                                },
                                [&](const FramesMessage& message) -> std::error_code {
-                                   const Delivered delivered = receive(message.frames, member);
+                                   const Delivered delivered = receive(message.frames, member, now);
                                    if (!delivered.error)
                                        gossip_.on_frames(member, message, bytes.size(), delivered, now, outbox);
                                    return delivered.error;
                                },
                                [&](const RelayMessage& message) -> std::error_code {
-                                   const Delivered delivered = receive(std::span{&message.frame, 1}, member);
+                                   const Delivered delivered = receive(std::span{&message.frame, 1}, member, now);
                                    if (delivered.news > 0)
                                        Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox);
                                    return delivered.error;
@@ -181,16 +181,16 @@ class Protocol {
                                [&](const auto& message) { return gossip_.on_message(member, message, now, outbox); }});
     }
 
-    std::error_code on_update(Member& member, ByteView bytes) {
+    std::error_code on_update(Member& member, ByteView bytes, const Moment& now) {
         const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return receive(std::span{&frame, 1}, member).error;
+        return receive(std::span{&frame, 1}, member, now).error;
     }
 
     // 9: merged, held, dropped or refused: see LocalCopy::receive.
-    Delivered receive(std::span<const FrameBytes> frames, Member& member) {
+    Delivered receive(std::span<const FrameBytes> frames, Member& member, const Moment& now) {
         if (!gossip_.listens() || copy_.retirements().contains(member.replica)) return {};
         const Delivered delivered = deliver(copy_, frames, member, options_.limits, traffic, outbox);
-        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, outbox);
+        if (delivered.forked) gossip_.on_fork(member, *delivered.forked, now, outbox);
         return delivered;
     }
 

@@ -96,11 +96,12 @@ class Laws {
    public:
     explicit Laws(Mutate mutate) : mutate_(std::move(mutate)) {}
 
-    std::optional<BrokenLaw> check(std::uint64_t seed) {
+    /// `steps`: changes and deliveries, all by that seed.
+    std::optional<BrokenLaw> check(std::uint64_t seed, std::size_t steps = 60) {
         broken_.reset();
         seed_ = seed;
         random_ = detail::Random{seed};
-        check_delivery();
+        check_delivery(steps);
         check_groups();
         return broken_;
     }
@@ -118,11 +119,11 @@ class Laws {
         return site.change(time, [&](const T& state, Change& change) { return mutate_(state, change, random_); });
     }
 
-    void check_delivery() {
+    void check_delivery(std::size_t steps) {
         std::vector<Site<T>> all = make_sites<T>(count);
         Inbox inbox;
         std::uint64_t now = 1000;
-        for (int step = 0; step < 60; ++step) {
+        for (std::size_t step = 0; step < steps; ++step) {
             const std::size_t at = random_.below(count);
             if (random_.below(2) == 0) {
                 now += random_.below(3);

@@ -243,6 +243,7 @@ class Simulation {
     void on_power_cut() {
         for (Machine& machine : machines_) {
             if (machine.disk.powered() || !machine.running) continue;
+            if (replicas_[machine.number]) judge_identity(machine);
             judge_commits(machine);
             crash(machine.number, false);
             injector_.on_power_cut(machine.number);
@@ -314,14 +315,23 @@ class Simulation {
     void look_at(std::size_t at) {
         if (!replicas_[at]) return;
         Machine& machine = machines_[at];
-        const ReplicaId before = std::exchange(machine.replica, replicas_[at]->id());
-        if (before != machine.replica && !before.is_nil()) oracles_.on_identity_reused(before);
+        judge_identity(machine);
         judge_commits(machine);
         if (checked_[at].vector_hash == machine.disk.vector_hash() || machine.disk.is_behind()) return;
         checked_[at] = {machine.disk.vector_hash(), true};
         trace_.add(network_.now(), Happened::committed, at, machine.disk.vector_hash());
         oracles_.on_digest(at, machine.disk.vector_hash(), replicas_[at]->digest());
         if (linked_) count_rounds();
+    }
+
+    /// A copied disk may also hold the id that its replica was to take next.
+    void judge_identity(Machine& machine) {
+        const ReplicaId before = std::exchange(machine.replica, replicas_[machine.number]->id());
+        if (before == machine.replica) return;
+        if (!before.is_nil()) oracles_.on_identity_reused(before);
+        for (const Machine& other : machines_)
+            if (other.number != machine.number && other.replica == machine.replica)
+                oracles_.on_identity_reused(machine.replica);
     }
 
     void judge_commits(Machine& machine) {

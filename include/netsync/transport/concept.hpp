@@ -35,8 +35,8 @@ struct Woken {};
 using TransportEvent = std::variant<LinkOpened, MessageReceived, LinkClosed, AnnouncementReceived, PeerHinted, Woken>;
 using TransportEvents = std::function<void(const TransportEvent&)>;
 
-/// The replica calls these from any thread, all but stop under its mutex; they must not call back into it from within. Events come
-/// one at a time, from any one thread, and only between start() and stop().
+/// The replica calls these from any thread, all but stop under its mutex; they must not call back into it from within.
+/// Events come one at a time, from any one thread, and only between start() and stop().
 ///
 /// - `start(options, events)`: begins to listen, then to receive announcements. After an error nothing is open.
 /// - `stop()`: closes everything; no event is under way or follows when it returns, unless it was called from one. May be

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <netsync/causal/dot.hpp>
 #include <netsync/clock/ntp64.hpp>
+#include <netsync/detail/lazy.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -20,19 +21,21 @@ class DotSpace {
    public:
     DotSpace() = default;
     DotSpace(DotRange minted, Ntp64 time) : minted_(minted), single_(true), time_(time) {}
-    DotSpace(std::vector<DotRange> by_id, Ntp64 time) : ranges_(std::move(by_id)), time_(time) {
-        for (std::uint32_t at = 0; at < ranges_.size(); ++at) {
-            positions_.emplace_back(ranges_[at].replica, at);
-            before_.push_back(dots_);
-            dots_ += ranges_[at].size();
+    DotSpace(std::vector<DotRange> by_id, Ntp64 time) : time_(time) {
+        Ranges& all = ranges_.make();
+        all.by_id = std::move(by_id);
+        for (std::uint32_t at = 0; at < all.by_id.size(); ++at) {
+            all.positions.emplace_back(all.by_id[at].replica, at);
+            all.before.push_back(all.dots);
+            all.dots += all.by_id[at].size();
         }
-        std::sort(positions_.begin(), positions_.end());
+        std::sort(all.positions.begin(), all.positions.end());
     }
 
     Ntp64 time() const noexcept { return time_; }
     bool is_frame() const noexcept { return single_; }
-    std::size_t size() const noexcept { return single_ ? 1 : ranges_.size(); }
-    const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_[position]; }
+    std::size_t size() const noexcept { return single_ ? 1 : ranges_ ? ranges_->by_id.size() : 0; }
+    const DotRange& range(std::size_t position) const noexcept { return single_ ? minted_ : ranges_->by_id[position]; }
 
     /// The number of a dot; none if no range holds it. O(log n).
     std::optional<std::uint64_t> number(Dot dot) const noexcept {
@@ -40,10 +43,12 @@ class DotSpace {
             if (!minted_.contains(dot)) return std::nullopt;
             return dot.counter() - minted_.first;
         }
+        if (!ranges_) return std::nullopt;
+        const auto& [by_id, before, positions, dots] = *ranges_;
         const auto found =
-            std::lower_bound(positions_.begin(), positions_.end(), std::pair{dot.replica(), std::uint32_t{0}});
-        if (found == positions_.end() || !ranges_[found->second].contains(dot)) return std::nullopt;
-        return before_[found->second] + dot.counter() - ranges_[found->second].first;
+            std::lower_bound(positions.begin(), positions.end(), std::pair{dot.replica(), std::uint32_t{0}});
+        if (found == positions.end() || !by_id[found->second].contains(dot)) return std::nullopt;
+        return before[found->second] + dot.counter() - by_id[found->second].first;
     }
 
     bool contains(Dot dot) const noexcept { return number(dot).has_value(); }
@@ -51,10 +56,11 @@ class DotSpace {
     /// The dot of this number, `Dot{}` where there is none. O(log n).
     Dot dot(std::uint64_t number) const noexcept {
         if (single_) return number < minted_.size() ? Dot{minted_.replica, minted_.first + number} : Dot{};
-        if (number >= dots_) return Dot{};
-        const auto at = std::upper_bound(before_.begin(), before_.end(), number) - before_.begin() - 1;
-        const DotRange& range = ranges_[static_cast<std::size_t>(at)];
-        return Dot{range.replica, range.first + (number - before_[static_cast<std::size_t>(at)])};
+        if (!ranges_ || number >= ranges_->dots) return Dot{};
+        const auto& [by_id, before, positions, dots] = *ranges_;
+        const auto at =
+            static_cast<std::size_t>(std::upper_bound(before.begin(), before.end(), number) - before.begin() - 1);
+        return Dot{by_id[at].replica, by_id[at].first + (number - before[at])};
     }
 
     /// Where the range of a replica stands. O(log n).
@@ -72,13 +78,17 @@ class DotSpace {
     }
 
    private:
+    struct Ranges {
+        std::vector<DotRange> by_id;
+        std::vector<std::uint64_t> before;                              // how many dots the ranges before each hold
+        std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions;  // by index
+        std::uint64_t dots = 0;                                         // in all of them
+    };
+
     DotRange minted_;
     bool single_ = false;  // a frame, with `minted_` alone
-    std::vector<DotRange> ranges_;
-    std::vector<std::uint64_t> before_;                              // how many dots the ranges before each hold
-    std::uint64_t dots_ = 0;                                         // in all of them
-    std::vector<std::pair<ReplicaIndex, std::uint32_t>> positions_;  // by index
     Ntp64 time_;
+    detail::Lazy<Ranges> ranges_;  // of a state
 };
 
 }  // namespace netsync

@@ -56,17 +56,14 @@ class Frame {
 
     /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the
     /// origin's frame before this one, 0 before the first. O(size).
-    static Frame make(FrameHeader header, ByteView delta, std::uint64_t previous_hash) {
+    static Frame make(FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
         Output out;
         write_header(out, header);
         const std::size_t start = out.size();
         out.raw(delta);
         header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
         out.fixed(header.hash);
-        Frame frame{std::make_shared<const Bytes>(out.take())};
-        frame.header_ = std::move(header);
-        frame.delta_start_ = start;
-        return frame;
+        return Frame{std::make_shared<const Bytes>(out.take()), std::move(header), start};
     }
 
     /// The names of one change: see FrameHeader::instead_of.
@@ -116,6 +113,8 @@ class Frame {
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
+    Frame(SharedBytes bytes, FrameHeader&& header, std::size_t delta_start)
+        : bytes_(std::move(bytes)), header_(std::move(header)), delta_start_(delta_start) {}
 
     DotRange minted() const { return {intern(header_.origin), header_.first, header_.last()}; }
     ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }

@@ -10,6 +10,7 @@
 #include <netsync/wire/bytes.hpp>
 #include <netsync/wire/dot_space.hpp>
 #include <netsync/wire/utf8.hpp>
+#include <netsync/wire/varint.hpp>
 #include <string_view>
 
 namespace netsync {
@@ -63,6 +64,13 @@ class Input {
 
     std::uint64_t varint() {
         std::uint64_t value = 0;
+        if (remaining() >= detail::varint_room) {
+            const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
+            at_ += size;
+            if (size > 0) return value;
+            fail(errc::malformed);
+            return 0;
+        }
         for (unsigned shift = 0; shift < 64; shift += 7) {
             const auto next = static_cast<std::uint64_t>(byte());
             if (!ok()) return 0;
@@ -79,11 +87,8 @@ class Input {
 
     template <std::unsigned_integral T>
     T fixed() {
-        T value = 0;
         const ByteView from = raw(sizeof(T));
-        for (std::size_t i = 0; i < from.size(); ++i)
-            value = static_cast<T>(value | (static_cast<T>(std::to_integer<std::uint8_t>(from[i])) << (8 * i)));
-        return value;
+        return from.empty() ? T{} : static_cast<T>(detail::read_word(from.data(), sizeof(T)));
     }
 
     /// The time of a write; never later than that of its frame or state.
@@ -98,6 +103,12 @@ class Input {
         const std::uint64_t head = varint();
         more = head > 0 && (head - 1) % 2 == 1;
         return head == 0 ? Dot{} : dot_of((head - 1) / 2);
+    }
+    Dot marked_dot(bool& mark, bool& more) {
+        const std::uint64_t head = varint();
+        more = head > 0 && (head - 1) % 2 == 1;
+        mark = head > 0 && (head - 1) / 2 % 2 == 1;
+        return head == 0 ? Dot{} : dot_of((head - 1) / 4);
     }
 
     /// See Output::text_after. errc::malformed unless the text sorts after `before`.
@@ -124,6 +135,8 @@ class Input {
         return result;
     }
     ByteView bytes() { return raw(count(1)); }
+    /// What is left; nothing of it is taken.
+    ByteView peek() const noexcept { return bytes_.subspan(at_, remaining()); }
 
     /// The dots that may be read, or null where there are none.
     const DotSpace* space() const noexcept { return space_; }

@@ -12,6 +12,7 @@
 #include <netsync/wire/bytes.hpp>
 #include <netsync/wire/dot_space.hpp>
 #include <netsync/wire/utf8.hpp>
+#include <netsync/wire/varint.hpp>
 #include <string_view>
 
 namespace netsync {
@@ -26,8 +27,17 @@ class Output {
     using is_saving = std::true_type;
     using is_loading = std::false_type;
 
-    explicit Output(DotSpace space = {}, std::size_t max_depth = 128)
-        : space_(std::move(space)), depth_left_(max_depth) {}
+    Output() = default;
+    explicit Output(DotSpace space, std::size_t max_depth = 128) : space_(std::move(space)), depth_left_(max_depth) {}
+
+    /// Begins anew, as if just made.
+    void restart(DotSpace space, std::size_t max_depth) {
+        bytes_.clear();
+        space_ = std::move(space);
+        depth_left_ = max_depth;
+        cost_ = 0;
+        error_ = {};
+    }
 
     template <class... T>
     Output& operator()(const T&... values) {
@@ -51,13 +61,7 @@ class Output {
         charge(items * item_size);
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
-    void varint(std::uint64_t value) {
-        std::byte* at = bytes_.room(10);
-        std::size_t size = 0;
-        for (; value >= 0x80; value >>= 7) at[size++] = static_cast<std::byte>(value | 0x80);
-        at[size++] = static_cast<std::byte>(value);
-        bytes_.grow(size);
-    }
+    void varint(std::uint64_t value) { bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value)); }
     template <std::unsigned_integral T>
     void fixed(T value) {
         std::byte* at = bytes_.room(sizeof(T));
@@ -75,6 +79,8 @@ class Output {
     /// One of a list of dots, and whether another follows: shorter than a count and a dot. An empty list is no_dot().
     void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
     void no_dot() { varint(0); }
+    /// The same with a bit that belongs to what lies under the dot.
+    void marked_dot(Dot dot, bool mark, bool more) { varint(1 + 4 * number_of(dot) + (mark ? 2 : 0) + (more ? 1 : 0)); }
     /// A text that sorts after `before`, which the reader has: how much they share, and the rest.
     void text_after(std::string_view before, std::string_view text) {
         if (!is_utf8(text)) fail(errc::not_utf8);
@@ -220,7 +226,7 @@ class Output {
 
     detail::Buffer bytes_;
     DotSpace space_;
-    std::size_t depth_left_;
+    std::size_t depth_left_ = 128;
     std::size_t cost_ = 0;
     std::error_code error_;
 };

@@ -1,0 +1,149 @@
+// netsync: two histories under one replica id, of a copied or restored disk. What others say of a history and what is in
+// the log come in; where both part, and which one stays, goes out.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <netsync/options.hpp>
+#include <netsync/store/concept.hpp>
+#include <netsync/sync/message.hpp>
+#include <netsync/wire/frame.hpp>
+#include <netsync/wire/history.hpp>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+namespace netsync {
+
+/// Which of two histories of one replica stays.
+enum class Stays { both, ours, theirs };
+
+/// The histories that a copy holds, to be compared with those of others. Of two that part, the one stays whose first
+/// change beyond is older, on all replicas alike: who put an old disk back does not undo what the pool had seen of the
+/// replica since. What the other one holds beyond is issued again by the replica that made it.
+template <store Store>
+class Fork {
+   public:
+    Fork(const Store& store, const History& history, const Limits& limits)
+        : store_(store), history_(history), limits_(limits) {}
+
+    /// A replica of which a member shows another history: `self` first. Another's that is shorter or longer shows when
+    /// its frames come.
+    std::optional<ReplicaId> find(const ReplicaId& self, const std::vector<Head>& theirs) const {
+        if (is_disputed(self, theirs)) return self;
+        for (const Head& head : theirs)
+            if (head.replica != self && head.counter == counter(head.replica) && head.hash != hash(head.replica))
+                return head.replica;
+        return std::nullopt;
+    }
+
+    /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
+    /// from an older state, or that was not lost when this one was restored.
+    bool is_disputed(const ReplicaId& self, const std::vector<Head>& theirs) const {
+        const auto head =
+            std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == self; });
+        if (head == theirs.end()) return false;
+        if (head->counter > counter(self)) return true;
+        const std::optional<std::uint64_t> ours = hash_at({self, head->counter});
+        return ours && *ours != head->hash;
+    }
+
+    /// The latest counters and hashes of a history as the log has it, newest first.
+    std::vector<Head> heads(const ReplicaId& replica) const {
+        std::vector<Head> heads;
+        static_cast<void>(
+            store_.frames({replica, first_logged(replica), counter(replica)}, [&](const SharedBytes& bytes) {
+                if (const Result<Frame> frame = Frame::parse(bytes, limits_))
+                    heads.push_back({replica, frame->header().last(), frame->header().hash});
+                return true;
+            }));
+        std::reverse(heads.begin(), heads.end());
+        if (heads.empty()) heads.push_back({replica, counter(replica), hash(replica)});
+        if (heads.size() > max_heads) heads.resize(max_heads);
+        return heads;
+    }
+
+    /// How far our history agrees with these heads of one replica, newest first. O(log heads) look-ups in the log, which may
+    /// begin after the older ones.
+    Agreement compare(const std::vector<Head>& theirs) const {
+        const auto hash_of = [&](const Head& head) { return hash_at({head.replica, head.counter}); };
+        const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
+            const std::optional<std::uint64_t> hash = hash_of(head);
+            return hash && hash != head.hash;
+        });
+        Agreement result{.replica = theirs.front().replica, .known = true};
+        if (agrees != theirs.end()) {
+            result.known = hash_of(*agrees) == agrees->hash;
+            if (result.known) result.counter = agrees->counter;
+        }
+        return with_next(result);
+    }
+
+    /// The same agreement as this side would tell it.
+    Agreement answer(const Agreement& theirs) const { return with_next(theirs); }
+
+    /// Who stays, by what a member says of a history and what is held of it here. One who finds that others know more of
+    /// its own history than itself does not go on with it.
+    Stays weigh(const ReplicaId& self, const Agreement& theirs) const {
+        if (!theirs.beyond) return Stays::both;
+        const Agreement ours = answer(theirs);
+        if (!theirs.known || !ours.beyond) return theirs.replica == self ? Stays::theirs : Stays::both;
+        const auto age = [](const Agreement& side) { return std::tie(side.time, side.hash); };
+        if (age(ours) == age(theirs)) return Stays::both;
+        return age(ours) < age(theirs) ? Stays::ours : Stays::theirs;
+    }
+
+   private:
+    std::uint64_t counter(const ReplicaId& replica) const { return history_.counter(find_index(replica)); }
+    std::uint64_t hash(const ReplicaId& replica) const { return history_.hash(find_index(replica)); }
+
+    /// None where the log does not tell; 0, which no frame has, where a change goes on beyond.
+    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
+        if (at.counter == counter(at.replica)) return hash(at.replica);
+        std::optional<std::uint64_t> hash;
+        static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, limits_))
+                hash = frame->header().last() == at.counter ? frame->header().hash : 0;
+            return false;
+        }));
+        return hash;
+    }
+
+    /// The first change beyond. One that is in no log any more is older than all that are.
+    Agreement with_next(Agreement agreement) const {
+        const std::uint64_t next = agreement.counter + 1;
+        agreement.beyond = counter(agreement.replica) >= next;
+        agreement.time = {};
+        agreement.hash = hash(agreement.replica);
+        if (agreement.beyond && agreement.known)
+            static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
+                if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
+                    agreement.time = frame->header().time;
+                    agreement.hash = frame->header().hash;
+                }
+                return false;
+            }));
+        return agreement;
+    }
+
+    /// Where the log of a replica begins. O(log counters).
+    std::uint64_t first_logged(const ReplicaId& replica) const {
+        std::uint64_t from = 1, to = counter(replica);
+        while (from < to) {
+            const std::uint64_t middle = from + (to - from) / 2;
+            if (store_.frames({replica, middle, middle}, [](const SharedBytes&) { return false; }))
+                to = middle;
+            else
+                from = middle + 1;
+        }
+        return from;
+    }
+
+    static constexpr std::size_t max_heads = 4096;
+
+    const Store& store_;
+    const History& history_;
+    const Limits& limits_;
+};
+
+}  // namespace netsync
