@@ -419,14 +419,14 @@ class DotMap {
         auto other = theirs.entries_.begin();
         for (auto own = entries_.begin(); own != end; ++own) {
             for (; other != end && other.precedes(own); ++other) add((*other).key, Content{}, (*other).value);
-            const Entry mine = *own;
+            const Entry ours = *own;
             if (other != end && !own.precedes(other)) {
-                add(mine.key, Content(mine.value), (*other).value);
+                add(ours.key, Content(ours.value), (*other).value);
                 ++other;
-            } else if (any_seen(mine.value, join.theirs)) {
-                add(mine.key, Content(mine.value), none);
+            } else if (any_seen(ours.value, join.theirs)) {
+                add(ours.key, Content(ours.value), none);
             } else {
-                *merged.append(mine.key) = mine.value;
+                *merged.append(ours.key) = ours.value;
             }
         }
         for (; other != end; ++other) add((*other).key, Content{}, (*other).value);
