@@ -2747,14 +2747,14 @@ class DotMap {
         auto other = theirs.entries_.begin();
         for (auto own = entries_.begin(); own != end; ++own) {
             for (; other != end && other.precedes(own); ++other) add((*other).key, Content{}, (*other).value);
-            const Entry mine = *own;
+            const Entry ours = *own;
             if (other != end && !own.precedes(other)) {
-                add(mine.key, Content(mine.value), (*other).value);
+                add(ours.key, Content(ours.value), (*other).value);
                 ++other;
-            } else if (any_seen(mine.value, join.theirs)) {
-                add(mine.key, Content(mine.value), none);
+            } else if (any_seen(ours.value, join.theirs)) {
+                add(ours.key, Content(ours.value), none);
             } else {
-                *merged.append(mine.key) = mine.value;
+                *merged.append(ours.key) = ours.value;
             }
         }
         for (; other != end; ++other) add((*other).key, Content{}, (*other).value);
@@ -12421,11 +12421,26 @@ class Fork {
             result.known = hash_of(*agrees) == agrees->hash;
             if (result.known) result.counter = agrees->counter;
         }
-        return with_next(result);
+        return answer(result);
     }
 
-    /// The same agreement as this side would tell it.
-    Agreement answer(const Agreement& theirs) const { return with_next(theirs); }
+    /// An agreement as this side tells it, with its first change beyond. One that is in no log any more is older than all
+    /// that are.
+    Agreement answer(Agreement agreement) const {
+        const std::uint64_t next = agreement.counter + 1;
+        agreement.beyond = counter(agreement.replica) > agreement.counter;
+        agreement.time = {};
+        agreement.hash = hash(agreement.replica);
+        if (agreement.beyond && agreement.known)
+            static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
+                if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
+                    agreement.time = frame->header().time;
+                    agreement.hash = frame->header().hash;
+                }
+                return false;
+            }));
+        return agreement;
+    }
 
     /// Who stays, by what a member says of a history and what is held of it here. One who finds that others know more of
     /// its own history than itself does not go on with it.
@@ -12452,23 +12467,6 @@ class Fork {
             return false;
         }));
         return hash;
-    }
-
-    /// The first change beyond. One that is in no log any more is older than all that are.
-    Agreement with_next(Agreement agreement) const {
-        const std::uint64_t next = agreement.counter + 1;
-        agreement.beyond = counter(agreement.replica) >= next;
-        agreement.time = {};
-        agreement.hash = hash(agreement.replica);
-        if (agreement.beyond && agreement.known)
-            static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
-                if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
-                    agreement.time = frame->header().time;
-                    agreement.hash = frame->header().hash;
-                }
-                return false;
-            }));
-        return agreement;
     }
 
     /// Where the log of a replica begins. O(log counters).

@@ -453,7 +453,7 @@ class Disk {
         committed_.insert(committed_.end(), staged_.begin(), staged_.end());
         staged_.clear();
         adopted_ |= std::exchange(adopting_, false);
-        if (late_) durable_ = held_.tips, latest_durable_ = held_.latest;
+        if (late_) raise_durable(held_.tips), latest_durable_ = held_.latest;
         if (cut == PowerCut::after_commit) power_off(), throw PowerFailed{};
         return {};
     }
@@ -554,7 +554,7 @@ class Disk {
         const auto found = held_.tips.find(origin);
         return found == held_.tips.end() ? Tip{} : found->second;
     }
-    /// How much of an origin's history is durable, where commits take time.
+    /// How much of an origin's history is durable, or was before another state took its place, where commits take time.
     std::uint64_t durable(const ReplicaId& origin) const {
         const auto found = durable_.find(origin);
         return found == durable_.end() ? 0 : found->second.counter;
@@ -628,15 +628,20 @@ class Disk {
         return {};
     }
 
+    void raise_durable(const Tips& tips) {
+        for (const auto& [origin, tip] : tips)
+            if (durable_[origin].counter < tip.counter) durable_[origin] = tip;
+    }
+
     /// What was staged when the commit under way began.
     void make_durable() {
         const auto end = undo_.begin() + static_cast<std::ptrdiff_t>(committing_);
         for (auto at = undo_.begin(); at != end; ++at) {
             if (const auto* appended = std::get_if<Appended>(&*at)) {
-                durable_[appended->origin] = appended->after;
+                raise_durable({{appended->origin, appended->after}});
                 latest_durable_ = std::max(latest_durable_, appended->time);
             } else if (auto* whole = std::get_if<Replaced>(&*at)) {
-                durable_ = std::move(whole->after);
+                raise_durable(whole->after);
                 latest_durable_ = whole->latest;
                 adopted_ = true;
             }

@@ -76,11 +76,26 @@ class Fork {
             result.known = hash_of(*agrees) == agrees->hash;
             if (result.known) result.counter = agrees->counter;
         }
-        return with_next(result);
+        return answer(result);
     }
 
-    /// The same agreement as this side would tell it.
-    Agreement answer(const Agreement& theirs) const { return with_next(theirs); }
+    /// An agreement as this side tells it, with its first change beyond. One that is in no log any more is older than all
+    /// that are.
+    Agreement answer(Agreement agreement) const {
+        const std::uint64_t next = agreement.counter + 1;
+        agreement.beyond = counter(agreement.replica) > agreement.counter;
+        agreement.time = {};
+        agreement.hash = hash(agreement.replica);
+        if (agreement.beyond && agreement.known)
+            static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
+                if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
+                    agreement.time = frame->header().time;
+                    agreement.hash = frame->header().hash;
+                }
+                return false;
+            }));
+        return agreement;
+    }
 
     /// Who stays, by what a member says of a history and what is held of it here. One who finds that others know more of
     /// its own history than itself does not go on with it.
@@ -107,23 +122,6 @@ class Fork {
             return false;
         }));
         return hash;
-    }
-
-    /// The first change beyond. One that is in no log any more is older than all that are.
-    Agreement with_next(Agreement agreement) const {
-        const std::uint64_t next = agreement.counter + 1;
-        agreement.beyond = counter(agreement.replica) >= next;
-        agreement.time = {};
-        agreement.hash = hash(agreement.replica);
-        if (agreement.beyond && agreement.known)
-            static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
-                if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
-                    agreement.time = frame->header().time;
-                    agreement.hash = frame->header().hash;
-                }
-                return false;
-            }));
-        return agreement;
     }
 
     /// Where the log of a replica begins. O(log counters).
