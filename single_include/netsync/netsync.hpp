@@ -12932,7 +12932,7 @@ class Loading {
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
         const Bytes state = *std::exchange(unplaced_, std::nullopt);
-        if (!agreement.known && ++attempts_ <= patience)  // somebody else's log may tell
+        if (!agreement.known && is_patient(now))  // somebody else's log may tell
             return finish(member, errc::forked, now, out);
         return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
     }
@@ -13044,17 +13044,24 @@ class Loading {
                               const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
-        const bool in_place =
-            parted || replace_ || copy_.displaces(state) || (source.settled && copy_.holds_of_others(state));
-        const Result<Succession> done =
-            in_place ? copy_.succeed_in_place(state, parted, ++attempts_ > patience) : copy_.succeed(state);
+        const bool needed = parted || replace_;
+        const bool better = copy_.displaces(state) || (source.settled && copy_.holds_of_others(state));
+        const Result<Succession> done = needed || (better && is_patient(now))
+                                            ? copy_.succeed_in_place(state, parted, !is_patient(now))
+                                            : copy_.succeed(state);
         if (!done) return done.error();
         replace_ = false;
-        attempts_ = 0;
+        trying_since_.reset();
         if (!parted && done->agreed < max_counter)
             copy_.retire({Retirement{done->before, done->agreed, now.wall, after}});
         if (!planned) pool_.rename(after, now, out);
         return {};
+    }
+
+    /// For as long as what one member has not got another may have, or the same one a little later.
+    bool is_patient(const Moment& now) {
+        if (!trying_since_) trying_since_ = now.time;
+        return now.time - *trying_since_ < options_.answer_timeout * patience;
     }
 
     bool finish(Member& member, std::error_code error, const Moment& now, Outbox& out) {
@@ -13082,7 +13089,7 @@ class Loading {
     detail::Random random_;
     bool ready_ = true;
     bool replace_ = false;
-    int attempts_ = 0;
+    std::optional<Duration> trying_since_;
     std::optional<Duration> first_greeting_;
     ReplicaId from_{};
     Link over_{};
