@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
-#include <netsync/detail/few.hpp>
-#include <netsync/detail/random.hpp>
+#include <netsync/netsync.hpp>
 
 #include <algorithm>
 #include <vector>

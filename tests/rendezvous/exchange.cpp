@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
-#include <netsync/rendezvous/exchange.hpp>
+#include <netsync/rendezvous.hpp>
 #include <optional>
 #include <random>
 #include <string>

@@ -1,7 +1,5 @@
 #include <doctest/doctest.h>
-#include <netsync/detail/random.hpp>
-#include <netsync/wire/input.hpp>
-#include <netsync/wire/output.hpp>
+#include <netsync/netsync.hpp>
 
 #include <cstdint>
 #include <vector>
