@@ -12895,6 +12895,7 @@ class Loading {
         first_greeting_.reset();
         passed_over_.clear();
         unplaced_.reset();
+        trying_since_.reset();
     }
 
     /// This incarnation is over: another copy of it is alive, it was given up, or something that it made is older than what

@@ -90,7 +90,7 @@ TEST_CASE("members that are given up, present or not, and come back as somebody 
 
 // Seeds that once failed: each found a bug of its own.
 TEST_CASE("given up while it was away, with what others have forgotten meanwhile") {
-    for (const std::uint64_t seed : {6, 27, 34, 124, 532, 670, 685, 775, 780}) {
+    for (const std::uint64_t seed : {6u, 27u, 34u, 124u, 532u, 670u, 685u, 775u, 780u}) {
         Librarian workload;
         workload.retires = true;
         workload.removes_labels = seed != 532 && seed != 670 && seed != 775;
@@ -101,7 +101,7 @@ TEST_CASE("given up while it was away, with what others have forgotten meanwhile
 }
 
 TEST_CASE("disks that are wiped, put back from a backup, or copied") {
-    for (const std::uint64_t seed : {1, 2, 3, 12, 20, 38, 50, 142, 268, 415, 601}) {
+    for (const std::uint64_t seed : {1u, 2u, 3u, 12u, 20u, 38u, 50u, 142u, 268u, 415u, 601u}) {
         Faults most = faults::messages();
         const Faults all = faults::all();
         if (seed > 3 && seed != 268) most.clones = all.clones;
