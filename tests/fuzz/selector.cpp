@@ -1,6 +1,6 @@
 // Selectors and labels of strangers: text in; what is accepted prints in one form and answers.
 #include <cstdint>
-#include <netsync/rendezvous/selector.hpp>
+#include <netsync/rendezvous.hpp>
 #include <string_view>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
