@@ -5,26 +5,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <malloc.h>
-#include <new>
 #include <unordered_set>
 #include <utility>
 
-namespace {
-std::size_t held = 0;  // bytes that the allocator gave out and did not get back
-}
-
-void* operator new(std::size_t size) {
-    void* memory = std::malloc(size);
-    if (!memory) throw std::bad_alloc{};
-    held += malloc_usable_size(memory);
-    return memory;
-}
-void operator delete(void* memory) noexcept {
-    if (memory) held -= malloc_usable_size(memory);
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+#include "held_memory.hpp"
 
 namespace {
 

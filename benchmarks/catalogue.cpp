@@ -14,6 +14,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "median.hpp"
+
 namespace {
 
 using namespace netsync;
@@ -21,7 +23,6 @@ using namespace netsync;
 template <class T>
 using NullReplica = Replica<NullStore, MemoryTransport, HybridClock, T>;
 
-constexpr int runs = 5;
 std::uint64_t sink = 0;  // what is computed is used
 
 std::uint64_t number(std::uint64_t i) { return detail::mix(i, 7); }
@@ -36,19 +37,6 @@ double seconds(F&& f) {
     const std::clock_t start = std::clock();  // of this process: others may be at work on the machine
     f();
     return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-}
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
-/// The median of what `f()` measures.
-template <class F>
-double measured(F&& f) {
-    std::vector<double> values;
-    for (int run = 0; run < runs; ++run) values.push_back(f());
-    return median(values);
 }
 
 void at_least(const char* what, std::size_t count, double floor, double ours, double aim) {
@@ -90,7 +78,7 @@ Site<OrSet<Key>> filled(const std::vector<Key>& keys, ReplicaIndex self) {
 
 template <class Key>
 double unordered_insert(const std::vector<Key>& keys) {
-    return measured([&] {
+    return median_of([&] {
         std::unordered_set<Key> set;
         const double took = seconds([&] {
             for (const Key& key : keys) set.insert(key);
@@ -102,7 +90,7 @@ double unordered_insert(const std::vector<Key>& keys) {
 
 template <class Key>
 double type_add(const std::vector<Key>& keys) {
-    return measured([&] {
+    return median_of([&] {
         Site<OrSet<Key>> site;
         const double took = seconds([&] {
             for (const Key& key : keys) site.change([&](const auto& set, Change& c) { return set.add(c, key); });
@@ -114,7 +102,7 @@ double type_add(const std::vector<Key>& keys) {
 
 template <class Key>
 double replica_add(const std::vector<Key>& keys) {
-    return measured([&] {
+    return median_of([&] {
         MemoryHub hub;
         NullReplica<OrSet<Key>> replica{hub, {.manual_start = true}};
         const double took = seconds([&] {
@@ -142,7 +130,7 @@ std::vector<SharedBytes> frames_of(const std::vector<Key>& keys, std::size_t cha
 
 template <class Key>
 double remote_add(const std::vector<SharedBytes>& frames) {
-    return measured([&] {
+    return median_of([&] {
         Content<OrSet<Key>> held;
         const double took = seconds([&] {
             for (const SharedBytes& bytes : frames) {
@@ -177,7 +165,7 @@ void whole_states(std::size_t count) {
         merge(b.state, shared.state, Join{.mine = b.seen, .theirs = shared.seen, .scope = Scope::whole});
         b.seen.merge(shared.seen);
     }
-    const double floor = measured([&] {
+    const double floor = median_of([&] {
         std::unordered_set<std::uint64_t> set(mine.begin(), mine.end());
         const double took = seconds([&] {
             for (const std::uint64_t key : missing) set.insert(key);
@@ -185,7 +173,7 @@ void whole_states(std::size_t count) {
         sink += set.size();
         return took;
     });
-    const double ours = measured([&] {
+    const double ours = median_of([&] {
         OrSet<std::uint64_t> state;  // not shared with `a`, as that of a replica that runs
         merge(state, a.state, Join{.mine = CausalContext{}, .theirs = a.seen});
         const double took =
@@ -199,7 +187,7 @@ void whole_states(std::size_t count) {
 void maps(std::size_t count) {
     std::vector<std::string> keys;
     for (std::uint64_t i = 0; i < count; ++i) keys.push_back(text(i));
-    const double floor = measured([&] {
+    const double floor = median_of([&] {
         std::unordered_map<std::string, std::string> map;
         const double took = seconds([&] {
             for (const std::string& key : keys) map[key] = key;
@@ -207,7 +195,7 @@ void maps(std::size_t count) {
         sink += map.size();
         return took;
     });
-    const double ours = measured([&] {
+    const double ours = median_of([&] {
         Site<LwwMap<std::string, std::string>> site;
         const double took = seconds([&] {
             for (const std::string& key : keys)
@@ -259,7 +247,7 @@ void ten_behind(std::size_t count) {
         Replica<MemoryStore, MemoryTransport, HybridClock, OrSet<std::uint64_t>> replica{
             hub, {.manual_start = true}, store};
         for (std::uint64_t i = 0; i < size; ++i) replica.update(add(number(i)));
-        const double took = measured([&] {
+        const double took = median_of([&] {
             Outbox out;
             const FetchMessage request{.ranges = {{replica.id(), size - 9, size}}};
             return seconds([&] {
@@ -279,7 +267,7 @@ void two_way(std::size_t count, std::size_t step, bool aimed) {
     const auto key = [&](std::size_t side, std::uint64_t i) { return text(side == 0 ? i : i + count / 2); };
     std::array<std::byte, 8> value{std::byte{1}};
     double bytes = 0;
-    const double ours = measured([&] {
+    const double ours = median_of([&] {
         MemoryHub hub;
         const Options options{.manual_start = true, .limits = {.log = std::size_t{1} << 30}};
         MemoryReplica<Map> a{hub, options}, b{hub, options};
@@ -299,7 +287,7 @@ void two_way(std::size_t count, std::size_t step, bool aimed) {
         bytes = static_cast<double>(a.report().traffic.bytes_out + b.report().traffic.bytes_out);
         return took;
     });
-    const double floor = measured([&] {
+    const double floor = median_of([&] {
         std::unordered_map<std::string, std::array<std::byte, 8>> map;
         std::vector<std::string> keys;
         for (std::size_t side = 0; side < 2; ++side)

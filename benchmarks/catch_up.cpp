@@ -16,6 +16,8 @@
 
 #if defined(__GLIBC__)
 #include <malloc.h>
+
+#include "median.hpp"
 #endif
 
 namespace {
@@ -28,11 +30,6 @@ using Tcp = asio::ip::tcp;
 constexpr int runs = 5;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
 
 /// Sends `bytes` from one thread to another, in pieces of 256 KiB.
 double stream(std::size_t bytes) {

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "median.hpp"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -21,11 +23,6 @@ using Tcp = asio::ip::tcp;
 
 constexpr std::size_t batches = 9;
 constexpr std::size_t rounds = 2'000;
-
-double median(std::vector<double> values) {
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-    return values[values.size() / 2];
-}
 
 double microseconds(Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "median.hpp"
+
 using namespace netsync::rendezvous;
 
 namespace {
@@ -16,19 +18,12 @@ double seconds(auto&& work) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double median(auto&& measure, int rounds = 5) {
-    std::vector<double> figures;
-    for (int round = 0; round < rounds; ++round) figures.push_back(measure());
-    std::sort(figures.begin(), figures.end());
-    return figures[figures.size() / 2];
-}
-
 Selector selecting(const std::string& text) { return *Selector::parse(text); }
 
 /// Two actors a time, at one event or at one of their own.
 double pairs(bool own_events) {
     constexpr int count = 300'000;
-    return median([&] {
+    return median_of([&] {
         Exchange exchange;
         int met = 0;
         const double taken = seconds([&] {
@@ -67,7 +62,7 @@ void among(Kind kind, const char* name, int waiting) {
     };
     constexpr int count = 2'000;
     double filling = 0, in_vain = 0, met = 0;
-    in_vain = median(
+    in_vain = median_of(
         [&] {
             Exchange exchange{{.waiting = 1'000'000}};
             const auto arrive = [&](int from, int to, bool partner) {

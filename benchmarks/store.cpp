@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "median.hpp"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -25,11 +27,6 @@ constexpr int runs = 7;
 const netsync::ReplicaId origin{1, 1};
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
 
 void expect(bool good, const char* what) {
     if (good) return;

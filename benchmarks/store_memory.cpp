@@ -4,41 +4,16 @@
 #include <netsync/sqlite.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <malloc.h>
-#include <new>
 #include <string>
 #include <thread>
 #include <unistd.h>
 
-namespace {
-
-std::atomic<std::size_t> held = 0, most_held = 0;  // bytes that the allocator gave out and did not get back
-
-void count(std::size_t size) {
-    const std::size_t now = held += size;
-    for (std::size_t most = most_held; now > most && !most_held.compare_exchange_weak(most, now);) {
-    }
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-    void* memory = std::malloc(size);
-    if (!memory) throw std::bad_alloc{};
-    count(malloc_usable_size(memory));
-    return memory;
-}
-void operator delete(void* memory) noexcept {
-    if (memory) held -= malloc_usable_size(memory);
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+#include "held_memory.hpp"
 
 namespace {
 
