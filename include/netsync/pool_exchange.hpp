@@ -4,3 +4,4 @@
 
 #include <netsync/rendezvous/desk.hpp>
 #include <netsync/rendezvous/pool_exchange.hpp>
+#include <netsync/rendezvous/pool_runner.hpp>

@@ -524,6 +524,14 @@ class PoolExchange {
     Subscription watch_;
 };
 
+}  // namespace netsync::rendezvous
+
+// ---- netsync/rendezvous/pool_runner.hpp ----
+
+// netsync: what lets a PoolExchange go on by itself: a thread with a clock. Steps go in, when it is woken and in between.
+
+namespace netsync::rendezvous {
+
 /// A thread that steps a PoolExchange, on the steady clock: when it is woken, and every `interval` for its timeouts.
 class PoolRunner {
    public:

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,7 +18,6 @@
 #include <random>
 #include <set>
 #include <system_error>
-#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -448,52 +446,6 @@ class PoolExchange {
     std::shared_ptr<std::mutex> wake_mutex_ = std::make_shared<std::mutex>();
     std::shared_ptr<std::function<void()>> wake_;
     Subscription watch_;
-};
-
-/// A thread that steps a PoolExchange, on the steady clock: when it is woken, and every `interval` for its timeouts.
-class PoolRunner {
-   public:
-    template <class Exchange>
-    explicit PoolRunner(Exchange& exchange, Duration interval = std::chrono::milliseconds{50}) {
-        exchange.on_wake([this] {
-            const std::lock_guard lock{mutex_};
-            woken_ = true;
-            condition_.notify_one();
-        });
-        detach_ = [&exchange] { exchange.on_wake(nullptr); };
-        thread_ = std::thread([this, &exchange, interval] {
-            std::unique_lock lock{mutex_};
-            while (!stopped_) {
-                condition_.wait_for(lock, interval, [this] { return woken_ || stopped_; });
-                woken_ = false;
-                lock.unlock();
-                exchange.step(now());
-                lock.lock();
-            }
-        });
-    }
-    PoolRunner(const PoolRunner&) = delete;
-    PoolRunner& operator=(const PoolRunner&) = delete;
-    ~PoolRunner() {
-        detach_();
-        {
-            const std::lock_guard lock{mutex_};
-            stopped_ = true;
-            condition_.notify_one();
-        }
-        thread_.join();
-    }
-
-    /// For PoolExchange::meet.
-    static Duration now() { return std::chrono::steady_clock::now().time_since_epoch(); }
-
-   private:
-    std::mutex mutex_;
-    std::condition_variable condition_;
-    bool woken_ = false;
-    bool stopped_ = false;
-    std::function<void()> detach_;
-    std::thread thread_;
 };
 
 }  // namespace netsync::rendezvous
