@@ -12932,10 +12932,10 @@ class Loading {
 
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
-        const Bytes state = *std::exchange(unplaced_, std::nullopt);
+        const Unplaced state = *std::exchange(unplaced_, std::nullopt);
         if (!agreement.known && is_patient(now))  // somebody else's log may tell
             return finish(member, errc::forked, now, out);
-        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
+        return finish(member, take_over(member, state.bytes, state.header, agreement.counter, now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -12944,6 +12944,12 @@ class Loading {
     std::vector<SyncReport> take_reports() { return std::exchange(reports_, {}); }
 
    private:
+    /// A state, until it is known how far the histories agree.
+    struct Unplaced {
+        Bytes bytes;
+        SnapshotHeader header;
+    };
+
     void present(bool ready) {
         ready_ = ready;
         pool_.present(ready, !is_succeeding());
@@ -13025,11 +13031,11 @@ class Loading {
             replace_ = replace_ || !is_succeeding();
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
             if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
-                unplaced_ = std::move(state);
+                unplaced_ = Unplaced{std::move(state), *header};
                 out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
-            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
+            error = header ? take_over(member, state, *header, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -13041,12 +13047,12 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(const Member& source, ByteView state, std::optional<std::uint64_t> parted,
-                              const Moment& now, Outbox& out) {
+    std::error_code take_over(const Member& source, ByteView state, const SnapshotHeader& header,
+                              std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
         const bool needed = parted || replace_;
-        const bool better = copy_.displaces(state) || (source.settled && copy_.holds_of_others(state));
+        const bool better = copy_.displaces(header) || (source.settled && copy_.holds_of_others(header));
         const Result<Succession> done = needed || (better && is_patient(now))
                                             ? copy_.succeed_in_place(state, parted, !is_patient(now))
                                             : copy_.succeed(state);
@@ -13096,7 +13102,7 @@ class Loading {
     Link over_{};
     Duration deadline_{};
     std::vector<ReplicaId> passed_over_;
-    std::optional<Bytes> unplaced_;  // a state, until it is known how far the histories agree
+    std::optional<Unplaced> unplaced_;
     StateSink sink_;
     std::vector<SyncReport> reports_;
 };
@@ -14211,8 +14217,8 @@ class Staging {
         return error_;
     }
 
-    /// The store was read: whether all of it was. Else nothing is staged, and the next call or event tries to open it.
-    bool is_open() {
+    /// Begins, or begins anew, once the store was read; true if all of it was. Else the next call or event tries to open it.
+    bool begin() {
         unstaged_.clear();
         const std::error_code error = opening_error(store_);
         if (error) error_ = error;
@@ -14421,10 +14427,10 @@ class LocalCopy {
     }
 
     /// Whether a state brings changes of somebody new, which may have met what was forgotten here.
-    bool displaces(ByteView bytes) const {
-        if (forgotten_.empty()) return false;
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        return header && brings_unheeded(*header);
+    bool displaces(const SnapshotHeader& header) const {
+        return !forgotten_.empty() && std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
+            return head.counter > counter(head.replica) && is_unheeded(head.replica);
+        });
     }
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
@@ -14432,7 +14438,7 @@ class LocalCopy {
     std::error_code adopt(Bytes bytes) {
         const Result<SnapshotHeader> header = check(bytes);
         if (!header) return header.error();
-        const bool in_place = displaces(bytes);
+        const bool in_place = displaces(*header);
         if (in_place && lack_forgotten(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
         bool changed = false;
@@ -14536,11 +14542,9 @@ class LocalCopy {
     }
 
     /// Whether all that others made and that is held here is held where this state comes from.
-    bool holds_of_others(ByteView bytes) const {
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        if (!header) return false;
+    bool holds_of_others(const SnapshotHeader& header) const {
         VersionVector theirs;
-        for (const Head& head : header->heads) theirs.advance(intern(head.replica), head.counter);
+        for (const Head& head : header.heads) theirs.advance(intern(head.replica), head.counter);
         theirs.advance(self_, counter(id()));
         return theirs.includes(held_.history.vector());
     }
@@ -14651,7 +14655,7 @@ class LocalCopy {
             return true;
         });
         clock_.restore(held_.history.time());
-        open_ = staging_.is_open();
+        open_ = staging_.begin();
         if (open_ && kept.is_nil()) keep("replica", id());
     }
 
@@ -14693,12 +14697,6 @@ class LocalCopy {
     /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
     /// had been given up.
     bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.contains(origin); }
-
-    bool brings_unheeded(const SnapshotHeader& header) const {
-        return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
-            return head.counter > counter(head.replica) && is_unheeded(head.replica);
-        });
-    }
 
     void forget_nothing() {
         forgotten_ = {};

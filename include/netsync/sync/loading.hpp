@@ -75,10 +75,10 @@ class Loading {
 
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
         if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
-        const Bytes state = *std::exchange(unplaced_, std::nullopt);
+        const Unplaced state = *std::exchange(unplaced_, std::nullopt);
         if (!agreement.known && is_patient(now))  // somebody else's log may tell
             return finish(member, errc::forked, now, out);
-        return finish(member, take_over(member, state, agreement.counter, now, out), now, out);
+        return finish(member, take_over(member, state.bytes, state.header, agreement.counter, now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -87,6 +87,12 @@ class Loading {
     std::vector<SyncReport> take_reports() { return std::exchange(reports_, {}); }
 
    private:
+    /// A state, until it is known how far the histories agree.
+    struct Unplaced {
+        Bytes bytes;
+        SnapshotHeader header;
+    };
+
     void present(bool ready) {
         ready_ = ready;
         pool_.present(ready, !is_succeeding());
@@ -168,11 +174,11 @@ class Loading {
             replace_ = replace_ || !is_succeeding();
             const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
             if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
-                unplaced_ = std::move(state);
+                unplaced_ = Unplaced{std::move(state), *header};
                 out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
-            error = header ? take_over(member, state, std::nullopt, now, out) : header.error();
+            error = header ? take_over(member, state, *header, std::nullopt, now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -184,12 +190,12 @@ class Loading {
     }
 
     /// `parted`: up to where the pool has the same history of this replica, if it has another one beyond.
-    std::error_code take_over(const Member& source, ByteView state, std::optional<std::uint64_t> parted,
-                              const Moment& now, Outbox& out) {
+    std::error_code take_over(const Member& source, ByteView state, const SnapshotHeader& header,
+                              std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
         const bool needed = parted || replace_;
-        const bool better = copy_.displaces(state) || (source.settled && copy_.holds_of_others(state));
+        const bool better = copy_.displaces(header) || (source.settled && copy_.holds_of_others(header));
         const Result<Succession> done = needed || (better && is_patient(now))
                                             ? copy_.succeed_in_place(state, parted, !is_patient(now))
                                             : copy_.succeed(state);
@@ -239,7 +245,7 @@ class Loading {
     Link over_{};
     Duration deadline_{};
     std::vector<ReplicaId> passed_over_;
-    std::optional<Bytes> unplaced_;  // a state, until it is known how far the histories agree
+    std::optional<Unplaced> unplaced_;
     StateSink sink_;
     std::vector<SyncReport> reports_;
 };

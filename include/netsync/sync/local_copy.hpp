@@ -119,10 +119,10 @@ class LocalCopy {
     }
 
     /// Whether a state brings changes of somebody new, which may have met what was forgotten here.
-    bool displaces(ByteView bytes) const {
-        if (forgotten_.empty()) return false;
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        return header && brings_unheeded(*header);
+    bool displaces(const SnapshotHeader& header) const {
+        return !forgotten_.empty() && std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
+            return head.counter > counter(head.replica) && is_unheeded(head.replica);
+        });
     }
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
@@ -130,7 +130,7 @@ class LocalCopy {
     std::error_code adopt(Bytes bytes) {
         const Result<SnapshotHeader> header = check(bytes);
         if (!header) return header.error();
-        const bool in_place = displaces(bytes);
+        const bool in_place = displaces(*header);
         if (in_place && lack_forgotten(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
         bool changed = false;
@@ -234,11 +234,9 @@ class LocalCopy {
     }
 
     /// Whether all that others made and that is held here is held where this state comes from.
-    bool holds_of_others(ByteView bytes) const {
-        const Result<SnapshotHeader> header = decode_snapshot_header(bytes, options_.limits);
-        if (!header) return false;
+    bool holds_of_others(const SnapshotHeader& header) const {
         VersionVector theirs;
-        for (const Head& head : header->heads) theirs.advance(intern(head.replica), head.counter);
+        for (const Head& head : header.heads) theirs.advance(intern(head.replica), head.counter);
         theirs.advance(self_, counter(id()));
         return theirs.includes(held_.history.vector());
     }
@@ -349,7 +347,7 @@ class LocalCopy {
             return true;
         });
         clock_.restore(held_.history.time());
-        open_ = staging_.is_open();
+        open_ = staging_.begin();
         if (open_ && kept.is_nil()) keep("replica", id());
     }
 
@@ -391,12 +389,6 @@ class LocalCopy {
     /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
     /// had been given up.
     bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.contains(origin); }
-
-    bool brings_unheeded(const SnapshotHeader& header) const {
-        return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
-            return head.counter > counter(head.replica) && is_unheeded(head.replica);
-        });
-    }
 
     void forget_nothing() {
         forgotten_ = {};

@@ -32,8 +32,8 @@ class Staging {
         return error_;
     }
 
-    /// The store was read: whether all of it was. Else nothing is staged, and the next call or event tries to open it.
-    bool is_open() {
+    /// Begins, or begins anew, once the store was read; true if all of it was. Else the next call or event tries to open it.
+    bool begin() {
         unstaged_.clear();
         const std::error_code error = opening_error(store_);
         if (error) error_ = error;
