@@ -11081,29 +11081,23 @@ struct Retirement {
 /// earlier record is void: two sides of a split that retire each other end with one of them retired.
 class Retirements {
    public:
-    /// What changed by a merge.
-    struct Merged {
-        bool news = false;
-        bool revoked = false;  ///< somebody is not retired any more: what was done on that word must be undone
-    };
-
     bool empty() const noexcept { return records_.empty(); }
     const std::vector<Retirement>& records() const noexcept { return records_; }
 
     bool contains(const ReplicaId& replica) const { return retired_.contains(replica); }
 
-    /// At most `limit` records are kept. O(records).
-    Merged merge(const std::vector<Retirement>& others, std::size_t limit) {
-        Merged result;
+    /// True if any was new. At most `limit` records are kept. O(records).
+    bool merge(const std::vector<Retirement>& others, std::size_t limit) {
+        bool news = false;
         for (const Retirement& record : others) {
             const auto at = std::lower_bound(records_.begin(), records_.end(), record);
             if ((at != records_.end() && *at == record) || records_.size() >= limit) continue;
             if (record.replica.is_nil() || record.by.is_nil() || record.replica == record.by) continue;
             records_.insert(at, record);
-            result.news = true;
+            news = true;
         }
-        if (result.news) result.revoked = weigh();
-        return result;
+        if (news) weigh();
+        return news;
     }
 
     /// The same wherever the same records are.
@@ -11118,13 +11112,11 @@ class Retirements {
     }
 
    private:
-    /// Who is retired, from the records in their order. True if somebody was and is not any more.
-    bool weigh() {
-        detail::OrderedMap<ReplicaId, bool> before = std::move(retired_);
+    /// Who is retired, from the records in their order.
+    void weigh() {
         retired_.clear();
         for (const Retirement& record : records_)
             if (!retired_.contains(record.by)) retired_[record.replica] = true;
-        return before.any([this](const ReplicaId& replica, bool) { return !retired_.contains(replica); });
     }
 
     std::vector<Retirement> records_;  // sorted
@@ -13323,9 +13315,7 @@ class Gossip {
         if (copy_.retirements().contains(pool_.self())) return give_up_incarnation(false, now, out), true;
         if (loading_.is_succeeding()) return true;
         if (const auto forked = copy_.fork().find(copy_.id(), member.heads)) question(*forked, member, now, out);
-        if (copy_.retirements().empty()) return false;
-        if (copy_.take_revoked()) return give_up_incarnation(true, now, out), true;
-        pool_.expel(out);
+        if (!copy_.retirements().empty()) pool_.expel(out);
         return false;
     }
 
@@ -14522,13 +14512,8 @@ class LocalCopy {
 
     /// Records of others, or of this replica.
     void retire(const std::vector<Retirement>& records) {
-        const Retirements::Merged merged = retirements_.merge(records, options_.limits.replicas);
-        if (merged.news) keep("retired", retirements_.records());
-        revoked_ = revoked_ || merged.revoked;
+        if (retirements_.merge(records, options_.limits.replicas)) keep("retired", retirements_.records());
     }
-    /// Whether somebody was retired and is not any more, since the last time this was asked: what was forgotten meanwhile
-    /// may be needed.
-    bool take_revoked() { return std::exchange(revoked_, false) && !forgotten_.empty(); }
 
     /// What is held of the histories of replicas, to be compared with what others hold.
     Fork<Store> fork() const { return {staging_.store(), held_.history, options_.limits}; }
@@ -14551,7 +14536,9 @@ class LocalCopy {
 
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
     /// pool has not seen are issued again under its successor, with new dots and a fresh timestamp (an old one could meet a
-    /// tombstone that some have forgotten). They say what they were before, for those who have seen that.
+    /// tombstone that some have forgotten). They say what they were before, for those who have seen that. The log goes: what
+    /// the pool lacks of third parties travels as a state from now on, not as frames that each would judge by the tombstones
+    /// that it still has.
     Result<Succession> succeed(ByteView bytes) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
@@ -14587,7 +14574,6 @@ class LocalCopy {
         }
         forget_nothing();
         buffer_.clear();
-        staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, !parted);
     }
 
@@ -14769,6 +14755,7 @@ class LocalCopy {
         self_ = intern(successor_);
         successor_ = {};
         staging_.begin_anew();
+        staging_.stage([](Store& store) { return store.clear(); });
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};
@@ -14912,7 +14899,6 @@ class LocalCopy {
     bool vector_rose_ = false;
     bool settled_ = false;
     VersionVector forgotten_;  // what all had seen when something was last forgotten
-    bool revoked_ = false;
     ReplicaId successor_;
     std::vector<Succession> successions_;  // of this run
     std::uint64_t origins_refused_ = 0;

@@ -90,7 +90,7 @@ TEST_CASE("members that are given up, present or not, and come back as somebody 
 
 // Seeds that once failed: each found a bug of its own.
 TEST_CASE("given up while it was away, with what others have forgotten meanwhile") {
-    for (const std::uint64_t seed : {6u, 27u, 34u, 124u, 532u, 670u, 685u, 775u, 780u}) {
+    for (const std::uint64_t seed : {6u, 27u, 34u, 124u, 532u, 670u, 685u, 775u, 780u, 1476u, 1546u}) {
         Librarian workload;
         workload.retires = true;
         workload.removes_labels = seed != 532 && seed != 670 && seed != 775;

@@ -33,29 +33,23 @@ struct Retirement {
 /// earlier record is void: two sides of a split that retire each other end with one of them retired.
 class Retirements {
    public:
-    /// What changed by a merge.
-    struct Merged {
-        bool news = false;
-        bool revoked = false;  ///< somebody is not retired any more: what was done on that word must be undone
-    };
-
     bool empty() const noexcept { return records_.empty(); }
     const std::vector<Retirement>& records() const noexcept { return records_; }
 
     bool contains(const ReplicaId& replica) const { return retired_.contains(replica); }
 
-    /// At most `limit` records are kept. O(records).
-    Merged merge(const std::vector<Retirement>& others, std::size_t limit) {
-        Merged result;
+    /// True if any was new. At most `limit` records are kept. O(records).
+    bool merge(const std::vector<Retirement>& others, std::size_t limit) {
+        bool news = false;
         for (const Retirement& record : others) {
             const auto at = std::lower_bound(records_.begin(), records_.end(), record);
             if ((at != records_.end() && *at == record) || records_.size() >= limit) continue;
             if (record.replica.is_nil() || record.by.is_nil() || record.replica == record.by) continue;
             records_.insert(at, record);
-            result.news = true;
+            news = true;
         }
-        if (result.news) result.revoked = weigh();
-        return result;
+        if (news) weigh();
+        return news;
     }
 
     /// The same wherever the same records are.
@@ -70,13 +64,11 @@ class Retirements {
     }
 
    private:
-    /// Who is retired, from the records in their order. True if somebody was and is not any more.
-    bool weigh() {
-        detail::OrderedMap<ReplicaId, bool> before = std::move(retired_);
+    /// Who is retired, from the records in their order.
+    void weigh() {
         retired_.clear();
         for (const Retirement& record : records_)
             if (!retired_.contains(record.by)) retired_[record.replica] = true;
-        return before.any([this](const ReplicaId& replica, bool) { return !retired_.contains(replica); });
     }
 
     std::vector<Retirement> records_;  // sorted

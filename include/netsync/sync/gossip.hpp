@@ -229,9 +229,7 @@ class Gossip {
         if (copy_.retirements().contains(pool_.self())) return give_up_incarnation(false, now, out), true;
         if (loading_.is_succeeding()) return true;
         if (const auto forked = copy_.fork().find(copy_.id(), member.heads)) question(*forked, member, now, out);
-        if (copy_.retirements().empty()) return false;
-        if (copy_.take_revoked()) return give_up_incarnation(true, now, out), true;
-        pool_.expel(out);
+        if (!copy_.retirements().empty()) pool_.expel(out);
         return false;
     }
 

@@ -214,13 +214,8 @@ class LocalCopy {
 
     /// Records of others, or of this replica.
     void retire(const std::vector<Retirement>& records) {
-        const Retirements::Merged merged = retirements_.merge(records, options_.limits.replicas);
-        if (merged.news) keep("retired", retirements_.records());
-        revoked_ = revoked_ || merged.revoked;
+        if (retirements_.merge(records, options_.limits.replicas)) keep("retired", retirements_.records());
     }
-    /// Whether somebody was retired and is not any more, since the last time this was asked: what was forgotten meanwhile
-    /// may be needed.
-    bool take_revoked() { return std::exchange(revoked_, false) && !forgotten_.empty(); }
 
     /// What is held of the histories of replicas, to be compared with what others hold.
     Fork<Store> fork() const { return {staging_.store(), held_.history, options_.limits}; }
@@ -243,7 +238,9 @@ class LocalCopy {
 
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
     /// pool has not seen are issued again under its successor, with new dots and a fresh timestamp (an old one could meet a
-    /// tombstone that some have forgotten). They say what they were before, for those who have seen that.
+    /// tombstone that some have forgotten). They say what they were before, for those who have seen that. The log goes: what
+    /// the pool lacks of third parties travels as a state from now on, not as frames that each would judge by the tombstones
+    /// that it still has.
     Result<Succession> succeed(ByteView bytes) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
@@ -279,7 +276,6 @@ class LocalCopy {
         }
         forget_nothing();
         buffer_.clear();
-        staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, !parted);
     }
 
@@ -461,6 +457,7 @@ class LocalCopy {
         self_ = intern(successor_);
         successor_ = {};
         staging_.begin_anew();
+        staging_.stage([](Store& store) { return store.clear(); });
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};
@@ -604,7 +601,6 @@ class LocalCopy {
     bool vector_rose_ = false;
     bool settled_ = false;
     VersionVector forgotten_;  // what all had seen when something was last forgotten
-    bool revoked_ = false;
     ReplicaId successor_;
     std::vector<Succession> successions_;  // of this run
     std::uint64_t origins_refused_ = 0;
