@@ -19,7 +19,7 @@ NAMES = [
     "rapidcheck",
 ]
 SIBLINGS = [f"netsync/{name}.hpp" for name in NAMES]
-SIBLINGS.append("netsync/detail/asio.hpp")  # what several of them need, and the core must not
+SIBLINGS += [f"netsync/detail/{name}.hpp" for name in ("asio", "entropy")]  # what several need, and the core must not
 
 INCLUDE = re.compile(r"\s*#\s*include\s*<([^>]+)>")
 STANDARD = re.compile(r"[a-z_]+")

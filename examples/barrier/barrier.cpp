@@ -48,6 +48,7 @@ int main(int count, char** words) {
     }
     std::printf("%s: %s\n", words[2], met.get_future().get().c_str());
     std::fflush(stdout);
-    // Whoever leaves first must not take the news along: the others may hear of it from this one only.
-    std::this_thread::sleep_for(1s);
+    // Whoever leaves must not take the news along: the others may hear of it from this one only.
+    for (int left = 600; left > 0 && !exchange.is_settled(); --left) std::this_thread::sleep_for(50ms);
+    std::this_thread::sleep_for(1s);  // nor the news that it may leave: they would wait for it a while, in vain
 }

@@ -4,6 +4,7 @@
 //
 // Listens on 127.0.0.1 unless an address is given, and answers to the names of this machine and those of --host.
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <netsync/https.hpp>
@@ -66,6 +67,8 @@ int serve(const http::Options& options, Tls... tls) {
         context.stop();
     });
     context.run();
+    context.restart();
+    context.run_for(std::chrono::milliseconds{200});  // those who wait are told that it is over
     return 0;
 }
 

@@ -21,7 +21,7 @@ struct Answer {
 
 class Client {
    public:
-    explicit Client(std::uint16_t port, int seconds = 10) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    explicit Client(std::uint16_t port, int seconds = 60) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
         const timeval patience{seconds, 0};
         ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -36,6 +36,12 @@ class Client {
     ~Client() { ::close(fd_); }
 
     bool connected() const { return connected_; }
+    std::uint16_t port() const {
+        sockaddr_in own{};
+        socklen_t size = sizeof own;
+        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &size);
+        return ntohs(own.sin_port);
+    }
 
     bool send(std::string_view bytes) {
         while (!bytes.empty()) {

@@ -309,6 +309,22 @@ TEST_CASE("exchange: a group of a thousand") {
     CHECK(exchange.events() == 0);
 }
 
+TEST_CASE("exchange: who cannot meet a newcomer costs it nothing, however many they are") {
+    Exchange exchange{{.search = 20}};  // comparisons in vain: a few are simply gone through
+    const auto request = [](int at, bool partner) {
+        const std::string mine = std::to_string(at), its = std::to_string(at + 1'000'000);
+        return Request{.event = "e",
+                       .actor = (partner ? "b" : "a") + mine,
+                       .selector = selecting("id=" + (partner ? mine : its) + ",game"),
+                       .labels = {{"id", partner ? its : mine}, {"game", "chess"}}};
+    };
+    for (int at = 0; at < 3000; ++at) REQUIRE_FALSE(arrive(exchange, request(at, false)).match);
+    for (int at = 0; at < 3000; at += 7)
+        CHECK(arrive(exchange, request(at, true)).match->members.front() ==
+              RequestId{static_cast<std::uint64_t>(at) + 1});
+    CHECK(exchange.statistics().searches_given_up == 0);
+}
+
 TEST_CASE("exchange: a puzzle made to take for ever ends at the limit") {
     Exchange exchange{{.search = 1000}};
     for (int at = 0; at < 60; ++at) {  // pairwise unwilling neighbours: many ways to almost make a group

@@ -220,3 +220,14 @@ TEST_CASE("labels: keys and values") {
     CHECK(Labels::parse("a=1,").error == R"(bad label: [""])");
     CHECK(Labels::parse("a\n\"").error == R"(bad label: ["a\n\""])");
 }
+
+TEST_CASE("labels, selector: very many are read as fast as each") {
+    std::string labels, selector;
+    for (int at = 30'000; at > 0; --at) {  // descending: each goes before all others
+        const std::string key = std::to_string(1'000'000 + at);
+        labels += (labels.empty() ? "" : ",") + key + "=v";
+        selector += (selector.empty() ? "" : ",") + key + "=v";
+    }
+    CHECK(Labels::parse(labels)->size() == 30'000);
+    CHECK(Selector::parse(selector)->requirements().size() == 30'000);
+}

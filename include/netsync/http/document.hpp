@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <netsync/http/message.hpp>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
@@ -54,7 +55,11 @@ class Walk {
         std::vector<std::string>& seen = depth_ == 1 ? names_ : keys_;
         if (depth_ == 1) keys_.clear();
         if (seen.size() >= 256) return fail("too many fields");
-        if (std::find(seen.begin(), seen.end(), key) != seen.end()) return fail("a field is there twice: " + key);
+        if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+            std::string what = "a field is there twice: ";
+            append_json(what, key);  // a key may hold line feeds
+            return fail(std::move(what));
+        }
         seen.push_back(key);
         name_ = std::move(key);
         return true;

@@ -81,13 +81,13 @@ class RequestFields {
     }
     std::string integer(const std::string& name, std::int64_t value) {
         if (name == "timeout") return text(name, std::to_string(value));
-        if (name != "mates") return "expected text, found a number: " + name;
+        if (name != "mates") return "expected text, found a number: " + rendezvous::detail::in_quotes(name);
         if (value < 0) return "mates must not be negative";
         request.mates = static_cast<std::size_t>(value);
         return {};
     }
     std::string entry(const std::string& name, const std::string& key, std::string value) {
-        if (name != "labels") return "nested too deep: " + name;
+        if (name != "labels") return "nested too deep: " + rendezvous::detail::in_quotes(name);
         request.labels.set(key, std::move(value));
         return {};
     }
@@ -125,7 +125,8 @@ inline rendezvous::Parsed<rendezvous::Request> read_request(const Request& http)
 
 }  // namespace detail
 
-/// The routes of a rendezvous. It must outlive its server. All on the thread of the server's io_context.
+/// The routes of a rendezvous. When it is destroyed, those who wait are told 500; its server must not take requests any
+/// more. All on the thread of the server's io_context.
 class RendezvousRoutes {
    public:
     template <class Server>
@@ -237,8 +238,8 @@ class RendezvousRoutes {
         if (!next || (armed_ && *armed_ <= *next)) return;
         armed_ = next;
         timer_.expires_at(std::chrono::steady_clock::time_point(*next));
-        timer_.async_wait([this](std::error_code error) {
-            if (error) return;
+        timer_.async_wait([this, alive = std::weak_ptr<int>(alive_)](std::error_code error) {
+            if (error || alive.expired()) return;  // what is due is called even where the timer is gone meanwhile
             armed_.reset();
             for (const rendezvous::RequestId id : exchange_.expire(now()))
                 answer(id, Reply::error(408, make_error_code(rendezvous::errc::timed_out).message()));
@@ -252,6 +253,7 @@ class RendezvousRoutes {
     std::unordered_map<rendezvous::RequestId, Waiting> waiting_;
     asio::steady_timer timer_;
     std::optional<Duration> armed_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace netsync::http

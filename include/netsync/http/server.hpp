@@ -23,17 +23,22 @@
 #include <utility>
 #include <vector>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+
 namespace netsync::http {
 
 /// What one client can take of the server. What exceeds twice a size ends the connection without a word.
 struct Limits {
-    std::size_t path = 16 << 10;                  ///< bytes of path and query; more: 414
-    std::size_t body = 1 << 20;                   ///< bytes; more: 413
-    std::size_t fields = 64;                      ///< of the head, each of at most 8 KiB
-    std::size_t connections = 4096;               ///< more are closed at once
-    std::size_t unanswered = 8;                   ///< requests on one connection; all of them get 503 when more come
-    Duration reading = std::chrono::seconds{30};  ///< a request, and the idle time before it
-    Duration writing = std::chrono::seconds{30};  ///< a reply
+    std::size_t path = 16 << 10;                   ///< bytes of path and query; more: 414
+    std::size_t body = 1 << 20;                    ///< bytes; more: 413
+    std::size_t fields = 64;                       ///< of the head, each of at most 8 KiB
+    std::size_t connections = 4096;                ///< more are closed at once; at most 3/4 of the files it may open
+    std::size_t unanswered = 8;                    ///< requests on one connection; all of them get 503 when more come
+    Duration reading = std::chrono::seconds{30};   ///< a request, and what is before it: the last reply, and idle time
+    Duration writing = std::chrono::seconds{30};   ///< a reply, while others are to follow
+    Duration vanished = std::chrono::seconds{60};  ///< a client whose machine or network is gone, and who cannot say so
 };
 
 struct Options {
@@ -110,7 +115,10 @@ class BasicServer {
     /// Listens. A TlsServer takes its asio::ssl::context here, in a shared pointer: see tls_files.
     template <class... TlsContext>
     std::error_code start(TlsContext&&... tls) try {
-        const Limits& limits = state_->options.limits;
+        Limits& limits = state_->options.limits;
+        rlimit files{};  // were they used up, accepting would fail again and again
+        if (::getrlimit(RLIMIT_NOFILE, &files) == 0)
+            limits.connections = std::min(limits.connections, static_cast<std::size_t>(files.rlim_cur / 4 * 3));
         const std::weak_ptr<State> weak = state_;
         restinio::server_settings_t<Traits> settings;
         settings.address(state_->options.address)
@@ -127,7 +135,15 @@ class BasicServer {
                                           .max_field_count(limits.fields)
                                           .max_field_name_size(256)
                                           .max_field_value_size(8192))
-            .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
+            .socket_options_setter([vanished = limits.vanished](auto& socket) {
+                asio::error_code ignored;  // a socket that is gone already is noticed later
+                socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+                socket.set_option(asio::socket_base::keep_alive(true), ignored);
+                const int step = seconds_of(vanished) / 4;  // idle, then three times asked in vain
+                for (const auto& [name, value] :
+                     {std::pair{TCP_KEEPIDLE, step}, {TCP_KEEPINTVL, step}, {TCP_KEEPCNT, 3}})
+                    socket.set_option(TcpOption{name, value}, ignored);
+            })
             .acceptor_post_bind_hook(
                 [this](asio::ip::tcp::acceptor& acceptor) { port_ = acceptor.local_endpoint().port(); })
             .ip_blocker(std::make_shared<Doorkeeper>(Doorkeeper{weak}))
@@ -173,13 +189,24 @@ class BasicServer {
         }
     };
 
+    struct TcpOption {
+        int number, value;
+        int level(const auto&) const { return IPPROTO_TCP; }
+        int name(const auto&) const { return number; }
+        const int* data(const auto&) const { return &value; }
+        std::size_t size(const auto&) const { return sizeof value; }
+    };
+    static int seconds_of(Duration time) {
+        return static_cast<int>(
+            std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(time).count(), 4, 86'400));
+    }
+
     struct Doorkeeper {
         std::weak_ptr<State> state;
         auto inspect(const restinio::ip_blocker::incoming_info_t&) noexcept {
             const auto alive = state.lock();
-            const bool room = alive && !alive->stopping && alive->links.size() < alive->options.limits.connections;
-            return room ? restinio::ip_blocker::inspection_result_t::allow
-                        : restinio::ip_blocker::inspection_result_t::deny;
+            return alive && alive->let_in() ? restinio::ip_blocker::inspection_result_t::allow
+                                            : restinio::ip_blocker::inspection_result_t::deny;
         }
     };
 
@@ -289,16 +316,26 @@ class BasicServer {
             if (at->second.empty()) connections.erase(at);
             --statistics.unanswered;
             pending->gone = nullptr;
-            send(*pending->request, std::move(reply), false, stopping);
+            const bool headless = pending->request->header().method() == restinio::http_method_head();
+            send(*pending->request, std::move(reply), headless, stopping);
         }
 
-        void opened(std::uint64_t connection) {
-            links.insert(connection);
-            statistics.connections = links.size();
+        /// RESTinio numbers connections from 1, in the order in which they are let in.
+        bool let_in() {
+            if (stopping || links.size() + opening.size() >= options.limits.connections) return false;
+            opening.insert(++last_link);
+            statistics.connections = links.size() + opening.size();
+            return true;
         }
+        void opened(std::uint64_t connection) {
+            opening.erase(connection);
+            links.insert(connection);
+        }
+        /// Once or more for each.
         void closed(std::uint64_t connection) {
-            links.erase(connection);  // not there where TLS was not agreed on
-            statistics.connections = links.size();
+            opening.erase(connection);  // TLS was not agreed on
+            links.erase(connection);
+            statistics.connections = links.size() + opening.size();
             for (const std::shared_ptr<Pending>& pending : take(connection)) {
                 ++statistics.gone;
                 if (const auto gone = std::exchange(pending->gone, nullptr)) gone();
@@ -352,8 +389,8 @@ class BasicServer {
         std::map<std::string, std::map<std::string, Handler, std::less<>>, std::less<>> routes;
         std::vector<Metric> lines;
         std::unordered_map<std::uint64_t, Connection> connections;  // those with requests that are not answered
-        std::unordered_set<std::uint64_t> links;                    // all of them
-        std::uint64_t last = 0;
+        std::unordered_set<std::uint64_t> links, opening;           // all of them; those that have to agree on TLS yet
+        std::uint64_t last = 0, last_link = 0;
         bool stopping = false;
         Statistics statistics;
     };

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <netsync/detail/asio.hpp>
+#include <netsync/detail/entropy.hpp>
 #include <netsync/discovery/concept.hpp>
 #include <netsync/options.hpp>
 #include <netsync/transport/alarm.hpp>
@@ -16,7 +17,6 @@
 #include <netsync/transport/io_thread.hpp>
 #include <netsync/transport/tcp_links.hpp>
 #include <netsync/wire/bytes.hpp>
-#include <random>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -112,10 +112,7 @@ class TcpTransport {
         const auto session = this->session();
         return session ? session->links.port() : std::uint16_t{0};
     }
-    std::uint64_t entropy() {
-        std::random_device device;
-        return std::uint64_t{device()} << 32 | device();
-    }
+    std::uint64_t entropy() { return detail::entropy(); }
 
    private:
     /// What lives from start() to stop(), all of it behind the gate.
