@@ -89,7 +89,8 @@ struct Content {
                 history.reissues().widen(ours, alive_in(state));
                 history.reissues().widen(context, alive_in(theirs.state));
             }
-            changed = netsync::merge(state, theirs.state, Join{.mine = ours, .theirs = context, .scope = Scope::whole});
+            changed = netsync::merge(state, std::move(theirs.state),
+                                     Join{.mine = ours, .theirs = context, .scope = Scope::whole});
         }
         for (const Head& head : theirs.heads)
             if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
