@@ -398,6 +398,11 @@ class SortedMap {
             for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at]);
             delete inner(node);
         } else {
+#if defined(__GNUC__)
+            if constexpr (text_key<Key>)
+                for (std::size_t at = 0; node->count > 8 && at < node->count; ++at)
+                    __builtin_prefetch(std::string_view(slots(node)[at].key).data());
+#endif
             std::destroy_n(slots(node), node->count);
             free_leaf(node);
         }
@@ -420,12 +425,11 @@ class SortedMap {
     }
 
     /// Makes the node writable, in its place.
-    static Node* own(Node*& place) {
-        if (is_shared(place)) {
-            Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
-            release(std::exchange(place, mine));
-        }
-        return place;
+    static Node* own(Node*& place) { return is_shared(place) ? own_copy(place) : place; }
+    static Node* own_copy(Node*& place) {
+        Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
+        release(std::exchange(place, mine));
+        return mine;
     }
 
     /// The leaf for a key, with the way to it; all of it writable.

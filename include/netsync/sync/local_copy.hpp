@@ -85,8 +85,8 @@ class LocalCopy {
     /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
     template <class F, class G>
     std::error_code change(F&& steps, G&& publish) {
-        Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
-                              clock_.tick(), options_.limits};
+        Batch<CrdtType> batch{held_.state,   held_.history.context(), self_,       held_.history.counter(self_) + 1,
+                              clock_.tick(), options_.limits,         is_watched()};
         steps(batch);
         std::error_code error = batch.error();
         if (!batch.changed()) return error;
@@ -536,14 +536,16 @@ class LocalCopy {
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
         if (!frame.continues(held_.history.hash(origin))) return errc::forked;
-        const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
+        Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
         if (const std::error_code error = clock_.observe(header.time)) return error;
-        const bool changed = held_.merge(frame, origin, *delta);
+        const bool watched = is_watched();
+        const bool changed =
+            watched ? held_.merge(frame, origin, *delta) : held_.merge(frame, origin, *std::move(delta));
         vector_rose_ = true;
         if (const std::error_code error = log(frame)) return error;
-        if (changed) observe(*delta, {header.origin, header.time, false, false});
+        if (changed && watched) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }
 
@@ -599,6 +601,9 @@ class LocalCopy {
             if (const std::error_code error = clock_.observe(header->time)) return error;
         return header;
     }
+
+    /// Whether anybody asks for deltas.
+    bool is_watched() const noexcept { return !changes.empty() || !derivations.empty(); }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
         derivations.update(held_.state, delta, info.whole);
