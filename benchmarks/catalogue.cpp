@@ -61,9 +61,9 @@ struct Site {
     template <class F>
     void change(F&& mutate) {
         Change change{self, next, Ntp64{next}};
-        const T delta = mutate(state, change);
+        T delta = mutate(state, change);
         const CausalContext context = change.context();
-        merge(state, delta, Join{.mine = seen, .theirs = context});
+        merge(state, std::move(delta), Join{.mine = seen, .theirs = context});
         seen.add(change.minted());
         next = change.minted().last + 1;
     }
@@ -135,8 +135,8 @@ double remote_add(const std::vector<SharedBytes>& frames) {
         const double took = seconds([&] {
             for (const SharedBytes& bytes : frames) {
                 const Result<Frame> frame = Frame::parse(bytes);
-                const Result<OrSet<Key>> delta = frame->template delta<OrSet<Key>>();
-                held.merge(*frame, intern(frame->header().origin), *delta);
+                Result<OrSet<Key>> delta = frame->template delta<OrSet<Key>>();
+                held.merge(*frame, intern(frame->header().origin), *std::move(delta));
             }
         });
         sink += held.state.size();

@@ -6,6 +6,7 @@
 #include <netsync/causal/version_vector.hpp>
 #include <netsync/crdt/concept.hpp>
 #include <netsync/detail/equal.hpp>
+#include <utility>
 
 namespace netsync {
 
@@ -25,6 +26,21 @@ bool merge(T& mine, const T& theirs, const Join& join) {
         bool changed = false;
         detail::for_each_field([&](auto& field, const auto& other) { changed |= netsync::merge(field, other, join); },
                                mine, theirs);
+        return changed;
+    }
+}
+
+/// The same where nobody needs `theirs` any more: what it owns may be taken over.
+template <crdt T>
+bool merge(T& mine, T&& theirs, const Join& join) {
+    if constexpr (causal_leaf<T>) {
+        return mine.merge(std::move(theirs), join);
+    } else if constexpr (monotone<T>) {
+        return mine.merge(theirs);
+    } else {
+        bool changed = false;
+        detail::for_each_field(
+            [&](auto& field, auto& other) { changed |= netsync::merge(field, std::move(other), join); }, mine, theirs);
         return changed;
     }
 }

@@ -43,7 +43,8 @@ struct AnyDot {
 
 /// A leaf whose content lies under dots (Almeida, Shoker, Baquero 2018).
 ///
-/// - `merge(theirs, join)`: the join of both contents under both contexts; true if this side changed.
+/// - `merge(theirs, join)`: the join of both contents under both contexts; true if this side changed. Optional for a
+///   `theirs` that nobody needs any more (T&&): what it owns may be taken over.
 /// - `for_each_dot(f)`: every dot that is alive in it.
 /// - `is_bottom()`: holds nothing and, as a delta, mentions nothing.
 /// - its encoding: `save`/`load` over an archive (wire/archive.hpp), in one canonical form, so that equal states have

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/crdt/composition.hpp>
+#include <netsync/detail/appender.hpp>
 #include <netsync/detail/lazy.hpp>
 #include <netsync/detail/one_or_more.hpp>
 #include <netsync/detail/sorted_map.hpp>
@@ -117,6 +118,8 @@ void load_key(Archive& in, const Key* before, Key& key) {
 /// A set of dots: an element of an OrSet is there while it has one. 16 bytes while there is at most one.
 class DotSet {
    public:
+    static constexpr bool delta_is_state = true;  // a delta says nothing that a state does not
+
     DotSet() = default;
     explicit DotSet(Dot dot) { dots_.push_back(dot); }
 
@@ -150,6 +153,8 @@ class DotSet {
 template <class Value>
 class DotFun {
    public:
+    static constexpr bool delta_is_state = true;
+
     struct Entry {
         Dot dot;
         Value value{};
@@ -261,19 +266,8 @@ class DotMap {
 
     bool is_bottom() const noexcept { return entries_.empty() && !emptied_; }
 
-    bool merge(const DotMap& theirs, const Join& join) {
-        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
-            return merge_in_order(theirs, join);
-        bool changed = false;
-        for (const Entry entry : theirs.entries_)
-            changed |= merge_key(entry.key, &entry.value, theirs.empties(entry.key) ? join.whole() : join);
-        theirs.for_each_emptied([&](const Key& key) {
-            if (!theirs.entries_.find(key)) changed |= merge_key(key, nullptr, join.whole());
-            if (join.target == Target::delta) empty_key(key);
-        });
-        if (join.scope == Scope::whole) changed |= merge_unmentioned(theirs, join);
-        return changed;
-    }
+    bool merge(const DotMap& theirs, const Join& join) { return join_with(theirs, join); }
+    bool merge(DotMap&& theirs, const Join& join) { return join_with(theirs, join); }
 
     template <class F>
     void for_each_dot(F&& visit) const {
@@ -332,16 +326,18 @@ class DotMap {
         in.charge(head / 2 * entry_size());
         Key previous{};
         const Key* before = nullptr;
+        detail::Appender<Key, Content> loaded;
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
             detail::load_key(in, before, key);
             if (!in.ok()) return;
             if constexpr (!held_by_reference) before = &(previous = key);
-            Content& content = *entries_.append(std::move(key));
-            if constexpr (held_by_reference) before = &entries_.last().key;
+            Content& content = *loaded.append(std::move(key));
+            if constexpr (held_by_reference) before = &loaded.last_key();
             in(content);
             if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
         }
+        entries_ = loaded.finish();
         if (head % 2 == 0) return;
         const std::size_t count = in.count(Keys::entry_size());
         if (count == 0) return in.fail(errc::malformed);
@@ -371,18 +367,65 @@ class DotMap {
             for (const auto& [key, nothing] : *emptied_) visit(key);
     }
 
-    bool merge_key(const Key& key, const Content* theirs, const Join& join) {
-        if (!theirs) {
-            Content* held = entries_.find(key);
-            if (!held) return false;
-            const bool changed = netsync::merge(*held, Content{}, join);
-            if (netsync::is_bottom(*held)) entries_.erase(key);
-            return changed;
+    /// Of theirs, where it is not const, what is needed is taken out.
+    template <class Theirs>
+    bool join_with(Theirs& theirs, const Join& join) {
+        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
+            return join_in_order(theirs, join);
+        bool changed = false;
+        theirs.for_each_emptied([&](const Key& key) {
+            if (!theirs.entries_.find(key)) changed |= merge_nothing(key, join.whole());
+            if (join.target == Target::delta) empty_key(key);
+        });
+        if (join.scope == Scope::whole) changed |= merge_unmentioned(theirs, join);
+        for (auto at = theirs.entries_.begin(); at != theirs.entries_.end(); ++at) {
+            const Join& below = theirs.empties((*at).key) ? join.whole() : join;
+            if constexpr (std::is_const_v<Theirs>) {
+                const Entry entry = *at;
+                changed |= merge_key(entry.key, entry.value, below);
+            } else {
+                auto [key, content] = at.take();
+                changed |= merge_key(std::move(key), std::move(content), below);
+            }
         }
-        const auto [held, made] = entries_.try_emplace(key);
-        const bool changed = netsync::merge(*held, *theirs, join);
+        return changed;
+    }
+
+    bool merge_nothing(const Key& key, const Join& join) {
+        Content* held = entries_.find(key);
+        if (!held) return false;
+        const bool changed = netsync::merge(*held, Content{}, join);
+        if (netsync::is_bottom(*held)) entries_.erase(key);
+        return changed;
+    }
+
+    template <class TheirKey, class Theirs>
+    bool merge_key(TheirKey&& key, Theirs&& theirs, const Join& join) {
+        if (is_news(theirs, join.mine)) {
+            const auto [held, made] = entries_.try_emplace(std::forward<TheirKey>(key));
+            if (!made) return netsync::merge(*held, std::forward<Theirs>(theirs), join);
+            *held = std::forward<Theirs>(theirs);
+            return true;
+        }
+        const auto [held, made] = entries_.try_emplace(std::as_const(key));
+        const bool changed = netsync::merge(*held, std::forward<Theirs>(theirs), join);
         if ((made || changed) && netsync::is_bottom(*held)) entries_.erase(key);
         return changed;
+    }
+
+    /// Whether all that a content says is new, so that, where there was none, it is what comes out.
+    static bool is_news(const Content& content, const CausalContext& seen) {
+        if constexpr (requires { Content::delta_is_state; }) {
+            bool any = false, old = false;
+            content.for_each_dot([&](Dot dot) {
+                any = true;
+                old = old || seen.contains(dot);
+            });
+            return any && !old;
+        } else {
+            static_cast<void>(content), static_cast<void>(seen);
+            return false;
+        }
     }
 
     /// What only this side has: theirs may have seen it and removed it. Both go through their keys in order.
@@ -395,7 +438,7 @@ class DotMap {
             if (any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
         }
         bool changed = false;
-        for (const Key& key : keys) changed |= merge_key(key, nullptr, join);
+        for (const Key& key : keys) changed |= merge_nothing(key, join);
         return changed;
     }
 
@@ -407,30 +450,59 @@ class DotMap {
 
     /// The same as key by key, for states of which the other is not small: both are gone through once, and what comes out
     /// is appended.
-    bool merge_in_order(const DotMap& theirs, const Join& join) {
+    template <class Theirs>
+    bool join_in_order(Theirs& theirs, const Join& join) {
         bool changed = false;
-        detail::SortedMap<Key, Content> merged;
-        const auto add = [&](const Key& key, Content&& content, const Content& other) {
-            changed |= netsync::merge(content, other, join);
-            if (!netsync::is_bottom(content)) *merged.append(key) = std::move(content);
-        };
+        detail::Appender<Key, Content> merged;
         const auto end = entries_.end();
-        const Content none{};
+        const auto add_theirs = [&](const auto& at) {
+            if constexpr (std::is_const_v<Theirs>) {
+                const Entry entry = *at;
+                changed |= append_theirs(merged, at.prefix(), entry.key, entry.value, join);
+            } else {
+                auto [key, content] = at.take();
+                changed |= append_theirs(merged, at.prefix(), std::move(key), std::move(content), join);
+            }
+        };
+        const auto add_ours = [&](const auto& at, auto&& other) {
+            Content content = (*at).value;
+            changed |= netsync::merge(content, std::forward<decltype(other)>(other), join);
+            if (!netsync::is_bottom(content)) *merged.append(at.prefix(), (*at).key) = std::move(content);
+        };
         auto other = theirs.entries_.begin();
         for (auto own = entries_.begin(); own != end; ++own) {
-            for (; other != end && other.precedes(own); ++other) add((*other).key, Content{}, (*other).value);
-            const Entry ours = *own;
-            if (other != end && !own.precedes(other)) {
-                add(ours.key, Content(ours.value), (*other).value);
+            int order = 1;
+            while (other != end && (order = other.compare(own)) < 0) {
+                add_theirs(other);
                 ++other;
-            } else if (any_seen(ours.value, join.theirs)) {
-                add(ours.key, Content(ours.value), none);
+            }
+            if (other != end && order == 0) {
+                if constexpr (std::is_const_v<Theirs>)
+                    add_ours(own, (*other).value);
+                else
+                    add_ours(own, other.take().second);
+                ++other;
+            } else if (any_seen((*own).value, join.theirs)) {
+                add_ours(own, Content{});
             } else {
-                *merged.append(ours.key) = ours.value;
+                *merged.append(own.prefix(), (*own).key) = (*own).value;
             }
         }
-        for (; other != end; ++other) add((*other).key, Content{}, (*other).value);
-        entries_ = std::move(merged);
+        for (; other != end; ++other) add_theirs(other);
+        entries_ = merged.finish();
+        return changed;
+    }
+
+    template <class TheirKey, class Theirs>
+    static bool append_theirs(detail::Appender<Key, Content>& merged, std::uint64_t prefix, TheirKey&& key,
+                              Theirs&& theirs, const Join& join) {
+        if (is_news(theirs, join.mine)) {
+            *merged.append(prefix, std::forward<TheirKey>(key)) = std::forward<Theirs>(theirs);
+            return true;
+        }
+        Content content{};
+        const bool changed = netsync::merge(content, std::forward<Theirs>(theirs), join);
+        if (!netsync::is_bottom(content)) *merged.append(prefix, std::forward<TheirKey>(key)) = std::move(content);
         return changed;
     }
 

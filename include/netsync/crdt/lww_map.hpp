@@ -74,6 +74,7 @@ class LwwMap {
     }
 
     bool merge(const LwwMap& theirs, const Join& join) { return entries_.merge(theirs.entries_, join); }
+    bool merge(LwwMap&& theirs, const Join& join) { return entries_.merge(std::move(theirs.entries_), join); }
     template <class F>
     void for_each_dot(F&& visit) const {
         entries_.for_each_dot(visit);

@@ -53,6 +53,8 @@ namespace detail {
 template <class Value>
 class LastWriter {
    public:
+    static constexpr bool delta_is_state = true;
+
     using Entry = typename DotFun<Stamped<Value>>::Entry;
 
     /// The latest entry, or null where nothing was written.

@@ -93,6 +93,10 @@ class OrMap {
         require_causal();
         return entries_.merge(theirs.entries_, join);
     }
+    bool merge(OrMap&& theirs, const Join& join) {
+        require_causal();
+        return entries_.merge(std::move(theirs.entries_), join);
+    }
     template <class F>
     void for_each_dot(F&& visit) const {
         entries_.for_each_dot(visit);

@@ -84,6 +84,7 @@ class OrSet {
     }
 
     bool merge(const OrSet& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    bool merge(OrSet&& theirs, const Join& join) { return elements_.merge(std::move(theirs.elements_), join); }
     template <class F>
     void for_each_dot(F&& visit) const {
         elements_.for_each_dot(visit);

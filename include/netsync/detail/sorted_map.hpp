@@ -112,14 +112,15 @@ class SortedMap {
     }
 
     /// The value under `key`, made by default where there was none; `second` says whether it was made.
-    std::pair<Value*, bool> try_emplace(const Key& key) {
-        if (!root_) return {append(key), true};
+    template <class NewKey = const Key&>
+    std::pair<Value*, bool> try_emplace(NewKey&& key) {
+        if (!root_) return {append(std::forward<NewKey>(key)), true};
         const std::uint64_t prefix = prefix_of<Key>(key);
         Path path;
         Node* leaf = descend(path, prefix, key);
         const Place place = place_of(leaf, prefix, key);
         if (place.found) return {&entry(leaf, place.at)->value, false};
-        Value* value = insert(path, leaf, place.at, prefix, key);
+        Value* value = insert(path, leaf, place.at, prefix, std::forward<NewKey>(key));
         ++size_;
         return {value, true};
     }
@@ -145,7 +146,7 @@ class SortedMap {
         if (root_ == other.root_) return true;
         Iterator theirs = other.begin();
         for (Iterator mine = begin(); mine != end(); ++mine, ++theirs)
-            if (mine.precedes(theirs) || theirs.precedes(mine) || !same((*mine).value, (*theirs).value)) return false;
+            if (mine.compare(theirs) != 0 || !same((*mine).value, (*theirs).value)) return false;
         return true;
     }
 
@@ -174,6 +175,17 @@ class SortedMap {
             if (at_ == leaf_->count) go_on();
         }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
+        std::uint64_t prefix() const { return prefixes(leaf_)[at_]; }
+        /// The entry, taken out where no copy shares it: for whoever lets go of the map. It stays, without its content.
+        std::pair<Key, Value> take() const {
+            Slot* slot = const_cast<Slot*>(entry(leaf_, at_));
+            if constexpr (exact)
+                return {key_at(leaf_, at_), is_own() ? std::move(slot->value) : Value(slot->value)};
+            else if (is_own())
+                return {std::move(slot->key), std::move(slot->value)};
+            else
+                return {slot->key, slot->value};
+        }
         Iterator& operator++() {
             if (++at_ == leaf_->count) {
                 go_on();
@@ -181,9 +193,9 @@ class SortedMap {
             }
 #if defined(                                                                                                           \
     __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
-            if (at_ + 16u < leaf_->count) __builtin_prefetch(entry(leaf_, at_ + 16u));
+            if (const Slot* slot = ahead(16)) __builtin_prefetch(slot);
             if constexpr (text_key<Key>)
-                if (at_ + 8u < leaf_->count) __builtin_prefetch(std::string_view(key_at(leaf_, at_ + 8u)).data());
+                if (const Slot* slot = ahead(8)) __builtin_prefetch(std::string_view(slot->key).data());
 #endif
             return *this;
         }
@@ -191,14 +203,26 @@ class SortedMap {
         friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
             return a.leaf_ == b.leaf_ && a.at_ == b.at_;
         }
-        /// Whether the key here comes before the key there; neither is at its end.
-        bool precedes(const Iterator& there) const {
-            const std::uint64_t mine = prefixes(leaf_)[at_], theirs = prefixes(there.leaf_)[there.at_];
-            if (exact || mine != theirs) return mine < theirs;
-            return key_at(leaf_, at_) < key_at(there.leaf_, there.at_);
+        /// Whether the key here comes before the key there, is the same, or comes after it: below, at or above 0. Neither is
+        /// at its end.
+        int compare(const Iterator& there) const {
+            const std::uint64_t mine = prefix(), theirs = there.prefix();
+            if (mine != theirs) return mine < theirs ? -1 : 1;
+            if constexpr (exact) {
+                return 0;
+            } else {
+                const Key &a = key_at(leaf_, at_), &b = key_at(there.leaf_, there.at_);
+                if constexpr (text_key<Key>) return std::string_view(a).compare(b);
+                return a < b ? -1 : b < a ? 1 : 0;
+            }
         }
 
        private:
+        bool is_own() const {
+            for (std::size_t depth = 0; depth < depth_; ++depth)
+                if (is_shared(above_[depth].node)) return false;
+            return !is_shared(leaf_);
+        }
         /// To the next leaf.
         void go_on() {
             leaf_ = nullptr;
@@ -216,6 +240,21 @@ class SortedMap {
             for (; node->level > 0; node = inner(node)->children[0]) above_[depth_++] = {inner(node), 0};
             leaf_ = node;
             at_ = 0;
+            next_ = nullptr;
+            if (depth_ == 0) return;
+            const auto [above, child] = above_[depth_ - 1];
+            if (child + 1u == above->count) return;
+            next_ = above->children[child + 1];
+#if defined(__GNUC__)
+            for (std::size_t offset = 0; offset < slots_at(fan_out); offset += 64)
+                __builtin_prefetch(bytes(next_) + offset);
+#endif
+        }
+        /// What comes so many steps later; null where that is not known.
+        const Slot* ahead(std::size_t steps) const {
+            const std::size_t at = at_ + steps;
+            if (at < leaf_->count) return entry(leaf_, at);
+            return next_ && at - leaf_->count < next_->count ? entry(next_, at - leaf_->count) : nullptr;
         }
 
         struct Level {
@@ -225,10 +264,14 @@ class SortedMap {
         std::array<Level, 16> above_;  // as deep as depth_
         std::size_t depth_ = 0;
         const Node* leaf_ = nullptr;
+        const Node* next_ = nullptr;  // the leaf behind it, where both lie below one node
         std::size_t at_ = 0;
     };
 
    private:
+    template <class, class>
+    friend class Appender;
+
     static constexpr std::size_t fan_out = 64;
 
     /// A leaf is followed in memory by `capacity` prefixes, as many bytes that order its entries, and the entries, of
@@ -355,6 +398,11 @@ class SortedMap {
             for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at]);
             delete inner(node);
         } else {
+#if defined(__GNUC__)
+            if constexpr (text_key<Key>)
+                for (std::size_t at = 0; node->count > 8 && at < node->count; ++at)
+                    __builtin_prefetch(std::string_view(slots(node)[at].key).data());
+#endif
             std::destroy_n(slots(node), node->count);
             free_leaf(node);
         }
@@ -377,12 +425,11 @@ class SortedMap {
     }
 
     /// Makes the node writable, in its place.
-    static Node* own(Node*& place) {
-        if (is_shared(place)) {
-            Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
-            release(std::exchange(place, mine));
-        }
-        return place;
+    static Node* own(Node*& place) { return is_shared(place) ? own_copy(place) : place; }
+    static Node* own_copy(Node*& place) {
+        Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
+        release(std::exchange(place, mine));
+        return mine;
     }
 
     /// The leaf for a key, with the way to it; all of it writable.

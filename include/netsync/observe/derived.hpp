@@ -45,6 +45,8 @@ class Derived {
 template <class T>
 class Derivations {
    public:
+    bool empty() const noexcept { return entries_.empty(); }
+
     /// `f(view, now, delta)` brings the view up to date with `now`; only what `delta` mentions has changed. It is
     /// called at once with the whole state as the delta, and again from `initial` whenever a whole state was joined. It
     /// must not call the replica.

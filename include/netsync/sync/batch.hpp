@@ -1,6 +1,7 @@
 // netsync: several changes as one delta. Steps come in, each seeing those before it; their delta-group goes out.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/path.hpp>
@@ -18,24 +19,21 @@ template <crdt T>
 class Batch {
    public:
     Batch(T& state, const CausalContext& seen, ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time,
-          const Limits& limits)
-        : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits) {}
+          const Limits& limits, bool watched)
+        : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits),
+          watched_(watched) {}
 
     /// One step, spelled as in Replica::update. A step that cannot be made (errc::not_owner, too_large, too_deep,
     /// not_utf8) is left out, and so is every one after it; those before it stand.
     template <class... Steps>
     void update(Steps&&... path_and_mutator) {
-        if (error_) return;
-        Change change{minted_.replica, minted_.last + 1, time_};
-        T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
-        if (!permits(delta, change.owner())) return fail(errc::not_owner);
-        if (steps_ == 0) {
-            if (!fits(encoded_, change, delta)) return;
-        } else {
-            Output later;
-            if (!fits(later, change, delta)) return;
-        }
-        take(change, std::move(delta));
+        step(false, path_and_mutator...);
+    }
+
+    /// The same for the first step of a change that has no other: where nobody watches, the state takes its delta over.
+    template <class... Steps>
+    void update_alone(Steps&&... path_and_mutator) {
+        step(!watched_, path_and_mutator...);
     }
 
     /// The state with the steps so far.
@@ -58,6 +56,22 @@ class Batch {
     bool changed() const noexcept { return changed_ || !minted_.empty() || !removed_.empty(); }
 
    private:
+    template <class... Steps>
+    void step(bool alone, Steps&... path_and_mutator) {
+        assert(!taken_ && "netsync: after update_alone there is no other step");
+        if (error_) return;
+        Change change{minted_.replica, minted_.last + 1, time_};
+        T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
+        if (!permits(delta, change.owner())) return fail(errc::not_owner);
+        if (steps_ == 0) {
+            if (!fits(encoded_, change, delta)) return;
+        } else {
+            Output later;
+            if (!fits(later, change, delta)) return;
+        }
+        take(change, std::move(delta), alone);
+    }
+
     void fail(std::error_code error) { error_ = error; }
 
     /// Encodes one step; whether there is room for it.
@@ -73,14 +87,16 @@ class Batch {
         return true;
     }
 
-    void take(const Change& change, T&& delta) {
+    void take(const Change& change, T&& delta, bool alone) {
         CausalContext context = change.context();
         const OwnerId owner = change.owner();
-        changed_ |= merge(state_, delta, Join{.mine = seen_, .theirs = context, .origin = owner});
+        const Join join{.mine = seen_, .theirs = context, .origin = owner};
+        changed_ |= alone ? merge(state_, std::move(delta), join) : merge(state_, delta, join);
         for (const Dot dot : change.removed())
             if (!minted_.contains(dot)) removed_.push_back(dot);
         minted_.last = change.minted().last;
         if (steps_++ == 0) {
+            if (taken_ = alone; taken_) return;
             delta_ = std::move(delta);
             context_ = std::move(context);
         } else {
@@ -94,6 +110,8 @@ class Batch {
     DotRange minted_;
     Ntp64 time_;
     const Limits& limits_;
+    bool watched_;        // whether anybody asks for the delta
+    bool taken_ = false;  // the delta went into the state
     T delta_{};
     Output encoded_;  // the first step; at the end, all of them
     CausalContext context_;

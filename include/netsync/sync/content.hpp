@@ -32,14 +32,17 @@ struct Content {
         return index == ReplicaIndex{} ? 0 : history.counter(index);
     }
 
-    /// A change whose dependencies are in: `delta` is what the frame holds. True if the state changed.
-    bool merge(const Frame& frame, ReplicaIndex origin, const CrdtType& delta) {
+    /// A change whose dependencies are in: `delta` is what the frame holds; of an rvalue what it owns is taken over. True if
+    /// the state changed.
+    template <class Delta>
+    bool merge(const Frame& frame, ReplicaIndex origin, Delta&& delta) {
         const FrameHeader& header = frame.header();
         for (const ReplicaCounter& name : header.instead_of)
             history.reissued({name.replica, header.origin, name.counter, header.first, header.count});
         CausalContext theirs = frame.context();
         const auto join = [&](const CausalContext& ours) {
-            return netsync::merge(state, delta, Join{.mine = ours, .theirs = theirs, .origin = header.origin.owner()});
+            return netsync::merge(state, std::forward<Delta>(delta),
+                                  Join{.mine = ours, .theirs = theirs, .origin = header.origin.owner()});
         };
         bool changed = false;
         if (has_other_names(header)) {
@@ -63,9 +66,9 @@ struct Content {
             if (counter(needed.replica) < needed.counter) return false;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{} || !frame.continues(history.hash(origin))) return false;
-        const Result<CrdtType> delta = frame.template delta<CrdtType>(limits);
+        Result<CrdtType> delta = frame.template delta<CrdtType>(limits);
         if (!delta || !permits(*delta, header.origin.owner())) return false;
-        merge(frame, origin, *delta);
+        merge(frame, origin, *std::move(delta));
         return true;
     }
 
@@ -89,7 +92,8 @@ struct Content {
                 history.reissues().widen(ours, alive_in(state));
                 history.reissues().widen(context, alive_in(theirs.state));
             }
-            changed = netsync::merge(state, theirs.state, Join{.mine = ours, .theirs = context, .scope = Scope::whole});
+            changed = netsync::merge(state, std::move(theirs.state),
+                                     Join{.mine = ours, .theirs = context, .scope = Scope::whole});
         }
         for (const Head& head : theirs.heads)
             if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))

@@ -85,8 +85,8 @@ class LocalCopy {
     /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
     template <class F, class G>
     std::error_code change(F&& steps, G&& publish) {
-        Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
-                              clock_.tick(), options_.limits};
+        Batch<CrdtType> batch{held_.state,   held_.history.context(), self_,       held_.history.counter(self_) + 1,
+                              clock_.tick(), options_.limits,         is_watched()};
         steps(batch);
         std::error_code error = batch.error();
         if (!batch.changed()) return error;
@@ -133,6 +133,7 @@ class LocalCopy {
         const bool in_place = displaces(*header);
         if (in_place && lack_forgotten(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
+        const bool as_received = in_place ? beyond.empty() : is_completed_by_log(*header);
         bool changed = false;
         Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
@@ -142,12 +143,12 @@ class LocalCopy {
             time = theirs->time;
             const VersionVector seen = held.history.vector();
             if (in_place) held = {};
-            const bool as_received = held.is_empty() && beyond.empty();
             changed = held.join(*std::move(theirs));
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
             if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
-            joined =
-                as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
+            joined = as_received
+                         ? Result<EncodedState>{{std::make_shared<const Bytes>(std::move(bytes)), 0, header->heads}}
+                         : held.encode(options_.limits);
             return static_cast<bool>(joined);
         });
         if (!before) return joined.error();
@@ -338,6 +339,7 @@ class LocalCopy {
         if (const SharedBytes bytes = opened.snapshot())
             if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
                 static_cast<void>(held_.join(*std::move(held)));
+        in_snapshot_ = held_.history.vector();
         opened.replay([&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
             return true;
@@ -430,6 +432,21 @@ class LocalCopy {
         return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
+    /// Whether a state and the frames of the log make what both hold: then it is kept as it came, and not encoded again.
+    /// So where what the last snapshot held is in it, and of each origin it holds as much as is held here, or nothing.
+    bool is_completed_by_log(const SnapshotHeader& theirs) const {
+        const auto holds = [&](const Head& held, bool none) {
+            for (const Head& head : theirs.heads)
+                if (head.replica == held.replica) return head == held;
+            return none;
+        };
+        const std::vector<Head> heads = held_.history.heads();
+        return forgotten_.empty() && theirs.reissues.empty() && held_.history.reissues().empty() &&
+               std::all_of(heads.begin(), heads.end(), [&](const Head& held) {
+                   return holds(held, in_snapshot_.counter(find_index(held.replica)) == 0);
+               });
+    }
+
     std::vector<Frame> logged() const {
         std::vector<Frame> frames;
         staging_.store().replay([&](const SharedBytes& bytes) {
@@ -516,14 +533,16 @@ class LocalCopy {
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
         if (!frame.continues(held_.history.hash(origin))) return errc::forked;
-        const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
+        Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
         if (const std::error_code error = clock_.observe(header.time)) return error;
-        const bool changed = held_.merge(frame, origin, *delta);
+        const bool watched = is_watched();
+        const bool changed =
+            watched ? held_.merge(frame, origin, *delta) : held_.merge(frame, origin, *std::move(delta));
         vector_rose_ = true;
         if (const std::error_code error = log(frame)) return error;
-        if (changed) observe(*delta, {header.origin, header.time, false, false});
+        if (changed && watched) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }
 
@@ -565,6 +584,8 @@ class LocalCopy {
     /// Where the store will not take it now, it is given it later, before what comes after.
     void keep_snapshot(const EncodedState& encoded) {
         snapshot_bytes_ = encoded.bytes->size();
+        in_snapshot_ = {};
+        for (const Head& head : encoded.heads) in_snapshot_.advance(intern(head.replica), head.counter);
         staging_.stage(
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
@@ -577,6 +598,9 @@ class LocalCopy {
             if (const std::error_code error = clock_.observe(header->time)) return error;
         return header;
     }
+
+    /// Whether anybody asks for deltas.
+    bool is_watched() const noexcept { return !changes.empty() || !derivations.empty(); }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
         derivations.update(held_.state, delta, info.whole);
@@ -606,6 +630,7 @@ class LocalCopy {
     std::uint64_t origins_refused_ = 0;
     std::size_t log_bytes_ = 0;
     std::size_t snapshot_bytes_ = 0;
+    VersionVector in_snapshot_;  // what the last snapshot holds; the rest is in the log
 };
 
 }  // namespace netsync

@@ -63,6 +63,7 @@ class Input {
     }
 
     std::uint64_t varint() {
+        if (at_ < end_ && bytes_[at_] < std::byte{0x80}) return std::to_integer<std::uint64_t>(bytes_[at_++]);
         std::uint64_t value = 0;
         if (remaining() >= detail::varint_room) {
             const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
@@ -118,8 +119,10 @@ class Input {
         charge(static_cast<std::size_t>(shared));
         const ByteView rest = bytes();
         if (!ok()) return;
-        text.assign(before, 0, static_cast<std::size_t>(shared));
-        text.append(reinterpret_cast<const char*>(rest.data()), rest.size());
+        std::string whole(static_cast<std::size_t>(shared) + rest.size(), '\0');  // of its exact size: most are kept
+        std::memcpy(whole.data(), before.data(), static_cast<std::size_t>(shared));
+        if (!rest.empty()) std::memcpy(whole.data() + shared, rest.data(), rest.size());
+        text = std::move(whole);
         const bool shares_more = shared < before.size() && shared < text.size() && before[shared] == text[shared];
         if (shares_more || !(before < text) || !is_utf8(text)) fail(errc::malformed);
     }
@@ -212,7 +215,7 @@ class Input {
         if constexpr (std::same_as<T, std::string>) {
             const ByteView from = bytes();
             if (!is_utf8(from)) return fail(errc::malformed);
-            value.assign(reinterpret_cast<const char*>(from.data()), from.size());
+            value = std::string(reinterpret_cast<const char*>(from.data()), from.size());  // of its exact size
         } else if constexpr (is_name_value_pair<T>) {
             read(value.value);
         } else if constexpr (is_base_class<T>) {

@@ -61,7 +61,10 @@ class Output {
         charge(items * item_size);
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
-    void varint(std::uint64_t value) { bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value)); }
+    void varint(std::uint64_t value) {
+        if (value < 0x80) return byte(static_cast<std::byte>(value));
+        long_varint(value);
+    }
     template <std::unsigned_integral T>
     void fixed(T value) {
         std::byte* at = bytes_.room(sizeof(T));
@@ -223,6 +226,9 @@ class Output {
     }
 
     void byte(std::byte value) { bytes_.append(value); }
+    void long_varint(std::uint64_t value) {
+        bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value));
+    }
 
     detail::Buffer bytes_;
     DotSpace space_;
