@@ -9,6 +9,118 @@
 #include <sstream>
 #include <stdexcept>
 
+// ---- netsync/http/message.hpp ----
+
+// netsync: HTTP as the routes of a server see it: a request comes in, a reply goes out. No library's types.
+
+namespace netsync::http {
+
+/// A request of a client, good while its handler runs.
+struct Request {
+    std::string_view method{};
+    std::string_view path{};   ///< as sent, without the query
+    std::string_view query{};  ///< as sent, without the '?'
+    std::string_view body{};
+    std::function<std::optional<std::string>(std::string_view)> header{};  ///< a field by its name, in any case
+};
+
+struct Reply {
+    int status = 200;
+    std::string body{};
+    std::string content_type = "application/json";
+    std::vector<std::pair<std::string, std::string>> fields{};
+
+    /// One line of text.
+    static Reply line(int status, std::string text) {
+        return {status, std::move(text += '\n'), "text/plain; charset=utf-8", {}};
+    }
+    /// `{"error":"..."}`
+    static Reply error(int status, std::string_view what);
+};
+
+inline std::string_view reason_of(int status) noexcept {
+    switch (status) {
+    case 200: return "OK";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 413: return "Payload Too Large";
+    case 414: return "URI Too Long";
+    case 421: return "Misdirected Request";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 503: return "Service Unavailable";
+    default: return "Unknown";
+    }
+}
+
+/// Appends a JSON string. Bytes that are not UTF-8 become U+FFFD.
+inline void append_json(std::string& out, std::string_view text) {
+    static constexpr char digits[] = "0123456789abcdef";
+    const bool clean = netsync::detail::is_utf8(text);
+    out += '"';
+    for (std::size_t at = 0; at < text.size();) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        std::size_t length = 1;
+        if (byte == '"' || byte == '\\')
+            (out += '\\') += text[at];
+        else if (byte < 0x20 || byte == 0x7f)
+            ((out += "\\u00") += digits[byte / 16]) += digits[byte % 16];
+        else if (byte < 0x80 || clean)
+            out += text[at];
+        else {
+            length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+            if (at + length <= text.size() && netsync::detail::is_utf8(text.substr(at, length)))
+                out += text.substr(at, length);
+            else
+                out += "\xef\xbf\xbd", length = 1;
+        }
+        at += length;
+    }
+    out += '"';
+}
+
+inline Reply Reply::error(int status, std::string_view what) {
+    std::string body = "{\"error\":";
+    append_json(body, what);
+    return {status, std::move(body += "}\n"), "application/json", {}};
+}
+
+/// `a=1&b=%20+` as pairs; nothing where an escape is broken.
+inline std::optional<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
+    const auto digit = [](char c) {
+        return c >= '0' && c <= '9'   ? c - '0'
+               : c >= 'a' && c <= 'f' ? c - 'a' + 10
+               : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                      : -1;
+    };
+    std::vector<std::pair<std::string, std::string>> pairs(1);
+    std::string* side = &pairs.back().first;
+    for (std::size_t at = 0; at < query.size(); ++at) {
+        const char c = query[at];
+        if (c == '&') {
+            side = &pairs.emplace_back().first;
+        } else if (c == '=' && side == &pairs.back().first) {
+            side = &pairs.back().second;
+        } else if (c == '%') {
+            const int high = at + 2 < query.size() ? digit(query[at + 1]) : -1;
+            const int low = high >= 0 ? digit(query[at + 2]) : -1;
+            if (low < 0) return std::nullopt;
+            *side += static_cast<char>(high * 16 + low);
+            at += 2;
+        } else {
+            *side += c == '+' ? ' ' : c;
+        }
+    }
+    return pairs;
+}
+
+}  // namespace netsync::http
+
 // ---- netsync/http/document.hpp ----
 
 // netsync: flat documents of strangers: a JSON object or a YAML mapping of text, numbers, and one level of labels below.
@@ -57,7 +169,11 @@ class Walk {
         std::vector<std::string>& seen = depth_ == 1 ? names_ : keys_;
         if (depth_ == 1) keys_.clear();
         if (seen.size() >= 256) return fail("too many fields");
-        if (std::find(seen.begin(), seen.end(), key) != seen.end()) return fail("a field is there twice: " + key);
+        if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+            std::string what = "a field is there twice: ";
+            append_json(what, key);  // a key may hold line feeds
+            return fail(std::move(what));
+        }
         seen.push_back(key);
         name_ = std::move(key);
         return true;
@@ -182,118 +298,6 @@ inline std::string read_yaml(std::string_view bytes, const Fields& fields) {
 
 }  // namespace netsync::http
 
-// ---- netsync/http/message.hpp ----
-
-// netsync: HTTP as the routes of a server see it: a request comes in, a reply goes out. No library's types.
-
-namespace netsync::http {
-
-/// A request of a client, good while its handler runs.
-struct Request {
-    std::string_view method{};
-    std::string_view path{};   ///< as sent, without the query
-    std::string_view query{};  ///< as sent, without the '?'
-    std::string_view body{};
-    std::function<std::optional<std::string>(std::string_view)> header{};  ///< a field by its name, in any case
-};
-
-struct Reply {
-    int status = 200;
-    std::string body{};
-    std::string content_type = "application/json";
-    std::vector<std::pair<std::string, std::string>> fields{};
-
-    /// One line of text.
-    static Reply line(int status, std::string text) {
-        return {status, std::move(text += '\n'), "text/plain; charset=utf-8", {}};
-    }
-    /// `{"error":"..."}`
-    static Reply error(int status, std::string_view what);
-};
-
-inline std::string_view reason_of(int status) noexcept {
-    switch (status) {
-    case 200: return "OK";
-    case 204: return "No Content";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Payload Too Large";
-    case 414: return "URI Too Long";
-    case 421: return "Misdirected Request";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 503: return "Service Unavailable";
-    default: return "Unknown";
-    }
-}
-
-/// Appends a JSON string. Bytes that are not UTF-8 become U+FFFD.
-inline void append_json(std::string& out, std::string_view text) {
-    static constexpr char digits[] = "0123456789abcdef";
-    const bool clean = netsync::detail::is_utf8(text);
-    out += '"';
-    for (std::size_t at = 0; at < text.size();) {
-        const auto byte = static_cast<unsigned char>(text[at]);
-        std::size_t length = 1;
-        if (byte == '"' || byte == '\\')
-            (out += '\\') += text[at];
-        else if (byte < 0x20 || byte == 0x7f)
-            ((out += "\\u00") += digits[byte / 16]) += digits[byte % 16];
-        else if (byte < 0x80 || clean)
-            out += text[at];
-        else {
-            length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-            if (at + length <= text.size() && netsync::detail::is_utf8(text.substr(at, length)))
-                out += text.substr(at, length);
-            else
-                out += "\xef\xbf\xbd", length = 1;
-        }
-        at += length;
-    }
-    out += '"';
-}
-
-inline Reply Reply::error(int status, std::string_view what) {
-    std::string body = "{\"error\":";
-    append_json(body, what);
-    return {status, std::move(body += "}\n"), "application/json", {}};
-}
-
-/// `a=1&b=%20+` as pairs; nothing where an escape is broken.
-inline std::optional<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
-    const auto digit = [](char c) {
-        return c >= '0' && c <= '9'   ? c - '0'
-               : c >= 'a' && c <= 'f' ? c - 'a' + 10
-               : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                      : -1;
-    };
-    std::vector<std::pair<std::string, std::string>> pairs(1);
-    std::string* side = &pairs.back().first;
-    for (std::size_t at = 0; at < query.size(); ++at) {
-        const char c = query[at];
-        if (c == '&') {
-            side = &pairs.emplace_back().first;
-        } else if (c == '=' && side == &pairs.back().first) {
-            side = &pairs.back().second;
-        } else if (c == '%') {
-            const int high = at + 2 < query.size() ? digit(query[at + 1]) : -1;
-            const int low = high >= 0 ? digit(query[at + 2]) : -1;
-            if (low < 0) return std::nullopt;
-            *side += static_cast<char>(high * 16 + low);
-            at += 2;
-        } else {
-            *side += c == '+' ? ' ' : c;
-        }
-    }
-    return pairs;
-}
-
-}  // namespace netsync::http
-
 // ---- netsync/http/server.hpp ----
 
 // netsync: an HTTP/1.1 server on the program's own io_context. Routes come in at the start; requests go to their
@@ -301,17 +305,22 @@ inline std::optional<std::vector<std::pair<std::string, std::string>>> parse_que
 
 #include <restinio/all.hpp>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+
 namespace netsync::http {
 
 /// What one client can take of the server. What exceeds twice a size ends the connection without a word.
 struct Limits {
-    std::size_t path = 16 << 10;                  ///< bytes of path and query; more: 414
-    std::size_t body = 1 << 20;                   ///< bytes; more: 413
-    std::size_t fields = 64;                      ///< of the head, each of at most 8 KiB
-    std::size_t connections = 4096;               ///< more are closed at once
-    std::size_t unanswered = 8;                   ///< requests on one connection; all of them get 503 when more come
-    Duration reading = std::chrono::seconds{30};  ///< a request, and the idle time before it
-    Duration writing = std::chrono::seconds{30};  ///< a reply
+    std::size_t path = 16 << 10;                   ///< bytes of path and query; more: 414
+    std::size_t body = 1 << 20;                    ///< bytes; more: 413
+    std::size_t fields = 64;                       ///< of the head, each of at most 8 KiB
+    std::size_t connections = 4096;                ///< more are closed at once; at most 3/4 of the files it may open
+    std::size_t unanswered = 8;                    ///< requests on one connection; all of them get 503 when more come
+    Duration reading = std::chrono::seconds{30};   ///< a request, and what is before it: the last reply, and idle time
+    Duration writing = std::chrono::seconds{30};   ///< a reply, while others are to follow
+    Duration vanished = std::chrono::seconds{60};  ///< a client whose machine or network is gone, and who cannot say so
 };
 
 struct Options {
@@ -388,7 +397,10 @@ class BasicServer {
     /// Listens. A TlsServer takes its asio::ssl::context here, in a shared pointer: see tls_files.
     template <class... TlsContext>
     std::error_code start(TlsContext&&... tls) try {
-        const Limits& limits = state_->options.limits;
+        Limits& limits = state_->options.limits;
+        rlimit files{};  // were they used up, accepting would fail again and again
+        if (::getrlimit(RLIMIT_NOFILE, &files) == 0)
+            limits.connections = std::min(limits.connections, static_cast<std::size_t>(files.rlim_cur / 4 * 3));
         const std::weak_ptr<State> weak = state_;
         restinio::server_settings_t<Traits> settings;
         settings.address(state_->options.address)
@@ -405,7 +417,15 @@ class BasicServer {
                                           .max_field_count(limits.fields)
                                           .max_field_name_size(256)
                                           .max_field_value_size(8192))
-            .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
+            .socket_options_setter([vanished = limits.vanished](auto& socket) {
+                asio::error_code ignored;  // a socket that is gone already is noticed later
+                socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+                socket.set_option(asio::socket_base::keep_alive(true), ignored);
+                const int step = seconds_of(vanished) / 4;  // idle, then three times asked in vain
+                for (const auto& [name, value] :
+                     {std::pair{TCP_KEEPIDLE, step}, {TCP_KEEPINTVL, step}, {TCP_KEEPCNT, 3}})
+                    socket.set_option(TcpOption{name, value}, ignored);
+            })
             .acceptor_post_bind_hook(
                 [this](asio::ip::tcp::acceptor& acceptor) { port_ = acceptor.local_endpoint().port(); })
             .ip_blocker(std::make_shared<Doorkeeper>(Doorkeeper{weak}))
@@ -451,13 +471,24 @@ class BasicServer {
         }
     };
 
+    struct TcpOption {
+        int number, value;
+        int level(const auto&) const { return IPPROTO_TCP; }
+        int name(const auto&) const { return number; }
+        const int* data(const auto&) const { return &value; }
+        std::size_t size(const auto&) const { return sizeof value; }
+    };
+    static int seconds_of(Duration time) {
+        return static_cast<int>(
+            std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(time).count(), 4, 86'400));
+    }
+
     struct Doorkeeper {
         std::weak_ptr<State> state;
         auto inspect(const restinio::ip_blocker::incoming_info_t&) noexcept {
             const auto alive = state.lock();
-            const bool room = alive && !alive->stopping && alive->links.size() < alive->options.limits.connections;
-            return room ? restinio::ip_blocker::inspection_result_t::allow
-                        : restinio::ip_blocker::inspection_result_t::deny;
+            return alive && alive->let_in() ? restinio::ip_blocker::inspection_result_t::allow
+                                            : restinio::ip_blocker::inspection_result_t::deny;
         }
     };
 
@@ -567,16 +598,26 @@ class BasicServer {
             if (at->second.empty()) connections.erase(at);
             --statistics.unanswered;
             pending->gone = nullptr;
-            send(*pending->request, std::move(reply), false, stopping);
+            const bool headless = pending->request->header().method() == restinio::http_method_head();
+            send(*pending->request, std::move(reply), headless, stopping);
         }
 
-        void opened(std::uint64_t connection) {
-            links.insert(connection);
-            statistics.connections = links.size();
+        /// RESTinio numbers connections from 1, in the order in which they are let in.
+        bool let_in() {
+            if (stopping || links.size() + opening.size() >= options.limits.connections) return false;
+            opening.insert(++last_link);
+            statistics.connections = links.size() + opening.size();
+            return true;
         }
+        void opened(std::uint64_t connection) {
+            opening.erase(connection);
+            links.insert(connection);
+        }
+        /// Once or more for each.
         void closed(std::uint64_t connection) {
-            links.erase(connection);  // not there where TLS was not agreed on
-            statistics.connections = links.size();
+            opening.erase(connection);  // TLS was not agreed on
+            links.erase(connection);
+            statistics.connections = links.size() + opening.size();
             for (const std::shared_ptr<Pending>& pending : take(connection)) {
                 ++statistics.gone;
                 if (const auto gone = std::exchange(pending->gone, nullptr)) gone();
@@ -630,8 +671,8 @@ class BasicServer {
         std::map<std::string, std::map<std::string, Handler, std::less<>>, std::less<>> routes;
         std::vector<Metric> lines;
         std::unordered_map<std::uint64_t, Connection> connections;  // those with requests that are not answered
-        std::unordered_set<std::uint64_t> links;                    // all of them
-        std::uint64_t last = 0;
+        std::unordered_set<std::uint64_t> links, opening;           // all of them; those that have to agree on TLS yet
+        std::uint64_t last = 0, last_link = 0;
         bool stopping = false;
         Statistics statistics;
     };
@@ -728,13 +769,13 @@ class RequestFields {
     }
     std::string integer(const std::string& name, std::int64_t value) {
         if (name == "timeout") return text(name, std::to_string(value));
-        if (name != "mates") return "expected text, found a number: " + name;
+        if (name != "mates") return "expected text, found a number: " + rendezvous::detail::in_quotes(name);
         if (value < 0) return "mates must not be negative";
         request.mates = static_cast<std::size_t>(value);
         return {};
     }
     std::string entry(const std::string& name, const std::string& key, std::string value) {
-        if (name != "labels") return "nested too deep: " + name;
+        if (name != "labels") return "nested too deep: " + rendezvous::detail::in_quotes(name);
         request.labels.set(key, std::move(value));
         return {};
     }
@@ -772,7 +813,8 @@ inline rendezvous::Parsed<rendezvous::Request> read_request(const Request& http)
 
 }  // namespace detail
 
-/// The routes of a rendezvous. It must outlive its server. All on the thread of the server's io_context.
+/// The routes of a rendezvous. When it is destroyed, those who wait are told 500; its server must not take requests any
+/// more. All on the thread of the server's io_context.
 class RendezvousRoutes {
    public:
     template <class Server>
@@ -884,8 +926,8 @@ class RendezvousRoutes {
         if (!next || (armed_ && *armed_ <= *next)) return;
         armed_ = next;
         timer_.expires_at(std::chrono::steady_clock::time_point(*next));
-        timer_.async_wait([this](std::error_code error) {
-            if (error) return;
+        timer_.async_wait([this, alive = std::weak_ptr<int>(alive_)](std::error_code error) {
+            if (error || alive.expired()) return;  // what is due is called even where the timer is gone meanwhile
             armed_.reset();
             for (const rendezvous::RequestId id : exchange_.expire(now()))
                 answer(id, Reply::error(408, make_error_code(rendezvous::errc::timed_out).message()));
@@ -899,6 +941,7 @@ class RendezvousRoutes {
     std::unordered_map<rendezvous::RequestId, Waiting> waiting_;
     asio::steady_timer timer_;
     std::optional<Duration> armed_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace netsync::http

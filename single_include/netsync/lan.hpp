@@ -3,7 +3,7 @@
 
 #include <netsync/netsync.hpp>
 #include <netsync/detail/asio.hpp>
-#include <random>
+#include <netsync/detail/entropy.hpp>
 #include <thread>
 
 // ---- netsync/discovery/concept.hpp ----
@@ -1058,10 +1058,7 @@ class TcpTransport {
         const auto session = this->session();
         return session ? session->links.port() : std::uint16_t{0};
     }
-    std::uint64_t entropy() {
-        std::random_device device;
-        return std::uint64_t{device()} << 32 | device();
-    }
+    std::uint64_t entropy() { return detail::entropy(); }
 
    private:
     /// What lives from start() to stop(), all of it behind the gate.

@@ -871,14 +871,15 @@ class SortedMap {
     }
 
     /// The value under `key`, made by default where there was none; `second` says whether it was made.
-    std::pair<Value*, bool> try_emplace(const Key& key) {
-        if (!root_) return {append(key), true};
+    template <class NewKey = const Key&>
+    std::pair<Value*, bool> try_emplace(NewKey&& key) {
+        if (!root_) return {append(std::forward<NewKey>(key)), true};
         const std::uint64_t prefix = prefix_of<Key>(key);
         Path path;
         Node* leaf = descend(path, prefix, key);
         const Place place = place_of(leaf, prefix, key);
         if (place.found) return {&entry(leaf, place.at)->value, false};
-        Value* value = insert(path, leaf, place.at, prefix, key);
+        Value* value = insert(path, leaf, place.at, prefix, std::forward<NewKey>(key));
         ++size_;
         return {value, true};
     }
@@ -904,7 +905,7 @@ class SortedMap {
         if (root_ == other.root_) return true;
         Iterator theirs = other.begin();
         for (Iterator mine = begin(); mine != end(); ++mine, ++theirs)
-            if (mine.precedes(theirs) || theirs.precedes(mine) || !same((*mine).value, (*theirs).value)) return false;
+            if (mine.compare(theirs) != 0 || !same((*mine).value, (*theirs).value)) return false;
         return true;
     }
 
@@ -933,6 +934,17 @@ class SortedMap {
             if (at_ == leaf_->count) go_on();
         }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
+        std::uint64_t prefix() const { return prefixes(leaf_)[at_]; }
+        /// The entry, taken out where no copy shares it: for whoever lets go of the map. It stays, without its content.
+        std::pair<Key, Value> take() const {
+            Slot* slot = const_cast<Slot*>(entry(leaf_, at_));
+            if constexpr (exact)
+                return {key_at(leaf_, at_), is_own() ? std::move(slot->value) : Value(slot->value)};
+            else if (is_own())
+                return {std::move(slot->key), std::move(slot->value)};
+            else
+                return {slot->key, slot->value};
+        }
         Iterator& operator++() {
             if (++at_ == leaf_->count) {
                 go_on();
@@ -940,9 +952,9 @@ class SortedMap {
             }
 #if defined(                                                                                                           \
     __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
-            if (at_ + 16u < leaf_->count) __builtin_prefetch(entry(leaf_, at_ + 16u));
+            if (const Slot* slot = ahead(16)) __builtin_prefetch(slot);
             if constexpr (text_key<Key>)
-                if (at_ + 8u < leaf_->count) __builtin_prefetch(std::string_view(key_at(leaf_, at_ + 8u)).data());
+                if (const Slot* slot = ahead(8)) __builtin_prefetch(std::string_view(slot->key).data());
 #endif
             return *this;
         }
@@ -950,14 +962,26 @@ class SortedMap {
         friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
             return a.leaf_ == b.leaf_ && a.at_ == b.at_;
         }
-        /// Whether the key here comes before the key there; neither is at its end.
-        bool precedes(const Iterator& there) const {
-            const std::uint64_t mine = prefixes(leaf_)[at_], theirs = prefixes(there.leaf_)[there.at_];
-            if (exact || mine != theirs) return mine < theirs;
-            return key_at(leaf_, at_) < key_at(there.leaf_, there.at_);
+        /// Whether the key here comes before the key there, is the same, or comes after it: below, at or above 0. Neither is
+        /// at its end.
+        int compare(const Iterator& there) const {
+            const std::uint64_t mine = prefix(), theirs = there.prefix();
+            if (mine != theirs) return mine < theirs ? -1 : 1;
+            if constexpr (exact) {
+                return 0;
+            } else {
+                const Key &a = key_at(leaf_, at_), &b = key_at(there.leaf_, there.at_);
+                if constexpr (text_key<Key>) return std::string_view(a).compare(b);
+                return a < b ? -1 : b < a ? 1 : 0;
+            }
         }
 
        private:
+        bool is_own() const {
+            for (std::size_t depth = 0; depth < depth_; ++depth)
+                if (is_shared(above_[depth].node)) return false;
+            return !is_shared(leaf_);
+        }
         /// To the next leaf.
         void go_on() {
             leaf_ = nullptr;
@@ -975,6 +999,21 @@ class SortedMap {
             for (; node->level > 0; node = inner(node)->children[0]) above_[depth_++] = {inner(node), 0};
             leaf_ = node;
             at_ = 0;
+            next_ = nullptr;
+            if (depth_ == 0) return;
+            const auto [above, child] = above_[depth_ - 1];
+            if (child + 1u == above->count) return;
+            next_ = above->children[child + 1];
+#if defined(__GNUC__)
+            for (std::size_t offset = 0; offset < slots_at(fan_out); offset += 64)
+                __builtin_prefetch(bytes(next_) + offset);
+#endif
+        }
+        /// What comes so many steps later; null where that is not known.
+        const Slot* ahead(std::size_t steps) const {
+            const std::size_t at = at_ + steps;
+            if (at < leaf_->count) return entry(leaf_, at);
+            return next_ && at - leaf_->count < next_->count ? entry(next_, at - leaf_->count) : nullptr;
         }
 
         struct Level {
@@ -984,10 +1023,14 @@ class SortedMap {
         std::array<Level, 16> above_;  // as deep as depth_
         std::size_t depth_ = 0;
         const Node* leaf_ = nullptr;
+        const Node* next_ = nullptr;  // the leaf behind it, where both lie below one node
         std::size_t at_ = 0;
     };
 
    private:
+    template <class, class>
+    friend class Appender;
+
     static constexpr std::size_t fan_out = 64;
 
     /// A leaf is followed in memory by `capacity` prefixes, as many bytes that order its entries, and the entries, of
@@ -1114,6 +1157,11 @@ class SortedMap {
             for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->children[at]);
             delete inner(node);
         } else {
+#if defined(__GNUC__)
+            if constexpr (text_key<Key>)
+                for (std::size_t at = 0; node->count > 8 && at < node->count; ++at)
+                    __builtin_prefetch(std::string_view(slots(node)[at].key).data());
+#endif
             std::destroy_n(slots(node), node->count);
             free_leaf(node);
         }
@@ -1136,12 +1184,11 @@ class SortedMap {
     }
 
     /// Makes the node writable, in its place.
-    static Node* own(Node*& place) {
-        if (is_shared(place)) {
-            Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
-            release(std::exchange(place, mine));
-        }
-        return place;
+    static Node* own(Node*& place) { return is_shared(place) ? own_copy(place) : place; }
+    static Node* own_copy(Node*& place) {
+        Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
+        release(std::exchange(place, mine));
+        return mine;
     }
 
     /// The leaf for a key, with the way to it; all of it writable.
@@ -1980,7 +2027,8 @@ struct AnyDot {
 
 /// A leaf whose content lies under dots (Almeida, Shoker, Baquero 2018).
 ///
-/// - `merge(theirs, join)`: the join of both contents under both contexts; true if this side changed.
+/// - `merge(theirs, join)`: the join of both contents under both contexts; true if this side changed. Optional for a
+///   `theirs` that nobody needs any more (T&&): what it owns may be taken over.
 /// - `for_each_dot(f)`: every dot that is alive in it.
 /// - `is_bottom()`: holds nothing and, as a delta, mentions nothing.
 /// - its encoding: `save`/`load` over an archive (wire/archive.hpp), in one canonical form, so that equal states have
@@ -2106,6 +2154,21 @@ bool merge(T& mine, const T& theirs, const Join& join) {
         bool changed = false;
         detail::for_each_field([&](auto& field, const auto& other) { changed |= netsync::merge(field, other, join); },
                                mine, theirs);
+        return changed;
+    }
+}
+
+/// The same where nobody needs `theirs` any more: what it owns may be taken over.
+template <crdt T>
+bool merge(T& mine, T&& theirs, const Join& join) {
+    if constexpr (causal_leaf<T>) {
+        return mine.merge(std::move(theirs), join);
+    } else if constexpr (monotone<T>) {
+        return mine.merge(theirs);
+    } else {
+        bool changed = false;
+        detail::for_each_field(
+            [&](auto& field, auto& other) { changed |= netsync::merge(field, std::move(other), join); }, mine, theirs);
         return changed;
     }
 }
@@ -2236,6 +2299,59 @@ class Change {
 };
 
 }  // namespace netsync
+
+// ---- netsync/detail/appender.hpp ----
+
+// netsync: a sorted map out of what comes in order: a state that is decoded, or joined with another.
+
+namespace netsync::detail {
+
+/// Ascending keys come in, a SortedMap goes out: each is put behind the one before, without a search. O(1) amortized.
+template <class Key, class Value>
+class Appender {
+    using Map = SortedMap<Key, Value>;
+
+   public:
+    Appender() = default;
+    Appender(const Appender&) = delete;
+    Appender& operator=(const Appender&) = delete;
+
+    /// The value under `key`, which lies beyond all before; made by default. Good until the next.
+    template <class NewKey>
+    Value* append(NewKey&& key) {
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        return append(prefix, std::forward<NewKey>(key));
+    }
+
+    /// The same, where the prefix of the key is known.
+    template <class NewKey>
+    Value* append(std::uint64_t prefix, NewKey&& key) {
+        if (!last_ || last_->count == last_->capacity) return append_leaf(std::forward<NewKey>(key));
+        ++map_.size_;
+        return Map::insert_at(last_, last_->count, prefix, std::forward<NewKey>(key));
+    }
+
+    /// The key that came last; there was one. For keys that no prefix says all of.
+    const Key& last_key() const { return Map::key_at(last_, last_->count - 1u); }
+
+    Map finish() {
+        last_ = nullptr;
+        return std::move(map_);
+    }
+
+   private:
+    template <class NewKey>
+    Value* append_leaf(NewKey&& key) {
+        Value* value = map_.append(std::forward<NewKey>(key));
+        for (last_ = map_.root_; last_->level > 0;) last_ = Map::inner(last_)->children[last_->count - 1u];
+        return value;
+    }
+
+    Map map_;
+    typename Map::Node* last_ = nullptr;  // the leaf where the next one goes; nobody shares it
+};
+
+}  // namespace netsync::detail
 
 // ---- netsync/detail/lazy.hpp ----
 
@@ -2445,6 +2561,8 @@ void load_key(Archive& in, const Key* before, Key& key) {
 /// A set of dots: an element of an OrSet is there while it has one. 16 bytes while there is at most one.
 class DotSet {
    public:
+    static constexpr bool delta_is_state = true;  // a delta says nothing that a state does not
+
     DotSet() = default;
     explicit DotSet(Dot dot) { dots_.push_back(dot); }
 
@@ -2478,6 +2596,8 @@ class DotSet {
 template <class Value>
 class DotFun {
    public:
+    static constexpr bool delta_is_state = true;
+
     struct Entry {
         Dot dot;
         Value value{};
@@ -2589,19 +2709,8 @@ class DotMap {
 
     bool is_bottom() const noexcept { return entries_.empty() && !emptied_; }
 
-    bool merge(const DotMap& theirs, const Join& join) {
-        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
-            return merge_in_order(theirs, join);
-        bool changed = false;
-        for (const Entry entry : theirs.entries_)
-            changed |= merge_key(entry.key, &entry.value, theirs.empties(entry.key) ? join.whole() : join);
-        theirs.for_each_emptied([&](const Key& key) {
-            if (!theirs.entries_.find(key)) changed |= merge_key(key, nullptr, join.whole());
-            if (join.target == Target::delta) empty_key(key);
-        });
-        if (join.scope == Scope::whole) changed |= merge_unmentioned(theirs, join);
-        return changed;
-    }
+    bool merge(const DotMap& theirs, const Join& join) { return join_with(theirs, join); }
+    bool merge(DotMap&& theirs, const Join& join) { return join_with(theirs, join); }
 
     template <class F>
     void for_each_dot(F&& visit) const {
@@ -2660,16 +2769,18 @@ class DotMap {
         in.charge(head / 2 * entry_size());
         Key previous{};
         const Key* before = nullptr;
+        detail::Appender<Key, Content> loaded;
         for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
             Key key{};
             detail::load_key(in, before, key);
             if (!in.ok()) return;
             if constexpr (!held_by_reference) before = &(previous = key);
-            Content& content = *entries_.append(std::move(key));
-            if constexpr (held_by_reference) before = &entries_.last().key;
+            Content& content = *loaded.append(std::move(key));
+            if constexpr (held_by_reference) before = &loaded.last_key();
             in(content);
             if (in.ok() && netsync::is_bottom(content)) return in.fail(errc::malformed);
         }
+        entries_ = loaded.finish();
         if (head % 2 == 0) return;
         const std::size_t count = in.count(Keys::entry_size());
         if (count == 0) return in.fail(errc::malformed);
@@ -2699,18 +2810,65 @@ class DotMap {
             for (const auto& [key, nothing] : *emptied_) visit(key);
     }
 
-    bool merge_key(const Key& key, const Content* theirs, const Join& join) {
-        if (!theirs) {
-            Content* held = entries_.find(key);
-            if (!held) return false;
-            const bool changed = netsync::merge(*held, Content{}, join);
-            if (netsync::is_bottom(*held)) entries_.erase(key);
-            return changed;
+    /// Of theirs, where it is not const, what is needed is taken out.
+    template <class Theirs>
+    bool join_with(Theirs& theirs, const Join& join) {
+        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
+            return join_in_order(theirs, join);
+        bool changed = false;
+        theirs.for_each_emptied([&](const Key& key) {
+            if (!theirs.entries_.find(key)) changed |= merge_nothing(key, join.whole());
+            if (join.target == Target::delta) empty_key(key);
+        });
+        if (join.scope == Scope::whole) changed |= merge_unmentioned(theirs, join);
+        for (auto at = theirs.entries_.begin(); at != theirs.entries_.end(); ++at) {
+            const Join& below = theirs.empties((*at).key) ? join.whole() : join;
+            if constexpr (std::is_const_v<Theirs>) {
+                const Entry entry = *at;
+                changed |= merge_key(entry.key, entry.value, below);
+            } else {
+                auto [key, content] = at.take();
+                changed |= merge_key(std::move(key), std::move(content), below);
+            }
         }
-        const auto [held, made] = entries_.try_emplace(key);
-        const bool changed = netsync::merge(*held, *theirs, join);
+        return changed;
+    }
+
+    bool merge_nothing(const Key& key, const Join& join) {
+        Content* held = entries_.find(key);
+        if (!held) return false;
+        const bool changed = netsync::merge(*held, Content{}, join);
+        if (netsync::is_bottom(*held)) entries_.erase(key);
+        return changed;
+    }
+
+    template <class TheirKey, class Theirs>
+    bool merge_key(TheirKey&& key, Theirs&& theirs, const Join& join) {
+        if (is_news(theirs, join.mine)) {
+            const auto [held, made] = entries_.try_emplace(std::forward<TheirKey>(key));
+            if (!made) return netsync::merge(*held, std::forward<Theirs>(theirs), join);
+            *held = std::forward<Theirs>(theirs);
+            return true;
+        }
+        const auto [held, made] = entries_.try_emplace(std::as_const(key));
+        const bool changed = netsync::merge(*held, std::forward<Theirs>(theirs), join);
         if ((made || changed) && netsync::is_bottom(*held)) entries_.erase(key);
         return changed;
+    }
+
+    /// Whether all that a content says is new, so that, where there was none, it is what comes out.
+    static bool is_news(const Content& content, const CausalContext& seen) {
+        if constexpr (requires { Content::delta_is_state; }) {
+            bool any = false, old = false;
+            content.for_each_dot([&](Dot dot) {
+                any = true;
+                old = old || seen.contains(dot);
+            });
+            return any && !old;
+        } else {
+            static_cast<void>(content), static_cast<void>(seen);
+            return false;
+        }
     }
 
     /// What only this side has: theirs may have seen it and removed it. Both go through their keys in order.
@@ -2723,7 +2881,7 @@ class DotMap {
             if (any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
         }
         bool changed = false;
-        for (const Key& key : keys) changed |= merge_key(key, nullptr, join);
+        for (const Key& key : keys) changed |= merge_nothing(key, join);
         return changed;
     }
 
@@ -2735,30 +2893,59 @@ class DotMap {
 
     /// The same as key by key, for states of which the other is not small: both are gone through once, and what comes out
     /// is appended.
-    bool merge_in_order(const DotMap& theirs, const Join& join) {
+    template <class Theirs>
+    bool join_in_order(Theirs& theirs, const Join& join) {
         bool changed = false;
-        detail::SortedMap<Key, Content> merged;
-        const auto add = [&](const Key& key, Content&& content, const Content& other) {
-            changed |= netsync::merge(content, other, join);
-            if (!netsync::is_bottom(content)) *merged.append(key) = std::move(content);
-        };
+        detail::Appender<Key, Content> merged;
         const auto end = entries_.end();
-        const Content none{};
+        const auto add_theirs = [&](const auto& at) {
+            if constexpr (std::is_const_v<Theirs>) {
+                const Entry entry = *at;
+                changed |= append_theirs(merged, at.prefix(), entry.key, entry.value, join);
+            } else {
+                auto [key, content] = at.take();
+                changed |= append_theirs(merged, at.prefix(), std::move(key), std::move(content), join);
+            }
+        };
+        const auto add_ours = [&](const auto& at, auto&& other) {
+            Content content = (*at).value;
+            changed |= netsync::merge(content, std::forward<decltype(other)>(other), join);
+            if (!netsync::is_bottom(content)) *merged.append(at.prefix(), (*at).key) = std::move(content);
+        };
         auto other = theirs.entries_.begin();
         for (auto own = entries_.begin(); own != end; ++own) {
-            for (; other != end && other.precedes(own); ++other) add((*other).key, Content{}, (*other).value);
-            const Entry ours = *own;
-            if (other != end && !own.precedes(other)) {
-                add(ours.key, Content(ours.value), (*other).value);
+            int order = 1;
+            while (other != end && (order = other.compare(own)) < 0) {
+                add_theirs(other);
                 ++other;
-            } else if (any_seen(ours.value, join.theirs)) {
-                add(ours.key, Content(ours.value), none);
+            }
+            if (other != end && order == 0) {
+                if constexpr (std::is_const_v<Theirs>)
+                    add_ours(own, (*other).value);
+                else
+                    add_ours(own, other.take().second);
+                ++other;
+            } else if (any_seen((*own).value, join.theirs)) {
+                add_ours(own, Content{});
             } else {
-                *merged.append(ours.key) = ours.value;
+                *merged.append(own.prefix(), (*own).key) = (*own).value;
             }
         }
-        for (; other != end; ++other) add((*other).key, Content{}, (*other).value);
-        entries_ = std::move(merged);
+        for (; other != end; ++other) add_theirs(other);
+        entries_ = merged.finish();
+        return changed;
+    }
+
+    template <class TheirKey, class Theirs>
+    static bool append_theirs(detail::Appender<Key, Content>& merged, std::uint64_t prefix, TheirKey&& key,
+                              Theirs&& theirs, const Join& join) {
+        if (is_news(theirs, join.mine)) {
+            *merged.append(prefix, std::forward<TheirKey>(key)) = std::forward<Theirs>(theirs);
+            return true;
+        }
+        Content content{};
+        const bool changed = netsync::merge(content, std::forward<Theirs>(theirs), join);
+        if (!netsync::is_bottom(content)) *merged.append(prefix, std::forward<TheirKey>(key)) = std::move(content);
         return changed;
     }
 
@@ -4416,6 +4603,8 @@ namespace detail {
 template <class Value>
 class LastWriter {
    public:
+    static constexpr bool delta_is_state = true;
+
     using Entry = typename DotFun<Stamped<Value>>::Entry;
 
     /// The latest entry, or null where nothing was written.
@@ -6325,6 +6514,7 @@ class LwwMap {
     }
 
     bool merge(const LwwMap& theirs, const Join& join) { return entries_.merge(theirs.entries_, join); }
+    bool merge(LwwMap&& theirs, const Join& join) { return entries_.merge(std::move(theirs.entries_), join); }
     template <class F>
     void for_each_dot(F&& visit) const {
         entries_.for_each_dot(visit);
@@ -6602,6 +6792,10 @@ class OrMap {
         require_causal();
         return entries_.merge(theirs.entries_, join);
     }
+    bool merge(OrMap&& theirs, const Join& join) {
+        require_causal();
+        return entries_.merge(std::move(theirs.entries_), join);
+    }
     template <class F>
     void for_each_dot(F&& visit) const {
         entries_.for_each_dot(visit);
@@ -6720,6 +6914,7 @@ class OrSet {
     }
 
     bool merge(const OrSet& theirs, const Join& join) { return elements_.merge(theirs.elements_, join); }
+    bool merge(OrSet&& theirs, const Join& join) { return elements_.merge(std::move(theirs.elements_), join); }
     template <class F>
     void for_each_dot(F&& visit) const {
         elements_.for_each_dot(visit);
@@ -9366,6 +9561,7 @@ class Input {
     }
 
     std::uint64_t varint() {
+        if (at_ < end_ && bytes_[at_] < std::byte{0x80}) return std::to_integer<std::uint64_t>(bytes_[at_++]);
         std::uint64_t value = 0;
         if (remaining() >= detail::varint_room) {
             const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
@@ -9421,8 +9617,10 @@ class Input {
         charge(static_cast<std::size_t>(shared));
         const ByteView rest = bytes();
         if (!ok()) return;
-        text.assign(before, 0, static_cast<std::size_t>(shared));
-        text.append(reinterpret_cast<const char*>(rest.data()), rest.size());
+        std::string whole(static_cast<std::size_t>(shared) + rest.size(), '\0');  // of its exact size: most are kept
+        std::memcpy(whole.data(), before.data(), static_cast<std::size_t>(shared));
+        if (!rest.empty()) std::memcpy(whole.data() + shared, rest.data(), rest.size());
+        text = std::move(whole);
         const bool shares_more = shared < before.size() && shared < text.size() && before[shared] == text[shared];
         if (shares_more || !(before < text) || !is_utf8(text)) fail(errc::malformed);
     }
@@ -9515,7 +9713,7 @@ class Input {
         if constexpr (std::same_as<T, std::string>) {
             const ByteView from = bytes();
             if (!is_utf8(from)) return fail(errc::malformed);
-            value.assign(reinterpret_cast<const char*>(from.data()), from.size());
+            value = std::string(reinterpret_cast<const char*>(from.data()), from.size());  // of its exact size
         } else if constexpr (is_name_value_pair<T>) {
             read(value.value);
         } else if constexpr (is_base_class<T>) {
@@ -9739,7 +9937,10 @@ class Output {
         charge(items * item_size);
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
-    void varint(std::uint64_t value) { bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value)); }
+    void varint(std::uint64_t value) {
+        if (value < 0x80) return byte(static_cast<std::byte>(value));
+        long_varint(value);
+    }
     template <std::unsigned_integral T>
     void fixed(T value) {
         std::byte* at = bytes_.room(sizeof(T));
@@ -9901,6 +10102,9 @@ class Output {
     }
 
     void byte(std::byte value) { bytes_.append(value); }
+    void long_varint(std::uint64_t value) {
+        bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value));
+    }
 
     detail::Buffer bytes_;
     DotSpace space_;
@@ -12647,14 +12851,17 @@ struct Content {
         return index == ReplicaIndex{} ? 0 : history.counter(index);
     }
 
-    /// A change whose dependencies are in: `delta` is what the frame holds. True if the state changed.
-    bool merge(const Frame& frame, ReplicaIndex origin, const CrdtType& delta) {
+    /// A change whose dependencies are in: `delta` is what the frame holds; of an rvalue what it owns is taken over. True if
+    /// the state changed.
+    template <class Delta>
+    bool merge(const Frame& frame, ReplicaIndex origin, Delta&& delta) {
         const FrameHeader& header = frame.header();
         for (const ReplicaCounter& name : header.instead_of)
             history.reissued({name.replica, header.origin, name.counter, header.first, header.count});
         CausalContext theirs = frame.context();
         const auto join = [&](const CausalContext& ours) {
-            return netsync::merge(state, delta, Join{.mine = ours, .theirs = theirs, .origin = header.origin.owner()});
+            return netsync::merge(state, std::forward<Delta>(delta),
+                                  Join{.mine = ours, .theirs = theirs, .origin = header.origin.owner()});
         };
         bool changed = false;
         if (has_other_names(header)) {
@@ -12678,9 +12885,9 @@ struct Content {
             if (counter(needed.replica) < needed.counter) return false;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{} || !frame.continues(history.hash(origin))) return false;
-        const Result<CrdtType> delta = frame.template delta<CrdtType>(limits);
+        Result<CrdtType> delta = frame.template delta<CrdtType>(limits);
         if (!delta || !permits(*delta, header.origin.owner())) return false;
-        merge(frame, origin, *delta);
+        merge(frame, origin, *std::move(delta));
         return true;
     }
 
@@ -12704,7 +12911,8 @@ struct Content {
                 history.reissues().widen(ours, alive_in(state));
                 history.reissues().widen(context, alive_in(theirs.state));
             }
-            changed = netsync::merge(state, theirs.state, Join{.mine = ours, .theirs = context, .scope = Scope::whole});
+            changed = netsync::merge(state, std::move(theirs.state),
+                                     Join{.mine = ours, .theirs = context, .scope = Scope::whole});
         }
         for (const Head& head : theirs.heads)
             if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
@@ -13951,6 +14159,8 @@ class Derived {
 template <class T>
 class Derivations {
    public:
+    bool empty() const noexcept { return entries_.empty(); }
+
     /// `f(view, now, delta)` brings the view up to date with `now`; only what `delta` mentions has changed. It is
     /// called at once with the whole state as the delta, and again from `initial` whenever a whole state was joined. It
     /// must not call the replica.
@@ -14027,24 +14237,21 @@ template <crdt T>
 class Batch {
    public:
     Batch(T& state, const CausalContext& seen, ReplicaIndex replica, std::uint64_t next_counter, Ntp64 time,
-          const Limits& limits)
-        : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits) {}
+          const Limits& limits, bool watched)
+        : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits),
+          watched_(watched) {}
 
     /// One step, spelled as in Replica::update. A step that cannot be made (errc::not_owner, too_large, too_deep,
     /// not_utf8) is left out, and so is every one after it; those before it stand.
     template <class... Steps>
     void update(Steps&&... path_and_mutator) {
-        if (error_) return;
-        Change change{minted_.replica, minted_.last + 1, time_};
-        T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
-        if (!permits(delta, change.owner())) return fail(errc::not_owner);
-        if (steps_ == 0) {
-            if (!fits(encoded_, change, delta)) return;
-        } else {
-            Output later;
-            if (!fits(later, change, delta)) return;
-        }
-        take(change, std::move(delta));
+        step(false, path_and_mutator...);
+    }
+
+    /// The same for the first step of a change that has no other: where nobody watches, the state takes its delta over.
+    template <class... Steps>
+    void update_alone(Steps&&... path_and_mutator) {
+        step(!watched_, path_and_mutator...);
     }
 
     /// The state with the steps so far.
@@ -14067,6 +14274,22 @@ class Batch {
     bool changed() const noexcept { return changed_ || !minted_.empty() || !removed_.empty(); }
 
    private:
+    template <class... Steps>
+    void step(bool alone, Steps&... path_and_mutator) {
+        assert(!taken_ && "netsync: after update_alone there is no other step");
+        if (error_) return;
+        Change change{minted_.replica, minted_.last + 1, time_};
+        T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
+        if (!permits(delta, change.owner())) return fail(errc::not_owner);
+        if (steps_ == 0) {
+            if (!fits(encoded_, change, delta)) return;
+        } else {
+            Output later;
+            if (!fits(later, change, delta)) return;
+        }
+        take(change, std::move(delta), alone);
+    }
+
     void fail(std::error_code error) { error_ = error; }
 
     /// Encodes one step; whether there is room for it.
@@ -14082,14 +14305,16 @@ class Batch {
         return true;
     }
 
-    void take(const Change& change, T&& delta) {
+    void take(const Change& change, T&& delta, bool alone) {
         CausalContext context = change.context();
         const OwnerId owner = change.owner();
-        changed_ |= merge(state_, delta, Join{.mine = seen_, .theirs = context, .origin = owner});
+        const Join join{.mine = seen_, .theirs = context, .origin = owner};
+        changed_ |= alone ? merge(state_, std::move(delta), join) : merge(state_, delta, join);
         for (const Dot dot : change.removed())
             if (!minted_.contains(dot)) removed_.push_back(dot);
         minted_.last = change.minted().last;
         if (steps_++ == 0) {
+            if (taken_ = alone; taken_) return;
             delta_ = std::move(delta);
             context_ = std::move(context);
         } else {
@@ -14103,6 +14328,8 @@ class Batch {
     DotRange minted_;
     Ntp64 time_;
     const Limits& limits_;
+    bool watched_;        // whether anybody asks for the delta
+    bool taken_ = false;  // the delta went into the state
     T delta_{};
     Output encoded_;  // the first step; at the end, all of them
     CausalContext context_;
@@ -14383,8 +14610,8 @@ class LocalCopy {
     /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
     template <class F, class G>
     std::error_code change(F&& steps, G&& publish) {
-        Batch<CrdtType> batch{held_.state,   held_.history.context(), self_, held_.history.counter(self_) + 1,
-                              clock_.tick(), options_.limits};
+        Batch<CrdtType> batch{held_.state,   held_.history.context(), self_,       held_.history.counter(self_) + 1,
+                              clock_.tick(), options_.limits,         is_watched()};
         steps(batch);
         std::error_code error = batch.error();
         if (!batch.changed()) return error;
@@ -14431,6 +14658,7 @@ class LocalCopy {
         const bool in_place = displaces(*header);
         if (in_place && lack_forgotten(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? logged() : std::vector<Frame>{};
+        const bool as_received = in_place ? beyond.empty() : is_completed_by_log(*header);
         bool changed = false;
         Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
@@ -14440,12 +14668,12 @@ class LocalCopy {
             time = theirs->time;
             const VersionVector seen = held.history.vector();
             if (in_place) held = {};
-            const bool as_received = held.is_empty() && beyond.empty();
             changed = held.join(*std::move(theirs));
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
             if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
-            joined =
-                as_received ? held.as_encoded(std::move(bytes), held.history.heads()) : held.encode(options_.limits);
+            joined = as_received
+                         ? Result<EncodedState>{{std::make_shared<const Bytes>(std::move(bytes)), 0, header->heads}}
+                         : held.encode(options_.limits);
             return static_cast<bool>(joined);
         });
         if (!before) return joined.error();
@@ -14636,6 +14864,7 @@ class LocalCopy {
         if (const SharedBytes bytes = opened.snapshot())
             if (auto held = decode_snapshot<CrdtType>(*bytes, options_.limits))
                 static_cast<void>(held_.join(*std::move(held)));
+        in_snapshot_ = held_.history.vector();
         opened.replay([&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, options_.limits)) replay(*frame);
             return true;
@@ -14728,6 +14957,21 @@ class LocalCopy {
         return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
+    /// Whether a state and the frames of the log make what both hold: then it is kept as it came, and not encoded again.
+    /// So where what the last snapshot held is in it, and of each origin it holds as much as is held here, or nothing.
+    bool is_completed_by_log(const SnapshotHeader& theirs) const {
+        const auto holds = [&](const Head& held, bool none) {
+            for (const Head& head : theirs.heads)
+                if (head.replica == held.replica) return head == held;
+            return none;
+        };
+        const std::vector<Head> heads = held_.history.heads();
+        return forgotten_.empty() && theirs.reissues.empty() && held_.history.reissues().empty() &&
+               std::all_of(heads.begin(), heads.end(), [&](const Head& held) {
+                   return holds(held, in_snapshot_.counter(find_index(held.replica)) == 0);
+               });
+    }
+
     std::vector<Frame> logged() const {
         std::vector<Frame> frames;
         staging_.store().replay([&](const SharedBytes& bytes) {
@@ -14814,14 +15058,16 @@ class LocalCopy {
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
         if (!frame.continues(held_.history.hash(origin))) return errc::forked;
-        const Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
+        Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
         if (const std::error_code error = clock_.observe(header.time)) return error;
-        const bool changed = held_.merge(frame, origin, *delta);
+        const bool watched = is_watched();
+        const bool changed =
+            watched ? held_.merge(frame, origin, *delta) : held_.merge(frame, origin, *std::move(delta));
         vector_rose_ = true;
         if (const std::error_code error = log(frame)) return error;
-        if (changed) observe(*delta, {header.origin, header.time, false, false});
+        if (changed && watched) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }
 
@@ -14863,6 +15109,8 @@ class LocalCopy {
     /// Where the store will not take it now, it is given it later, before what comes after.
     void keep_snapshot(const EncodedState& encoded) {
         snapshot_bytes_ = encoded.bytes->size();
+        in_snapshot_ = {};
+        for (const Head& head : encoded.heads) in_snapshot_.advance(intern(head.replica), head.counter);
         staging_.stage(
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
@@ -14875,6 +15123,9 @@ class LocalCopy {
             if (const std::error_code error = clock_.observe(header->time)) return error;
         return header;
     }
+
+    /// Whether anybody asks for deltas.
+    bool is_watched() const noexcept { return !changes.empty() || !derivations.empty(); }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
         derivations.update(held_.state, delta, info.whole);
@@ -14904,6 +15155,7 @@ class LocalCopy {
     std::uint64_t origins_refused_ = 0;
     std::size_t log_bytes_ = 0;
     std::size_t snapshot_bytes_ = 0;
+    VersionVector in_snapshot_;  // what the last snapshot holds; the rest is in the log
 };
 
 }  // namespace netsync
@@ -15000,7 +15252,7 @@ class Replica {
     /// sent when the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
-        return try_batch([&](Batch<CrdtType>& batch) { batch.update(path_and_mutator...); });
+        return try_batch([&](Batch<CrdtType>& batch) { batch.update_alone(path_and_mutator...); });
     }
 
     /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...);

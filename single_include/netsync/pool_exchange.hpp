@@ -2,9 +2,9 @@
 #pragma once
 
 #include <netsync/netsync.hpp>
+#include <netsync/detail/entropy.hpp>
 #include <netsync/rendezvous.hpp>
 #include <condition_variable>
-#include <random>
 #include <thread>
 
 // ---- netsync/rendezvous/desk.hpp ----
@@ -123,7 +123,7 @@ class PoolExchange {
 
     explicit PoolExchange(Replica& replica, const PoolExchangeOptions& options = {}, Path... path)
         : replica_(replica), options_(options), path_(std::move(path)...),
-          random_(options_.seed != 0 ? options_.seed : entropy()) {
+          random_(options_.seed != 0 ? options_.seed : netsync::detail::entropy()) {
         wake_ = std::make_shared<std::function<void()>>();
         watch_ = std::apply(
             [&](const Path&... step) {
@@ -191,6 +191,24 @@ class PoolExchange {
             collect(due);
         }
         for (const Finished& each : due) each.open.answer(each.open.error, each.open.payloads);
+    }
+
+    /// Nobody waits for a word of this replica, as far as is known here: nothing of it is on show, and no proposal of
+    /// others names a request of it. Who is told of a group and ends before may leave the others to hear of it from
+    /// nobody. O(proposals in the pool).
+    bool is_settled() const {
+        const std::lock_guard lock{mutex_};
+        const OwnerId self = replica_.id().owner();
+        const Desks desks = std::apply([&](const Path&... step) { return replica_.get(step...); }, path_);
+        bool settled = requests_.empty() && finished_.empty();
+        desks.for_each([&](OwnerId owner, const Desk& desk) {
+            if (owner == self)
+                settled = settled && desk.requests.empty() && desk.grants.empty() && desk.proposals.empty();
+            desk.proposals.for_each([&](std::uint64_t, const PoolProposal& proposal) {
+                for (const PoolKey& member : proposal.members) settled = settled && member.owner != self;
+            });
+        });
+        return settled;
     }
 
     /// Requests of this program that are not answered.
@@ -501,10 +519,6 @@ class PoolExchange {
     }
 
     static std::error_code canceled() { return std::make_error_code(std::errc::operation_canceled); }
-    static std::uint64_t entropy() {
-        std::random_device device;
-        return (std::uint64_t{device()} << 32 | device()) | 1;
-    }
     static void call(const std::shared_ptr<std::function<void()>>& wake, const std::shared_ptr<std::mutex>& guard) {
         const std::lock_guard lock{*guard};
         if (*wake) (*wake)();

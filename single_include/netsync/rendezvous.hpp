@@ -32,7 +32,7 @@ class Labels {
         for (const auto& [key, value] : labels) set(key, value);
     }
 
-    /// `k=v,k2=v2`; of equal keys the last one counts; the empty text is no labels.
+    /// `k=v,k2=v2`; of equal keys the last one counts; the empty text is no labels. O(size log size).
     static Parsed<Labels> parse(std::string_view text);
 
     /// The value under `key`, or null.
@@ -106,6 +106,7 @@ inline std::vector<std::string_view> split(std::string_view text, char separator
 inline Parsed<Labels> Labels::parse(std::string_view text) {
     Labels labels;
     if (text.empty()) return {std::move(labels)};
+    std::map<std::string_view, std::string_view> last;  // not set(): a stranger's text may have very many
     for (const std::string_view piece : detail::split(text, ',')) {
         const auto sides = detail::split(piece, '=');
         if (sides.size() != 2) {
@@ -114,8 +115,9 @@ inline Parsed<Labels> Labels::parse(std::string_view text) {
                 (error += at > 0 ? " " : "") += detail::in_quotes(sides[at]);
             return Parsed<Labels>::failed(error += ']');
         }
-        labels.set(sides[0], std::string(sides[1]));
+        last[sides[0]] = sides[1];
     }
+    for (const auto& [key, value] : last) labels.labels_.emplace_back(key, value);
     return {std::move(labels)};
 }
 
