@@ -309,6 +309,12 @@ class LocalCopy {
         const ReplicaCounter now = resolve(token);
         return staging_.await(now.replica == id() ? now.counter : max_counter, std::move(f), notifications);
     }
+    /// What may be told of while a commit is under way: see Staging.
+    bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
+        return staging_.is_durable(origin, counter);
+    }
+    std::uint64_t commit_of_all() const noexcept { return staging_.commit_of_all(); }
+    bool is_durable_with(std::uint64_t commit) const noexcept { return staging_.is_durable_with(commit); }
     /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
     void close() { staging_.close(); }
     std::error_code store_error() const noexcept { return staging_.error(); }

@@ -92,6 +92,9 @@ class Protocol {
         if (std::holds_alternative<Woken>(event)) ask_for_waiters(now.time);
     }
 
+    /// The store takes more.
+    void on_committed(const Moment& now) { gossip_.resume(now, outbox); }
+
     Outbox outbox;
     Traffic traffic;
 
@@ -152,15 +155,18 @@ class Protocol {
         return decode_sync(
             kind, bytes,
             detail::Overloaded{[&](const FetchMessage& message) -> std::error_code {
-                                   traffic.frames_out +=
-                                       answer_fetch(member.link, message, copy_.store(), options_.limits, outbox);
+                                   traffic.frames_out += answer_fetch(
+                                       member.link, message, copy_.store(),
+                                       [&](const ReplicaId& origin, std::uint64_t counter) {
+                                           return copy_.is_durable(origin, counter);
+                                       },
+                                       options_.limits, outbox);
                                    return {};
                                },
                                [&](const StateRequest& message) -> std::error_code {
                                    if (!gossip_.listens()) return {};
-                                   return states_.answer(
-                                       member.link, message, copy_.history().digest(), options_.limits, now.time,
-                                       [&] { return copy_.encode(); }, outbox);
+                                   return states_.answer(member.link, message, copy_, options_.limits, now.time,
+                                                         outbox);
                                },
                                [&](const FramesMessage& message) -> std::error_code {
                                    const Delivered delivered = receive(message.frames, member, now);
