@@ -210,6 +210,12 @@ class LocalCopy {
         return staging_.stage([seen](Store& store) { return store.cut(seen); });
     }
 
+    /// A store that found damage in what it had written is given all that is held, anew.
+    void heal_store() {
+        if (!open_ || is_committing() || store_error() != errc::store_damaged) return;
+        if (const Result<EncodedState> encoded = encode()) keep_snapshot(*encoded);
+    }
+
     // Who is gone, and who this replica is.
 
     /// Records of others, or of this replica.

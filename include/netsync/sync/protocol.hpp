@@ -100,6 +100,10 @@ class Protocol {
 
    private:
     void on_time(const Moment& now) {
+        if (copy_.store_error() == errc::store_damaged && now.time >= heal_at_) {
+            heal_at_ = now.time + heal_interval;
+            copy_.heal_store();
+        }
         if (pool_.tick(now, outbox)) tidy(now);
         gossip_.tick(now, outbox);
         states_.tick(now.time);
@@ -201,6 +205,7 @@ class Protocol {
     }
 
     static constexpr Duration forget_interval = std::chrono::seconds{10};
+    static constexpr Duration heal_interval = std::chrono::seconds{10};
 
     const Options& options_;
     Copy& copy_;
@@ -209,6 +214,7 @@ class Protocol {
     StateSource states_;
     Waiters waiters_;
     Duration forget_at_{};
+    Duration heal_at_{};
 };
 
 }  // namespace netsync
