@@ -161,12 +161,12 @@ class LocalCopy {
         return {};
     }
 
-    /// What is held now, for those who take the whole of it.
-    Result<EncodedState> encode() {
+    /// What is held now, for those who take the whole of it. `frugal`: see encode_snapshot.
+    Result<EncodedState> encode(bool frugal = false) {
         Result<EncodedState> encoded = EncodedState{};
         Content<CrdtType> held = held_;
         aside([&] {
-            encoded = held.encode(options_.limits);
+            encoded = held.encode(options_.limits, frugal);
             held = {};
         });
         return encoded;
@@ -203,7 +203,7 @@ class LocalCopy {
     /// Takes a snapshot and lets go of the frames up to `seen`, which every member has that is to be waited for.
     std::error_code compact(const std::vector<ReplicaCounter>& seen) {
         const std::size_t covered = log_bytes_;
-        const Result<EncodedState> encoded = encode();
+        const Result<EncodedState> encoded = encode(true);
         if (!encoded) return encoded.error();
         keep_snapshot(*encoded);
         log_bytes_ -= covered;
@@ -213,7 +213,7 @@ class LocalCopy {
     /// A store that found damage in what it had written is given all that is held, anew.
     void heal_store() {
         if (!open_ || is_committing() || store_error() != errc::store_damaged) return;
-        if (const Result<EncodedState> encoded = encode()) keep_snapshot(*encoded);
+        if (const Result<EncodedState> encoded = encode(true)) keep_snapshot(*encoded);
     }
 
     // Who is gone, and who this replica is.
