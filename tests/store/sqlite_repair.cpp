@@ -2,6 +2,7 @@
 // holds.
 #include <doctest/doctest.h>
 #include <netsync/await.hpp>
+#include <netsync/sqlite.hpp>
 
 #include <algorithm>
 #include <fstream>
@@ -151,6 +152,57 @@ TEST_CASE("pages that are damaged while the store is open are written anew") {
         CHECK(*again->snapshot() == *whole);
         CHECK(*again->get("key") == Bytes(3, std::byte{3}));
     }
+}
+
+TEST_CASE("whatever fails while a file is written anew, nothing is lost, and it goes on") {
+    const std::vector<ReplicaCounter> healed{{a, 6}, {a, 7}, {a, 8}, {a, 9}, {a, 10}};
+    const std::vector<ReplicaCounter> damaged{{a, 1}, {a, 2}, {a, 3}, {a, 4}, {a, 6}, {a, 7}, {a, 8}, {a, 9}};
+    int failed = 0, cut = 0;
+    for (std::uint64_t n = 1; n <= 300; n += 6) {
+        CAPTURE(n);
+        const Folder folder, left;
+        FaultyDisk disk;
+        const SqliteOptions options{.file = folder.file(), .vfs = FaultyDisk::name};
+        const auto check = [&](const std::string& file) {
+            CHECK(integrity(file) == "ok");
+            const Result<SqliteStore> again = SqliteStore::open({.file = file});
+            REQUIRE(again);
+            CHECK(replayed(*again) == healed);
+            CHECK(*again->snapshot() == *whole);
+        };
+        {
+            SqliteStore store{options};
+            for (std::uint64_t first = 1; first <= 9; ++first) REQUIRE_FALSE(store.append(frame(a, first)));
+            REQUIRE_FALSE(store.commit());
+            {
+                detail::SqliteConnection through;  // so that the disk knows what is on it
+                REQUIRE(through.open(options.file, SQLITE_OPEN_READWRITE, options.vfs) == SQLITE_OK);
+                REQUIRE(through.run("UPDATE frame SET bytes = x'00' WHERE first = 5") == SQLITE_OK);
+            }
+            static_cast<void>(firsts(store, {a, 1, 9}));
+            REQUIRE_FALSE(store.append(frame(a, 10)));
+            REQUIRE(store.commit() == errc::store_damaged);
+            REQUIRE_FALSE(store.adopt(whole, {{a, 10, 0}}));
+            disk.fail_at(n, n % 4 == 1 ? SQLITE_FULL : SQLITE_IOERR, true);
+            const std::error_code error = store.commit();
+            if (error) ++failed;
+            if (error && n % 12 == 1) {  // the machine stops here
+                disk.cut_power(left.path(), n);
+                CHECK(integrity(left.file()) == "ok");
+                const Result<SqliteStore> now = SqliteStore::open({.file = left.file()});
+                REQUIRE(now);
+                const auto held = replayed(*now);
+                CHECK((held == healed || held == damaged));
+                CHECK((now->snapshot() != nullptr) == (held == healed));
+                ++cut;
+            }
+            disk.mend();
+            CHECK_FALSE(store.commit());
+        }
+        check(options.file);
+    }
+    CHECK(failed > 10);
+    CHECK(cut > 5);
 }
 
 TEST_CASE("a replica that finds its file damaged refuses changes, and goes on by itself, with all that it held") {
