@@ -104,6 +104,11 @@ TEST_CASE("no frame is visible before it is durable, however it could be asked f
     late.net.run();
     CHECK(late.b->state().contains("x"));
     CHECK(late.sent(MessageKind::update) == 1);
+    late.store.frames({token.replica, token.counter, token.counter}, [&](const SharedBytes& stored) {
+        for (const Sent& sent : late.net.wire->log)
+            if (sent.kind == MessageKind::update) CHECK(sent.bytes == stored);  // encoded once: the very same bytes
+        return true;
+    });
     const auto again = late.ask(token);
     CHECK(late.answers.size() == 2);  // at once
 }
