@@ -247,11 +247,13 @@ void ten_behind(std::size_t count) {
         Replica<MemoryStore, MemoryTransport, HybridClock, OrSet<std::uint64_t>> replica{
             hub, {.manual_start = true}, store};
         for (std::uint64_t i = 0; i < size; ++i) replica.update(add(number(i)));
+        const auto durable = [](const ReplicaId&, std::uint64_t) { return true; };
         const double took = median_of([&] {
             Outbox out;
             const FetchMessage request{.ranges = {{replica.id(), size - 9, size}}};
             return seconds([&] {
-                       for (int at = 0; at < 1000; ++at) sink += answer_fetch(Link{1}, request, store, Limits{}, out);
+                       for (int at = 0; at < 1000; ++at)
+                           sink += answer_fetch(Link{1}, request, store, durable, Limits{}, out);
                    }) /
                    1000;
         });

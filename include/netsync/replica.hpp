@@ -243,8 +243,10 @@ class Replica {
             if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
             if (!copy_.is_committing()) show();
         } else if (protocol_.outbox.sends.size() > most_waiting) {
-            protocol_.outbox.sends.clear();  // the disk has come to a halt: gossip repairs
+            protocol_.outbox.drop_sends();  // the disk has come to a halt: gossip repairs
         }
+        if (started_ && copy_.is_committing() && !copy_.store_error())
+            carry_out_at_once(waiting_, protocol_.outbox, transport_, protocol_.traffic);
         const Duration wake = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
@@ -264,10 +266,11 @@ class Replica {
         std::unique_lock lock{mutex_};
         copy_.committed(error);
         show();
+        if (started_ && copy_.is_open() && !error) protocol_.on_committed(now());
         release(lock);
     }
 
-    // 5: what is durable goes out. Where it could not be made so, nobody is told.
+    // 5: what is durable goes out; what tells of nothing else has gone before. Where it could not be made so, nobody is told.
     void show() {
         if (waiting_.empty()) return;
         Outbox out = std::exchange(waiting_, {});

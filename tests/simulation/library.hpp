@@ -5,6 +5,8 @@
 #include <netsync/testing.hpp>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -292,6 +294,14 @@ inline testing::SimulationOptions options_of(std::uint64_t seed, const testing::
     if (random.below(2) == 0) options.replica.limits.buffered_frames = 2 + random.below(16);
     if (random.below(2) == 0) options.replica.limits.backlog = 1024;
     return options;
+}
+
+/// What a commit of a seed takes at most, where the store is a LateStore.
+inline Duration commit_of(std::uint64_t seed) {
+    constexpr std::array<std::chrono::milliseconds, 4> commits{
+        std::chrono::milliseconds{300}, std::chrono::milliseconds{20}, std::chrono::milliseconds{300},
+        std::chrono::milliseconds{1000}};
+    return commits[seed % commits.size()];
 }
 
 }  // namespace simulated

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <netsync/detail/ordered_map.hpp>
 #include <netsync/store/sqlite_reader.hpp>
+#include <netsync/store/sqlite_repair.hpp>
 #include <netsync/store/sqlite_writer.hpp>
 #include <netsync/wire/input.hpp>
 #include <optional>
@@ -80,7 +81,9 @@ class SqliteLog {
             const std::uint64_t* covered = heads_.find(head.replica);
             return (log && !log->empty() && head.counter <= log->last) || (covered && head.counter <= *covered);
         });
-        stage(SnapshotRow{++generation_, snapshot, heads, is_known}, 0);
+        const bool heals = damage_ && holds_all(heads);
+        stage(SnapshotRow{++generation_, snapshot, heads, is_known && !heals}, 0);
+        heals_ = heals_ || heals;
         snapshot_ = snapshot;
         has_snapshot_ = true;
         heads_.clear();
@@ -231,14 +234,15 @@ class SqliteLog {
                 next = row.first + row.count;
             } else if (next < before) {
                 const std::uint64_t from = next;
-                bool enough = false;
+                bool enough = false, hole = false;
                 const std::error_code error =
                     reader_.frames(origin, since, next, std::min(range.last, before - 1), [&](const FrameRow& found) {
+                        if (found.first != next) return hole = true, false;
                         next = found.first + found.count;
                         return enough = !visit(found.bytes), !enough;
                     });
-                if (error == errc::store_damaged) note(error);
-                if (enough || error || next == from) return true;
+                if (hole || error == errc::store_damaged) note(errc::store_damaged);
+                if (enough || hole || error || next == from) return true;
             }
             for (const FrameRow& entry : staged) {
                 if (entry.first > range.last || !visit(entry.bytes)) return true;
@@ -303,7 +307,7 @@ class SqliteLog {
         writing_.clear();
         staged_bytes_ = writing_bytes_ = 0;
         waiting = 0;
-        is_read_ = false;
+        is_read_ = heals_ = false;
         damage_ = {};
     }
 
@@ -411,11 +415,14 @@ class SqliteLog {
         for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
         writing_bytes_ += std::exchange(staged_bytes_, 0);
         std::error_code error = opening_error_ ? opening_error_ : damage_;
-        if (!error && (!writing_.empty() || error_)) {
+        if (!opening_error_ && damage_ && heals_) {
+            error = repair(lock);
+        } else if (!error && (!writing_.empty() || error_)) {
             lock.unlock();
             error = writer_.write(writing_);
             lock.lock();
         }
+        if (error == errc::store_damaged && is_read_) note_damage();
         error_ = error;
         stuck_ = static_cast<bool>(error);
         if (!error) forget_written();
@@ -435,7 +442,50 @@ class SqliteLog {
         lock.lock();
         busy_ = false;
         stuck_ = static_cast<bool>(error);  // until the next commit
+        if (error == errc::store_damaged && is_read_) note_damage();
         if (!error && !writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
+    }
+
+    void note_damage() {
+        if (!damage_) damage_ = errc::store_damaged;
+    }
+
+    /// Whether a snapshot up to there says all that the logs do.
+    bool holds_all(const std::vector<Head>& heads) const {
+        const auto holds = [&](const ReplicaId& origin, std::uint64_t counter) {
+            return std::any_of(heads.begin(), heads.end(),
+                               [&](const Head& head) { return head.replica == origin && head.counter >= counter; });
+        };
+        for (const auto& [origin, log] : logs_)
+            if (!log.empty() && !holds(origin, log.last)) return false;
+        return true;
+    }
+
+    /// Writes the file anew: what of it can be read and is valid, and what waits.
+    std::error_code repair(std::unique_lock<std::mutex>& lock) {
+        SqliteContent content{.since = since_, .until = sequence_ + 1};
+        for (const auto& [origin, log] : logs_) {
+            const bool staged = !log.staged.empty();
+            content.logs[log.row.number] = {log.row, log.empty() ? 0
+                                                     : staged    ? log.staged.front().first - 1
+                                                                 : log.last};
+            if (staged) content.until = std::min(content.until, log.staged.front().sequence);
+        }
+        for (const auto& [key, bytes] : values_) content.values.push_back(ValueRow{key, bytes});
+        lock.unlock();
+        SqliteRepair repair{options};
+        std::error_code error = repair.look(content);
+        if (!error) error = repair.write(content, writing_, writer_);
+        lock.lock();
+        if (error) return error;
+        damage_ = {};
+        heals_ = false;
+        for (const auto& [number, kept] : content.logs) {
+            const ReplicaId* origin = origins_.find(number);
+            Log* log = origin ? logs_.find(*origin) : nullptr;
+            if (log && log->staged.empty() && kept.first == 0 && log->last == kept.last) empty(*log);
+        }
+        return {};
     }
 
     void forget_written() {
@@ -468,6 +518,7 @@ class SqliteLog {
     std::error_code error_;
     std::error_code opening_error_, damage_;  // why nothing is written
     bool is_read_ = false;                    // and more may have come to it
+    bool heals_ = false;                      // a snapshot waits to be written that says all that is held
     Stamp stamp_;                             // of the file, when it was last opened
     std::function<void(std::error_code)> done_;
     bool requested_ = false, busy_ = false, more_ = false, stuck_ = false, closing_ = false;

@@ -22,7 +22,9 @@ namespace netsync {
 /// report().store_error tells, or `open`, for a program that would rather end.
 ///
 /// A file that can be read and not written opens, and commits fail with store_read_only; with store_full or store_io for
-/// as long as that is so; with store_damaged for good, where a row was found damaged that had been read before.
+/// as long as that is so. Where something is found damaged that had been whole at the opening they fail with store_damaged
+/// until a snapshot is adopted that holds all that the log does; with that the file is written anew. A replica adopts one
+/// by itself. What cannot be read any more of the log is in the snapshot.
 ///
 /// Writes frames of 100 bytes at about what SQLite takes for rows of that size. Memory: options.waiting, SQLite's cache
 /// and a snapshot that is being written.

@@ -134,6 +134,27 @@ class SqliteWriter {
         return {};
     }
 
+    /// What another file holds takes the place of what is in this one: all of it, or nothing, whatever is damaged here but
+    /// its first page.
+    std::error_code become(const SqliteWriter& other) {
+        close();
+        SqliteConnection to;
+        int result = to.open(options_.file, SQLITE_OPEN_READWRITE, options_.vfs);
+        if (result != SQLITE_OK) return sqlite_error(result);
+        to.be_patient();
+        sqlite3_backup* copy = sqlite3_backup_init(to.get(), "main", other.connection_.get(), "main");
+        if (!copy) return sqlite_error(sqlite3_errcode(to.get()));
+        static_cast<void>(sqlite3_backup_step(copy, -1));
+        result = sqlite3_backup_finish(copy);
+        to.close();
+        if (result != SQLITE_OK) return sqlite_error(result);
+        file_ = other.file_;
+        last_ = maybe_ = other.last_;
+        later_ = other.later_;
+        garbage_ = true;
+        return {};
+    }
+
     /// The last frame in the file, as it was read at the opening.
     void expect(std::int64_t last) noexcept { last_ = maybe_ = last; }
 

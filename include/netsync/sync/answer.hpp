@@ -14,15 +14,17 @@
 namespace netsync {
 
 /// Answers with the oldest frames asked for, in the order of their timestamps, which is a causal one: the receiver can
-/// merge each as it comes. About limits.transfer bytes. Returns how many frames were sent.
-template <store Store>
-std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, const Limits& limits,
-                         Outbox& out) {
+/// merge each as it comes. About limits.transfer bytes. What is durable, by `is_durable(origin, counter)`, does not wait for
+/// what is not. Returns how many frames were sent.
+template <store Store, class IsDurable>
+std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, IsDurable&& is_durable,
+                         const Limits& limits, Outbox& out) {
     struct Found {
         Ntp64 time;
         ReplicaId origin;
         std::uint64_t first;
         SharedBytes bytes;
+        bool durable;
     };
     FramesMessage answer;
     std::vector<Found> found;
@@ -36,7 +38,7 @@ std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& st
             const Result<Frame> frame = Frame::parse(bytes, limits);
             if (!frame) return false;
             const FrameHeader& header = frame->header();
-            found.push_back({header.time, header.origin, header.first, bytes});
+            found.push_back({header.time, header.origin, header.first, bytes, is_durable(header.origin, header.first)});
             size += bytes->size();
             if (size >= share) stopped = header.time;
             return !stopped;
@@ -49,13 +51,15 @@ std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& st
         return a.origin != b.origin ? a.origin < b.origin : a.first < b.first;
     });
     std::size_t size = 0;
+    const bool durable = found.empty() || found.front().durable;
     for (const Found& frame : found) {
+        if (durable && !frame.durable) break;
         if ((cut && frame.time > *cut) || (size > 0 && size + frame.bytes->size() > limits.transfer)) break;
         size += frame.bytes->size();
         answer.frames.push_back({frame.bytes});
     }
     const std::size_t sent = answer.frames.size();
-    out.send(link, answer);
+    out.send(link, answer, durable);
     return sent;
 }
 

@@ -111,9 +111,9 @@ struct Content {
         return encoded;
     }
 
-    Result<EncodedState> encode(const Limits& limits) const {
+    Result<EncodedState> encode(const Limits& limits, bool frugal = false) const {
         std::vector<Head> heads = history.heads();
-        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits, history.reissues());
+        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits, history.reissues(), frugal);
         if (!bytes) return bytes.error();
         return as_encoded(*std::move(bytes), std::move(heads));
     }

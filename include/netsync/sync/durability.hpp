@@ -5,12 +5,37 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <netsync/causal/replica_id.hpp>
+#include <netsync/detail/ordered_map.hpp>
 #include <netsync/observe/subscription.hpp>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 namespace netsync {
+
+/// Of each origin that has any: where its changes begin that are not durable yet.
+class Undurable {
+   public:
+    void add(const ReplicaId& origin, std::uint64_t counter) {
+        if (!staged_.contains(origin)) staged_[origin] = counter;
+    }
+    void begin_commit() { committing_ = std::exchange(staged_, {}); }
+    void end_commit(bool succeeded) {
+        if (!succeeded)
+            for (const auto& [origin, counter] : committing_) staged_[origin] = counter;  // the earlier one
+        committing_.clear();
+    }
+
+    bool contains(const ReplicaId& origin, std::uint64_t counter) const {
+        const std::uint64_t* later = staged_.find(origin);
+        const std::uint64_t* earlier = committing_.find(origin);
+        return (later && counter >= *later) || (earlier && counter >= *earlier);
+    }
+
+   private:
+    detail::OrderedMap<ReplicaId, std::uint64_t> staged_, committing_;
+};
 
 /// Commits are numbered from 1; one at a time is under way. Every call is made under the replica's mutex; answers go out
 /// as notifications.
@@ -31,12 +56,18 @@ class Durability {
     void end(std::error_code error, Notifications& notifications) {
         committing_ = false;
         if (!error) durable_to_ = committing_to_;
+        if (!error) succeeded_ = begun_;
         std::erase_if(waiters_, [&](const Waiter& waiter) {
             if (!error && waiter.commit > begun_) return false;
             answer(*waiter.observers, error, notifications);
             return true;
         });
     }
+
+    /// The commit with which all is durable that there is now; `staged`: whether anything waits for the next one.
+    std::uint64_t commit_of_all(bool staged) const noexcept { return begun_ + (staged ? 1 : 0); }
+    /// Whether what was to be durable with a commit is so.
+    bool has_succeeded(std::uint64_t commit) const noexcept { return commit <= succeeded_; }
 
     /// This replica's counters begin anew.
     void begin_anew() noexcept { durable_to_ = committing_to_ = 0; }
@@ -66,6 +97,7 @@ class Durability {
 
     bool committing_ = false;
     std::uint64_t begun_ = 0;
+    std::uint64_t succeeded_ = 0;  // the latest
     std::uint64_t committing_to_ = 0;
     std::uint64_t durable_to_ = 0;
     std::vector<Waiter> waiters_;

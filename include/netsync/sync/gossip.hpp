@@ -127,6 +127,7 @@ class Gossip {
     void on_frames(Member& member, const FramesMessage& message, std::size_t bytes, const Delivered& delivered,
                    const Moment& now, Outbox& out) {
         Session* session = sessions_.find(member.replica);
+        if (!session && delivered.news > 0) begin(member, now, out);  // the answer came late
         if (!session) return;
         SyncReport& report = session->report;
         report.bytes += bytes;
@@ -136,7 +137,7 @@ class Gossip {
         if (message.below_horizon || delivered.outdated) return ask_for_state(*session, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
-        if (delivered.news == 0) return finish(member.replica, SyncEnd::no_progress, now);
+        if (delivered.news == 0 || is_postponed()) return finish(member.replica, SyncEnd::no_progress, now);
         ask(*session, member, lacking(member, member.replica), now, out);
     }
 
@@ -148,11 +149,15 @@ class Gossip {
 
     /// A piece of a state.
     void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
-        if (loading_.awaits(member)) {
+        if (loading_.awaits(member, chunk.offset == 0)) {
             if (loading_.on_chunk(member, chunk, now, out)) become_ready(out);
             return take_reports();
         }
         Session* session = sessions_.find(member.replica);
+        if (!session && late_ == member.replica && chunk.offset == 0 && is_ready()) {
+            session = &open(member, now);
+            session->wants_state = true;
+        }
         if (!session || !session->wants_state) return;
         session->deadline = now.time + options_.answer_timeout;
         session->report.bytes += chunk.bytes.size();
@@ -169,12 +174,14 @@ class Gossip {
             const Member* member = pool_.find(peer);
             const bool lost = !member || member->link == Link{};
             if (!lost && now.time < session.deadline) return false;
+            if (session.wants_state) late_ = peer;
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
         if (pool_.is_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
+        resume(now, out);
         if (now.time < next_at_) return;
         next_at_ = now.time + options_.gossip.pick(random_);
         if (!is_ready()) return;
@@ -183,6 +190,11 @@ class Gossip {
             if (!sessions_.contains(member.replica)) live.push_back(&member);
         });
         if (!live.empty()) ask_digest(*live[random_.below(live.size())], out);
+    }
+
+    /// Asks for what could not be kept before, if it can be now.
+    void resume(const Moment& now, Outbox& out) {
+        if (postponed_ && !is_postponed()) pool_.for_each_live([&](Member& member) { begin(member, now, out); });
     }
 
     /// Asks a member whether it holds what we do.
@@ -275,12 +287,21 @@ class Gossip {
         // have been damaged on its way. The first one asked for again is ready and takes its place.
         if (ranges.empty() && sessions_.empty())
             ranges = CausalBuffer<Frame>{0, 0}.gaps(copy_.history().vector(), member.heads);
-        if (ranges.empty()) return;
+        if (ranges.empty() || is_postponed()) return;
+        ask(open(member, now), member, std::move(ranges), now, out);
+    }
+
+    Session& open(const Member& member, const Moment& now) {
         Session& session = sessions_[member.replica];
         session.report.peer = member.replica;
         session.began = now.time;
-        ask(session, member, std::move(ranges), now, out);
+        session.deadline = now.time + options_.answer_timeout;
+        late_ = ReplicaId{};
+        return session;
     }
+
+    /// Whether nothing can be kept now: it is asked for when it can.
+    bool is_postponed() { return postponed_ = static_cast<bool>(copy_.refusal()); }
 
     void ask(Session& session, Member& member, std::vector<CounterRange> ranges, const Moment& now, Outbox& out) {
         session.asked = std::move(ranges);
@@ -332,6 +353,8 @@ class Gossip {
     Loading<Copy> loading_;
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
+    bool postponed_ = false;
+    ReplicaId late_{};  // who was asked for a state, and has not answered in time
     StateSink sink_;
     std::optional<Question> question_;
     std::vector<SyncReport> reports_;

@@ -64,7 +64,14 @@ class Loading {
 
     bool tick(const Moment& now, Outbox& out) { return !ready_ && load(now, out); }
 
-    bool awaits(const Member& member) const noexcept { return from_ == member.replica; }
+    /// `begins`: with the first piece. Of those asked one after the other whoever answers first is taken.
+    bool awaits(const Member& member, bool begins) noexcept {
+        if (is_loading() && begins && member.ready && sink_.received() == 0) {
+            from_ = member.replica;
+            over_ = member.link;
+        }
+        return from_ == member.replica;
+    }
 
     bool on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
@@ -74,7 +81,7 @@ class Loading {
     }
 
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
-        if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
+        if (!unplaced_ || from_ != member.replica || agreement.replica != copy_.id()) return false;
         const Unplaced state = *std::exchange(unplaced_, std::nullopt);
         if (!agreement.known && is_patient(now))  // somebody else's log may tell
             return finish(member, errc::forked, now, out);

@@ -162,12 +162,12 @@ class LocalCopy {
         return {};
     }
 
-    /// What is held now, for those who take the whole of it.
-    Result<EncodedState> encode() {
+    /// What is held now, for those who take the whole of it. `frugal`: see encode_snapshot.
+    Result<EncodedState> encode(bool frugal = false) {
         Result<EncodedState> encoded = EncodedState{};
         Content<CrdtType> held = held_;
         aside([&] {
-            encoded = held.encode(options_.limits);
+            encoded = held.encode(options_.limits, frugal);
             held = {};
         });
         return encoded;
@@ -204,11 +204,17 @@ class LocalCopy {
     /// Takes a snapshot and lets go of the frames up to `seen`, which every member has that is to be waited for.
     std::error_code compact(const std::vector<ReplicaCounter>& seen) {
         const std::size_t covered = log_bytes_;
-        const Result<EncodedState> encoded = encode();
+        const Result<EncodedState> encoded = encode(true);
         if (!encoded) return encoded.error();
         keep_snapshot(*encoded);
         log_bytes_ -= covered;
         return staging_.stage([seen](Store& store) { return store.cut(seen); });
+    }
+
+    /// A store that found damage in what it had written is given all that is held, anew.
+    void heal_store() {
+        if (!open_ || is_committing() || store_error() != errc::store_damaged) return;
+        if (const Result<EncodedState> encoded = encode(true)) keep_snapshot(*encoded);
     }
 
     // Who is gone, and who this replica is.
@@ -306,6 +312,12 @@ class LocalCopy {
         const ReplicaCounter now = resolve(token);
         return staging_.await(now.replica == id() ? now.counter : max_counter, std::move(f), notifications);
     }
+    /// What may be told of while a commit is under way: see Staging.
+    bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
+        return staging_.is_durable(origin, counter);
+    }
+    std::uint64_t commit_of_all() const noexcept { return staging_.commit_of_all(); }
+    bool is_durable_with(std::uint64_t commit) const noexcept { return staging_.is_durable_with(commit); }
     /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
     void close() { staging_.close(); }
     std::error_code store_error() const noexcept { return staging_.error(); }

@@ -92,11 +92,18 @@ class Protocol {
         if (std::holds_alternative<Woken>(event)) ask_for_waiters(now.time);
     }
 
+    /// The store takes more.
+    void on_committed(const Moment& now) { gossip_.resume(now, outbox); }
+
     Outbox outbox;
     Traffic traffic;
 
    private:
     void on_time(const Moment& now) {
+        if (copy_.store_error() == errc::store_damaged && now.time >= heal_at_) {
+            heal_at_ = now.time + heal_interval;
+            copy_.heal_store();
+        }
         if (pool_.tick(now, outbox)) tidy(now);
         gossip_.tick(now, outbox);
         states_.tick(now.time);
@@ -152,15 +159,18 @@ class Protocol {
         return decode_sync(
             kind, bytes,
             detail::Overloaded{[&](const FetchMessage& message) -> std::error_code {
-                                   traffic.frames_out +=
-                                       answer_fetch(member.link, message, copy_.store(), options_.limits, outbox);
+                                   traffic.frames_out += answer_fetch(
+                                       member.link, message, copy_.store(),
+                                       [&](const ReplicaId& origin, std::uint64_t counter) {
+                                           return copy_.is_durable(origin, counter);
+                                       },
+                                       options_.limits, outbox);
                                    return {};
                                },
                                [&](const StateRequest& message) -> std::error_code {
                                    if (!gossip_.listens()) return {};
-                                   return states_.answer(
-                                       member.link, message, copy_.history().digest(), options_.limits, now.time,
-                                       [&] { return copy_.encode(); }, outbox);
+                                   return states_.answer(member.link, message, copy_, options_.limits, now.time,
+                                                         outbox);
                                },
                                [&](const FramesMessage& message) -> std::error_code {
                                    const Delivered delivered = receive(message.frames, member, now);
@@ -195,6 +205,7 @@ class Protocol {
     }
 
     static constexpr Duration forget_interval = std::chrono::seconds{10};
+    static constexpr Duration heal_interval = std::chrono::seconds{10};
 
     const Options& options_;
     Copy& copy_;
@@ -203,6 +214,7 @@ class Protocol {
     StateSource states_;
     Waiters waiters_;
     Duration forget_at_{};
+    Duration heal_at_{};
 };
 
 }  // namespace netsync

@@ -47,6 +47,7 @@ class Staging {
     }
 
     std::error_code append(const Frame& frame) {
+        if constexpr (asynchronous_store<Store>) undurable_.add(frame.header().origin, frame.header().first);
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
             if (!told(store_.append(frame))) return {};
@@ -81,6 +82,7 @@ class Staging {
             error_ = before;  // until it is known to work again
             uncommitted_ = false;
             durability_.begin(counter);
+            undurable_.begin_commit();
             store_.commit_later(on_committed);
         } else {
             static_cast<void>(on_committed);
@@ -97,6 +99,7 @@ class Staging {
         error_ = error;
         just_failed_ = static_cast<bool>(error);
         uncommitted_ = uncommitted_ || just_failed_;
+        undurable_.end_commit(!error);
         durability_.end(error, notifications);
     }
 
@@ -104,6 +107,14 @@ class Staging {
     [[nodiscard]] Subscription await(std::uint64_t counter, Durability::Answer f, Notifications& notifications) {
         return durability_.await(counter, uncommitted_, std::move(f), notifications);
     }
+
+    /// Whether a change that the store holds is durable. Where commits take no time all that waits to be sent is.
+    bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
+        return !undurable_.contains(origin, counter);
+    }
+    /// The commit with which all that there is now is durable, and whether it has been made.
+    std::uint64_t commit_of_all() const noexcept { return durability_.commit_of_all(uncommitted_); }
+    bool is_durable_with(std::uint64_t commit) const noexcept { return durability_.has_succeeded(commit); }
 
     /// This replica's counters begin anew.
     void begin_anew() noexcept { durability_.begin_anew(); }
@@ -131,6 +142,7 @@ class Staging {
 
     Store store_;
     Durability durability_;
+    Undurable undurable_;
     bool uncommitted_ = false;
     bool just_failed_ = false;
     std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again

@@ -16,13 +16,15 @@ namespace netsync {
 /// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
 class StateSource {
    public:
-    /// Answers with up to `window` chunks. `version` changes with the state held; `encode()` gives it. A request for
-    /// another state than is held or kept is answered with the present one, from its start.
-    template <class Encode>
-    std::error_code answer(Link link, const StateRequest& request, std::uint64_t version, const Limits& limits,
-                           Duration now, Encode&& encode, Outbox& out) {
-        if (!snapshot_ || (request.digest != digest_ && version_ != version)) {
-            const Result<EncodedState> state = encode();
+    /// Answers with up to `window` chunks. A request for another state than `copy` holds, or is kept, is answered with the
+    /// present one, from its start; with the one kept, where that is still to become durable.
+    template <class Copy>
+    std::error_code answer(Link link, const StateRequest& request, Copy& copy, const Limits& limits, Duration now,
+                           Outbox& out) {
+        const std::uint64_t version = copy.history().digest();
+        if (!snapshot_ || (request.digest != digest_ && version_ != version && copy.is_durable_with(commit_))) {
+            commit_ = copy.commit_of_all();
+            const Result<EncodedState> state = copy.encode();
             if (!state) return state.error();
             snapshot_ = state->bytes;
             digest_ = state->digest;
@@ -36,7 +38,7 @@ class StateSource {
             const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
             StateChunk chunk{digest_, snapshot_->size(), offset, Bytes(from, from + static_cast<std::ptrdiff_t>(size))};
             chunk.hash = hash_of(chunk);
-            out.send(link, chunk);
+            out.send(link, chunk, copy.is_durable_with(commit_));
             offset += size;
         }
         return {};
@@ -57,6 +59,7 @@ class StateSource {
     SharedBytes snapshot_;
     std::uint64_t version_ = 0;
     std::uint64_t digest_ = 0;  // of its bytes
+    std::uint64_t commit_ = 0;  // with which all of it is durable
     Duration expires_{};
 };
 

@@ -56,4 +56,14 @@ void carry_out(const Outbox& out, Transport& transport, Traffic& traffic) {
     if (out.announcement) transport.announce(*out.announcement);
 }
 
+/// The same for what need not wait for the commit under way, nor for the next one.
+template <transport Transport>
+void carry_out_at_once(Outbox& waiting, Outbox& next, Transport& transport, Traffic& traffic) {
+    for (Outbox* from : {&waiting, &next}) {
+        Outbox out;
+        out.sends = from->take_at_once(waiting);
+        carry_out(out, transport, traffic);
+    }
+}
+
 }  // namespace netsync

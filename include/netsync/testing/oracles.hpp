@@ -176,6 +176,15 @@ class Oracles {
         case MessageKind::heads:
             if (const auto message = decode_message<HeadsMessage>(bytes)) told_all(message->heads);
             return;
+        case MessageKind::state_chunk:
+            if (const auto message = decode_message<StateChunk>(bytes)) told_all(heads_of(*message));
+            return;
+        case MessageKind::agreement_request:
+            if (const auto message = decode_message<AgreementRequest>(bytes)) told_all(message->heads);
+            return;
+        case MessageKind::agreement:
+            if (const auto message = decode_message<Agreement>(bytes)) told(message->replica, message->counter);
+            return;
         case MessageKind::relay:
             if (const auto message = decode_message<RelayMessage>(bytes)) told_frame(message->frame.bytes);
             return;
@@ -185,6 +194,16 @@ class Oracles {
             return;
         default: return;
         }
+    }
+
+    /// What a state holds, as far as its pieces have told by now.
+    const std::vector<Head>& heads_of(const StateChunk& chunk) {
+        Sent& sent = states_[chunk.digest];
+        if (sent.heads.empty() && chunk.offset == sent.begin.size()) {
+            sent.begin.insert(sent.begin.end(), chunk.bytes.begin(), chunk.bytes.end());
+            if (const auto header = decode_snapshot_header(sent.begin)) sent = {{}, header->heads};
+        }
+        return sent.heads;
     }
 
     /// unique dots: a counter of a replica names one change, for ever.
@@ -225,6 +244,12 @@ class Oracles {
 
     bool is_reused(const ReplicaId& replica) const { return reused_.contains(replica); }
 
+    /// A state that was sent, until its heads are known.
+    struct Sent {
+        Bytes begin{};
+        std::vector<Head> heads{};
+    };
+
     const std::deque<Machine>& machines_;
     const Network& network_;
     Trace& trace_;
@@ -234,6 +259,7 @@ class Oracles {
     std::map<ReplicaId, Ntp64> own_times_;
     std::map<ReplicaId, std::uint64_t> acknowledged_;
     std::set<ReplicaId> reused_;
+    std::map<std::uint64_t, Sent> states_;                      // by digest
     std::unordered_map<std::uint64_t, std::uint64_t> digests_;  // by the hash of the version vector
 };
 

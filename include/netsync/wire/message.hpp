@@ -50,6 +50,20 @@ namespace detail {
 constexpr bool has_checksum(MessageKind kind) noexcept {
     return kind != MessageKind::response && kind != MessageKind::refusal;
 }
+/// Of what says nothing of what is held, by whoever sends it, so that it need not wait until that is durable.
+constexpr bool tells_nothing(MessageKind kind) noexcept {
+    switch (kind) {
+    case MessageKind::response:
+    case MessageKind::introduce_yourself:
+    case MessageKind::ping:
+    case MessageKind::pong:
+    case MessageKind::probe:
+    case MessageKind::heard:
+    case MessageKind::fetch:
+    case MessageKind::state_request: return true;
+    default: return false;
+    }
+}
 inline std::uint32_t checksum(ByteView bytes) noexcept {
     return static_cast<std::uint32_t>(hash_bytes(bytes.data(), bytes.size(), 0x636865636bu));
 }

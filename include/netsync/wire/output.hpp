@@ -30,6 +30,11 @@ class Output {
     Output() = default;
     explicit Output(DotSpace space, std::size_t max_depth = 128) : space_(std::move(space)), depth_left_(max_depth) {}
 
+    /// Counts what is written, and keeps nothing of it.
+    void measure() noexcept { bytes_.measure(); }
+    /// That so many bytes are to come: memory for them and no more.
+    void expect(std::size_t size) { bytes_.expect(size); }
+
     /// Begins anew, as if just made.
     void restart(DotSpace space, std::size_t max_depth) {
         bytes_.clear();
@@ -110,7 +115,7 @@ class Output {
     std::size_t size() const noexcept { return bytes_.size(); }
     ByteView view() const noexcept { return bytes_.view(); }
     /// What was written, in memory of its exact size.
-    Bytes take() const { return bytes_.take(); }
+    Bytes take() { return bytes_.take(); }
 
    private:
     template <class T>
@@ -221,8 +226,8 @@ class Output {
         for (std::uint64_t rest = length; rest >= 0x80; rest >>= 7) ++extra;
         if (extra > 0) bytes_.open_gap(start, extra);
         for (std::size_t at = start; at < start + extra; ++at, length >>= 7)
-            bytes_.data()[at] = static_cast<std::byte>(length | 0x80);
-        bytes_.data()[start + extra] = static_cast<std::byte>(length);
+            bytes_.set(at, static_cast<std::byte>(length | 0x80));
+        bytes_.set(start + extra, static_cast<std::byte>(length));
     }
 
     void byte(std::byte value) { bytes_.append(value); }

@@ -46,15 +46,25 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 }  // namespace detail
 
 /// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
+/// `frugal`: twice the time, and no more memory than the bytes themselves, where it is else up to two and a half times that.
 template <crdt T>
 Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                              const Reissues& reissues = {}) {
+                              const Reissues& reissues = {}, bool frugal = false) {
+    const auto write = [&](Output& out) {
+        out.fixed(wire_version);
+        out(heads);
+        out.fixed(time.value);
+        out(reissues.all());
+        out(state);
+    };
     Output out{detail::state_space(heads, time), limits.depth};
-    out.fixed(wire_version);
-    out(heads);
-    out.fixed(time.value);
-    out(reissues.all());
-    out(state);
+    if (frugal) {
+        Output measured{detail::state_space(heads, time), limits.depth};
+        measured.measure();
+        write(measured);
+        out.expect(measured.size() + detail::varint_room);  // as much as is ever asked for at once
+    }
+    write(out);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
     return out.take();

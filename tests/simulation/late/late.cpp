@@ -2,8 +2,6 @@
 // seed, and exits 1 then.
 #include "../library.hpp"
 
-#include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
@@ -12,12 +10,9 @@ using namespace netsync;
 namespace {
 
 testing::SimulationOptions options_of(std::uint64_t seed) {
-    constexpr std::array<std::chrono::milliseconds, 4> commits{
-        std::chrono::milliseconds{300}, std::chrono::milliseconds{20}, std::chrono::milliseconds{300},
-        std::chrono::milliseconds{1000}};
     testing::SimulationOptions options =
         simulated::options_of(seed, testing::faults::join(testing::faults::messages(), testing::faults::machines()));
-    options.commit = commits[seed % commits.size()];
+    options.commit = simulated::commit_of(seed);
     return options;
 }
 

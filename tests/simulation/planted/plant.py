@@ -2,7 +2,8 @@
 """plant.py TARGET: copies include/netsync to TARGET/netsync with the bugs of bugs.toml in it, each chosen at run time.
 
 The library itself holds no switches. Each `code` must occur in its file exactly once, so that the list stays true when the
-code moves; in `becomes`, PLANTED asks whether this bug is the one chosen. TARGET/planted_bugs.inc names them.
+code moves; in `becomes`, PLANTED asks whether this bug is the one chosen. TARGET/planted_bugs.inc names them, and says which
+are to be caught where commits take time, too, or there only.
 """
 import pathlib
 import shutil
@@ -34,7 +35,8 @@ def plant(target):
             if "PLANTED" not in becomes:
                 errors.append(f"{bug['name']}: no PLANTED in `becomes`")
             texts[path] = text.replace(code, becomes.replace("PLANTED", f"netsync::detail::planted({number})"))
-        names.append(f'{{{number}, "{bug["name"]}"}},\n')
+        stores = {None: "Stores::at_once", True: "Stores::both", "only": "Stores::late"}[bug.get("late")]
+        names.append(f'{{{number}, "{bug["name"]}", {stores}}},\n')
     if errors:
         sys.exit("\n".join(errors))
     tree = target / "netsync"

@@ -1,7 +1,8 @@
 // The simulator's own score: each planted bug is caught within so many seeds, and nothing is found in as many where no bug
-// is. One process a bug, since a bug may end its process.
+// is. On a store that commits at once, and, where it matters, on one whose commits take time. One process a bug, since a
+// bug may end its process.
 //
-//     score [seeds]      1000
+//     score [seeds [words]]      1000; all bugs, or those whose name holds these words
 #include "../library.hpp"
 
 #include <netsync/detail/planted.hpp>
@@ -18,9 +19,12 @@
 
 namespace {
 
+enum class Stores { at_once, late, both };  // where it is to be caught
+
 struct Bug {
     int number;
     const char* name;
+    Stores stores;
 };
 
 constexpr Bug bugs[] = {
@@ -41,19 +45,26 @@ netsync::testing::Faults faults_of(std::uint64_t seed) {
     return makes_tombstones(seed) ? faults::messages() : faults::join(faults::messages(), faults::machines());
 }
 
-void try_seeds(int bug, std::uint64_t most, int to) {
+template <netsync::store Store>
+std::optional<netsync::testing::Failure> try_seed(std::uint64_t seed) {
+    simulated::Librarian workload;
+    workload.removes_labels = makes_tombstones(seed);
+    workload.retires = !netsync::asynchronous_store<Store> && seed % 4 == 1;
+    auto options = simulated::options_of(seed, faults_of(seed));
+    options.commit = simulated::commit_of(seed);
+    return netsync::testing::simulate<simulated::Library, Store>(options, workload);
+}
+
+void try_seeds(int bug, std::uint64_t most, bool late, int to) {
     netsync::detail::planted_bug = bug;
     Verdict verdict;
     while (!verdict.caught && verdict.seeds < most) {
         ++verdict.seeds;
         std::strncpy(verdict.oracle.data(), "end of the process", verdict.oracle.size() - 1);
         if (write(to, &verdict, sizeof verdict) != sizeof verdict) return;  // what to believe if this seed ends us
-        simulated::Librarian workload;
-        workload.removes_labels = makes_tombstones(verdict.seeds);
-        workload.retires = verdict.seeds % 4 == 1;
         alarm(20);
-        const auto failed = netsync::testing::simulate<simulated::Library>(
-            simulated::options_of(verdict.seeds, faults_of(verdict.seeds)), workload);
+        const auto failed = late ? try_seed<netsync::testing::LateStore>(verdict.seeds)
+                                 : try_seed<netsync::testing::SimulatedStore>(verdict.seeds);
         if (!failed) continue;
         verdict.caught = true;
         verdict.oracle = {};
@@ -63,14 +74,14 @@ void try_seeds(int bug, std::uint64_t most, int to) {
     static_cast<void>(write(to, &verdict, sizeof verdict));
 }
 
-Verdict score(int bug, std::uint64_t most) {
+Verdict score(int bug, std::uint64_t most, bool late) {
     int ends[2];
     if (pipe(ends) != 0) std::abort();
     const pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
         if (!std::freopen("/dev/null", "w", stderr)) std::_Exit(1);
-        try_seeds(bug, most, ends[1]);
+        try_seeds(bug, most, late, ends[1]);
         std::_Exit(0);
     }
     close(ends[1]);
@@ -87,21 +98,26 @@ Verdict score(int bug, std::uint64_t most) {
 
 int main(int argc, char** argv) {
     const std::uint64_t most = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1000;
+    const char* words = argc > 2 ? argv[2] : "";
     std::uint64_t missed = 0;
     std::printf("%-80s %-22s %s\n", "bug", "caught by", "seeds needed");
-    for (const Bug& bug : bugs) {
-        const Verdict verdict = score(bug.number, most);
-        std::printf("%-80s %-22s %llu\n", bug.name, verdict.caught ? verdict.oracle.data() : "NOT CAUGHT",
+    const auto print = [](const std::string& name, const Verdict& verdict, const char* otherwise) {
+        std::printf("%-80s %-22s %llu\n", name.c_str(), verdict.caught ? verdict.oracle.data() : otherwise,
                     static_cast<unsigned long long>(verdict.seeds));
         std::fflush(stdout);
-        if (!verdict.caught) ++missed;
-    }
+    };
+    for (const Bug& bug : bugs)
+        for (const bool late : {false, true}) {
+            if (bug.stores == (late ? Stores::at_once : Stores::late) || !std::strstr(bug.name, words)) continue;
+            const Verdict verdict = score(bug.number, most, late);
+            print(bug.name + std::string(late ? ", commits late" : ""), verdict, "NOT CAUGHT");
+            if (!verdict.caught) ++missed;
+        }
     const auto start = std::chrono::steady_clock::now();
-    const Verdict clean = score(0, most);
+    const Verdict clean = score(0, most, false);
     const double minutes =
         std::chrono::duration<double, std::ratio<60>>(std::chrono::steady_clock::now() - start).count();
-    std::printf("%-80s %-22s %llu\n", "(none)", clean.caught ? clean.oracle.data() : "nothing",
-                static_cast<unsigned long long>(clean.seeds));
+    print("(none)", clean, "nothing");
     double hours = 0;
     for (std::uint64_t seed = 1; seed <= clean.seeds; ++seed) {
         const auto options = simulated::options_of(seed, {});
