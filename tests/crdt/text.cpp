@@ -341,6 +341,65 @@ TEST_CASE("what is issued again by another incarnation reads as it was written")
     CHECK(third.state.str().substr(1, 4) == "aann");
 }
 
+TEST_CASE("what one types stays together, also where one had typed something away that another wrote behind") {
+    for (const std::string wrong : {"o", "oo", "x"}) {
+        auto s = make_sites<Text>(2);
+        s[1].deliver(s[0].change({1}, put(0, "hel" + wrong)));
+        const auto behind = s[1].change({2}, put(3 + wrong.size(), " world"));
+        std::vector<sites::Sent<Text>> sent;
+        for (std::size_t at = wrong.size(); at > 0; --at) sent.push_back(s[0].change({2}, cut(2 + at)));
+        for (const auto& each : type(s[0], 3, "lo!", true)) sent.push_back(each);
+        s[0].deliver(behind);
+        for (const auto& each : sent) s[1].deliver(each);
+        CHECK(s[0].state.str() == s[1].state.str());
+        CHECK_MESSAGE(s[0].state.str().find("lo!") != std::string::npos, s[0].state.str());
+        CHECK(s[0].state.str().find(" world") != std::string::npos);
+    }
+    // The same to the front.
+    auto s = make_sites<Text>(2);
+    s[0].deliver(s[1].change({1}, put(0, "#")));
+    std::vector<sites::Sent<Text>> sent = type(s[0], 0, "own", false);
+    for (const auto& each : sent) s[1].deliver(each);
+    const auto before = s[1].change({2}, put(0, "T"));
+    sent.clear();
+    sent.push_back(s[0].change({2}, cut(0)));
+    for (const auto& each : type(s[0], 0, "abc", false)) sent.push_back(each);
+    s[0].deliver(before);
+    for (const auto& each : sent) s[1].deliver(each);
+    CHECK(s[0].state.str() == s[1].state.str());
+    CHECK_MESSAGE(s[0].state.str().find("abc") != std::string::npos, s[0].state.str());
+}
+
+TEST_CASE("a text that takes the place of another one is edited as if it had always been there") {
+    testing::Random random{8};
+    for (int round = 0; round < 40; ++round) {
+        auto s = make_sites<Text>(2);
+        for (auto& site : s) site.change({1}, put(0, std::string(1000 + random.below(3000), 'x')));  // several leaves
+        for (std::uint64_t step = 1; step < 8; ++step)
+            for (auto& site : s)
+                site.change({step}, [&](const Text& text, Change& c) { return mutate(text, c, random); });
+        const Text copy = s[1].state;
+        if (random.below(2) == 0)
+            s[0].state = s[1].state;
+        else
+            s[0].state = std::move(s[1].state);
+        s[1].state = copy;
+        s[1].replica = s[0].replica;
+        s[0].seen = s[1].seen;
+        s[0].next = s[1].next = 1000;
+        for (std::uint64_t step = 10; step < 16; ++step) {
+            const std::uint64_t seed = random.next();
+            for (auto& site : s)
+                site.change({step}, [&](const Text& text, Change& c) {
+                    testing::Random again{seed};
+                    return mutate(text, c, again);
+                });
+            REQUIRE(s[0].state.str() == s[1].state.str());
+        }
+        REQUIRE(sites::same(s[0], s[1]));
+    }
+}
+
 TEST_CASE("a delta that hangs as deep as its bytes allow") {
     for (const std::uint64_t depth : {5000u, 15'000u, 60'000u}) {
         Output out{DotSpace{DotRange{intern({200, 1}), 1, 1}, Ntp64{1}}};

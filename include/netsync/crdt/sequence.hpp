@@ -78,11 +78,15 @@ class Sequence {
                                Dot first) {
         const ReplicaId& self = id_of(change.replica());
         const auto length = static_cast<std::int64_t>(count);
+        // Of the dot, so that no position is used twice: what was erased there may have others' elements beside it.
+        const auto age = [&](const Bunch* bunch) {
+            return static_cast<std::int64_t>(first.counter()) - static_cast<std::int64_t>(bunch->name.counter);
+        };
         if (before) {
             std::int64_t slot = slot_of(before.position.offset);
             for (const Bunch* bunch = before.position.bunch; bunch; slot = bunch->slot(), bunch = bunch->parent) {
                 const auto limit = after ? slot_within(bunch, after.position) : std::nullopt;
-                const std::int64_t from = offset_after(slot), to = from + length - 1;
+                const std::int64_t from = std::max(offset_after(slot), age(bunch)), to = from + length - 1;
                 if (bunch->name.replica == self && to <= (limit ? offset_before(*limit) : max_offset))
                     return {BunchRef{bunch}, static_cast<std::int32_t>(from)};
                 if (limit) break;
@@ -92,7 +96,7 @@ class Sequence {
             std::int64_t slot = slot_of(after.position.offset);
             for (const Bunch* bunch = after.position.bunch; bunch; slot = bunch->slot(), bunch = bunch->parent) {
                 const auto limit = before ? slot_within(bunch, before.position) : std::nullopt;
-                const std::int64_t from = offset_before(slot) - length + 1;
+                const std::int64_t from = std::min(offset_before(slot), -age(bunch)) - length + 1;
                 if (bunch->name.replica == self && from >= (limit ? offset_after(*limit) : -max_offset))
                     return {BunchRef{bunch}, static_cast<std::int32_t>(from)};
                 if (limit) break;
