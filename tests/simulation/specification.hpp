@@ -239,8 +239,9 @@ inline std::map<std::string, std::string> parents(const View& view, const std::s
     View::Steps moves;
     for (const Done* done : view.steps(place))
         if (done->verb == Verb::move) moves.push_back(done);
-    std::stable_sort(moves.begin(), moves.end(),
-                     [&](const Done* a, const Done* b) { return view.history().is_later(*b, *a); });
+    std::sort(moves.begin(), moves.end(), [&](const Done* a, const Done* b) {
+        return view.history().is_later(*b, *a) || (!view.history().is_later(*a, *b) && std::less<>{}(a, b));
+    });
     std::map<std::string, std::string> parent;
     const auto comes_to = [&](std::string from, const std::string& to) {
         for (; from != to; from = parent[from])
