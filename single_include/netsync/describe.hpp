@@ -12,10 +12,12 @@
 namespace netsync {
 
 /// One thing that a change did. `path` is a JSON pointer (RFC 6901) into to_json of the state; `value` is JSON, as it is
-/// now, empty where it is gone.
+/// now, empty where it is gone. Of a text, the code point at which something was done is the last step; of what is erased,
+/// where it was.
 struct Description {
     std::string path{};
-    std::string action{};  ///< "added", "removed", "assigned", "counted", "enabled", "disabled", "chose", "changed"
+    std::string action{};  ///< "added", "removed", "assigned", "counted", "enabled", "disabled", "chose", "changed",
+                           ///< "inserted", "erased" (the value: how many), "moved"
     std::string value{};
     friend bool operator==(const Description&, const Description&) = default;
 };
@@ -70,6 +72,10 @@ class Describer {
         } else if constexpr (shape == Shape::choice) {
             if (delta.has_choice()) now.has_value() ? add("chose", to_json(now.index())) : add("removed", {});
             parts(delta, now, std::make_index_sequence<T::none>{});
+        } else if constexpr (requires { delta.for_each_inserted(now, [](auto...) {}); }) {
+            sequence(delta, now);
+        } else if constexpr (requires { now.children(now.root); }) {
+            tree(delta, now);
         } else if constexpr (is_flag<T>) {
             add(now.value() ? "enabled" : "disabled", {});
         } else if constexpr (is_counter<T>) {
@@ -94,6 +100,45 @@ class Describer {
             delta.for_each(
                 [&](const auto& key, const auto& part) { below(key, [&] { entry(&part, now.find(key)); }); });
         }
+    }
+
+    template <class T>
+    void sequence(const T& delta, const T& now) {
+        const auto at = [&](std::size_t index, std::string_view action, std::string value) {
+            below(index, [&] { add(action, std::move(value)); });
+        };
+        if constexpr (requires { now.str(); }) {
+            delta.for_each_inserted(
+                now, [&](std::size_t index, const std::string& text) { at(index, "inserted", to_json(text)); });
+            delta.for_each_erased(now,
+                                  [&](std::size_t index, std::size_t count) { at(index, "erased", to_json(count)); });
+        } else {
+            delta.for_each_inserted(now, [&](std::size_t index) { at(index, "inserted", to_json(now[index])); });
+            delta.for_each_moved(now, [&](std::size_t index) { at(index, "moved", to_json(now[index])); });
+            if (const std::size_t count = delta.erased(); count > 0) add("erased", to_json(count));
+        }
+    }
+
+    /// Nodes by where they are now.
+    template <class T>
+    void tree(const T& delta, const T& now) {
+        delta.for_each_mentioned([&](const NodeId& node) {
+            const auto* held = now.find(node);
+            if (!held || !now.contains(node)) return add("removed", {});
+            std::vector<std::size_t> way;
+            for (NodeId at = node; !at.is_root(); at = *now.parent(at)) {
+                const auto siblings = now.children(*now.parent(at));
+                way.push_back(
+                    static_cast<std::size_t>(std::find(siblings.begin(), siblings.end(), at) - siblings.begin()));
+            }
+            const std::size_t length = path_.size();
+            for (auto step = way.rbegin(); step != way.rend(); ++step)
+                path_ += (step == way.rbegin() ? "/" : "/children/") + std::to_string(*step);
+            if (delta.moves(node)) add(delta.inserts(node) ? "inserted" : "moved", to_json(*held));
+            if (const auto* change = delta.content(node))
+                below(std::string_view{"value"}, [&] { describe(*change, *held); });
+            path_.resize(length);
+        });
     }
 
     template <class Value>

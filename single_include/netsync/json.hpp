@@ -135,8 +135,9 @@ class JsonWriter {
     /// `indent`: spaces a level, each member on a line of its own; 0 for a single line.
     explicit JsonWriter(std::string& out, int indent = 0) : out_(out), indent_(indent) {}
 
-    /// Sets become arrays; maps, bags, structs and parts of owners objects; registers, counters and flags their value, null
-    /// where nothing was written; an MvRegister an array; a choice its content, or null.
+    /// Sets and lists become arrays; maps, bags, structs and parts of owners objects; registers, counters and flags their
+    /// value, null where nothing was written; an MvRegister an array; a choice its content, or null; a text a string; a tree
+    /// an array of `{"value": ..., "children": [...]}`.
     template <class T>
     void write(const T& value) {
         using namespace detail;
@@ -256,10 +257,47 @@ class JsonWriter {
             array([&](JsonWriter&) {
                 for (const auto& element : leaf) item(element);
             });
+        } else if constexpr (requires { leaf.str(); }) {
+            string(leaf.str());
+        } else if constexpr (requires { leaf.children(leaf.root); }) {
+            tree(leaf);
         } else {
             static_assert(detail::always_false<T>,
                           "netsync: give this type `void write_json(netsync::JsonWriter&) const`");
         }
+    }
+
+    /// Nodes within nodes, without recursion: they may lie deeper than a stack.
+    template <class T>
+    void tree(const T& leaf) {
+        std::vector<std::size_t> outer;
+        const auto open = [&](char bracket) {
+            out_ += bracket;
+            outer.push_back(std::exchange(members_, 0));
+            ++level_;
+        };
+        const auto close = [&](char bracket) {
+            --level_;
+            if (members_ > 0) line();
+            members_ = outer.back();
+            outer.pop_back();
+            out_ += bracket;
+        };
+        std::size_t inside = 0;  // nodes that are open
+        open('[');
+        leaf.for_each([&](const NodeId&, const auto& value, std::size_t depth) {
+            for (; inside > depth; --inside) close(']'), close('}');
+            next();
+            open('{');
+            member(std::string_view{"value"}, value);
+            next();
+            string("children");
+            out_ += indent_ > 0 ? ": " : ":";
+            open('[');
+            ++inside;
+        });
+        for (; inside > 0; --inside) close(']'), close('}');
+        close(']');
     }
 
     template <class T>

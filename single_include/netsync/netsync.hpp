@@ -3564,6 +3564,14 @@ class DisableWinsFlag {
         return delta;
     }
 
+    /// See netsync::inverse.
+    [[nodiscard]] DisableWinsFlag inverse(Change& change, const DisableWinsFlag& before, const DisableWinsFlag& delta,
+                                          Scope scope) const {
+        const bool made = !delta.is_bottom() || (scope == Scope::whole && is_bottom());
+        if (!made || before.value() == value()) return {};
+        return value() ? disable(change) : enable(change);
+    }
+
     bool value() const noexcept { return flag_.present(); }
 
     bool merge(const DisableWinsFlag& theirs, const Join& join) { return netsync::merge(flag_, theirs.flag_, join); }
@@ -3612,6 +3620,14 @@ class EnableWinsFlag {
         change.remove_all(enables_);
         delta.disabled_ = value();
         return delta;
+    }
+
+    /// See netsync::inverse.
+    [[nodiscard]] EnableWinsFlag inverse(Change& change, const EnableWinsFlag& before, const EnableWinsFlag& delta,
+                                         Scope scope) const {
+        const bool made = !delta.is_bottom() || (scope == Scope::whole && is_bottom());
+        if (!made || before.value() == value()) return {};
+        return value() ? disable(change) : enable(change);
     }
 
     bool value() const noexcept { return !enables_.is_bottom(); }
@@ -3774,6 +3790,121 @@ class GCounter {
 
 }  // namespace netsync
 
+// ---- netsync/crdt/inverse.hpp ----
+
+// netsync: undo: the state before a change and its delta come in, a mutator that takes the change back goes out.
+
+namespace netsync {
+
+/// A leaf whose changes can be taken back: `now.inverse(change, before, delta, scope)` is a delta that undoes `delta`, which
+/// was made when the leaf was `before`; with Scope::whole as if the change had also removed all that was there before.
+template <class T>
+concept invertible_leaf = requires(const T& now, Change& change, const T& before, const T& delta) {
+    { now.inverse(change, before, delta, Scope::whole) } -> std::same_as<T>;
+};
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_invertible = invertible_leaf<T>;
+template <class Fields>
+inline constexpr bool any_invertible = false;
+template <class... Field>
+inline constexpr bool any_invertible<Types<Field...>> = (is_invertible<std::remove_cv_t<Field>> || ...);
+template <composite T>
+inline constexpr bool is_invertible<T> = any_invertible<field_types<T>>;
+
+/// Whether any dot of `made` is still alive in `held`.
+template <crdt T>
+bool any_of_made(const T& held, const T& made) {
+    bool any = false;
+    netsync::for_each_dot(made,
+                          [&](Dot dot) { netsync::for_each_dot(held, [&](Dot alive) { any = any || alive == dot; }); });
+    return any;
+}
+
+/// Removes the dots of `made` that are still alive in `held`; true if there were any. O(dots, log).
+template <crdt T>
+bool remove_made(Change& change, const T& held, const T& made) {
+    std::vector<Dot> dots;
+    netsync::for_each_dot(made, [&](Dot dot) { dots.push_back(dot); });
+    std::sort(dots.begin(), dots.end());
+    bool any = false;
+    netsync::for_each_dot(held, [&](Dot dot) {
+        if (!std::binary_search(dots.begin(), dots.end(), dot)) return;
+        change.remove(dot);
+        any = true;
+    });
+    return any;
+}
+
+}  // namespace detail
+
+/// What can be undone, at least in part: see inverse().
+template <class T>
+concept invertible = crdt<T> && detail::is_invertible<T>;
+
+/// A delta of `now` that takes back `delta`, for types within types. Leaves that cannot take anything back stay as they are.
+template <crdt T>
+T inverse_of(const T& now, Change& change, const T& before, const T& delta, Scope scope) {
+    T result{};
+    if constexpr (invertible_leaf<T>) {
+        result = now.inverse(change, before, delta, scope);
+    } else if constexpr (detail::composite<T>) {
+        const auto fields = [](auto& value) {
+            return detail::with_fields(value, [](auto&... field) { return std::tie(field...); });
+        };
+        const auto to = fields(result);
+        const auto present = fields(now), was = fields(before), made = fields(delta);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((std::get<I>(to) = inverse_of(std::get<I>(present), change, std::get<I>(was), std::get<I>(made), scope)),
+             ...);
+        }(std::make_index_sequence<detail::field_count<T>>{});
+    }
+    return result;
+}
+
+/// See inverse().
+template <invertible T>
+struct Inverse {
+    T before;
+    T delta;
+
+    T operator()(const T& now, Change& change) const {
+        return inverse_of(now, change, before, delta, Scope::mentioned);
+    }
+};
+
+/// A mutator that takes a change back: `replica.update(inverse(before, delta))`, also below a path. It is a change like any
+/// other, made now, and touches only what is still as the change left it: what it added goes where it is still that add,
+/// what it removed is added again where it is absent, a register gets its former value (one never written, a default-
+/// constructed one) where nobody has written since, counts are counted back, and a removed key comes back with what was
+/// under it. What others did meanwhile stays. Types that only grow cannot take anything back: within a struct they stay as
+/// they are. O(delta); where a key was removed, O(what was under it).
+template <invertible T>
+Inverse<T> inverse(T before, T delta) {
+    return {std::move(before), std::move(delta)};
+}
+
+/// Makes a change, `steps(batch)` as in Replica::batch, and gives the mutator that undoes it:
+/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the
+/// redo.
+template <class Replica, class F>
+auto undoable(Replica& replica, F&& steps) {
+    using T = decltype(replica.state());
+    static_assert(invertible<T>,
+                  "netsync: nothing in this type models netsync::invertible: it has no changes to take back");
+    std::optional<Inverse<T>> undo;
+    replica.batch([&](auto& batch) {
+        T before = batch.state();
+        steps(batch);
+        undo = inverse(std::move(before), batch.delta());
+    });
+    return *std::move(undo);
+}
+
+}  // namespace netsync
+
 // ---- netsync/crdt/g_map.hpp ----
 
 // netsync: keys to CRDTs; keys are never removed.
@@ -3798,6 +3929,22 @@ class GMap {
         GMap delta;
         if (!netsync::is_bottom(part)) delta.entries_[Key(key)] = std::move(part);
         return delta;
+    }
+
+    /// See netsync::inverse: of the values; keys stay.
+    [[nodiscard]] GMap inverse(Change& change, const GMap& before, const GMap& delta, Scope scope) const {
+        GMap back;
+        const auto take_back = [&](const Key& key, const Value& made) {
+            const Value *held = find(key), *was = before.find(key);
+            if (Value part = inverse_of(held ? *held : bottom(), change, was ? *was : bottom(), made, scope);
+                !netsync::is_bottom(part))
+                back.entries_[key].value = std::move(part);
+        };
+        for (const auto& [key, made] : delta.entries_) take_back(key, made.value);
+        if (scope == Scope::whole)
+            for (const auto& [key, was] : before.entries_)
+                if (!delta.entries_.find(key)) take_back(key, bottom());
+        return back;
     }
 
     /// The value under `key`, or null. Good until the map changes.
@@ -3924,112 +4071,6 @@ class GSet {
    private:
     DotMap<Element, DotSet> elements_;
 };
-
-}  // namespace netsync
-
-// ---- netsync/crdt/inverse.hpp ----
-
-// netsync: undo: the state before a change and its delta come in, a mutator that takes the change back goes out.
-
-namespace netsync {
-
-/// A leaf whose changes can be taken back: `now.inverse(change, before, delta, scope)` is a delta that undoes `delta`, which
-/// was made when the leaf was `before`; with Scope::whole as if the change had also removed all that was there before.
-template <class T>
-concept invertible_leaf = requires(const T& now, Change& change, const T& before, const T& delta) {
-    { now.inverse(change, before, delta, Scope::whole) } -> std::same_as<T>;
-};
-
-namespace detail {
-
-template <class T>
-inline constexpr bool is_invertible = invertible_leaf<T>;
-template <class Fields>
-inline constexpr bool any_invertible = false;
-template <class... Field>
-inline constexpr bool any_invertible<Types<Field...>> = (is_invertible<std::remove_cv_t<Field>> || ...);
-template <composite T>
-inline constexpr bool is_invertible<T> = any_invertible<field_types<T>>;
-
-/// Removes the dots of `made` that are still alive in `held`; true if there were any. O(dots, log).
-template <crdt T>
-bool remove_made(Change& change, const T& held, const T& made) {
-    std::vector<Dot> dots;
-    netsync::for_each_dot(made, [&](Dot dot) { dots.push_back(dot); });
-    std::sort(dots.begin(), dots.end());
-    bool any = false;
-    netsync::for_each_dot(held, [&](Dot dot) {
-        if (!std::binary_search(dots.begin(), dots.end(), dot)) return;
-        change.remove(dot);
-        any = true;
-    });
-    return any;
-}
-
-}  // namespace detail
-
-/// What can be undone, at least in part: see inverse().
-template <class T>
-concept invertible = crdt<T> && detail::is_invertible<T>;
-
-/// A delta of `now` that takes back `delta`, for types within types. Leaves that cannot take anything back stay as they are.
-template <crdt T>
-T inverse_of(const T& now, Change& change, const T& before, const T& delta, Scope scope) {
-    T result{};
-    if constexpr (invertible_leaf<T>) {
-        result = now.inverse(change, before, delta, scope);
-    } else if constexpr (detail::composite<T>) {
-        const auto fields = [](auto& value) {
-            return detail::with_fields(value, [](auto&... field) { return std::tie(field...); });
-        };
-        const auto to = fields(result);
-        const auto present = fields(now), was = fields(before), made = fields(delta);
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            ((std::get<I>(to) = inverse_of(std::get<I>(present), change, std::get<I>(was), std::get<I>(made), scope)),
-             ...);
-        }(std::make_index_sequence<detail::field_count<T>>{});
-    }
-    return result;
-}
-
-/// See inverse().
-template <invertible T>
-struct Inverse {
-    T before;
-    T delta;
-
-    T operator()(const T& now, Change& change) const {
-        return inverse_of(now, change, before, delta, Scope::mentioned);
-    }
-};
-
-/// A mutator that takes a change back: `replica.update(inverse(before, delta))`, also below a path. It is a change like any
-/// other, made now, and touches only what is still as the change left it: what it added goes where it is still that add,
-/// what it removed is added again where it is absent, a register gets its former value (one never written, a default-
-/// constructed one) where nobody has written since, counts are counted back, and a removed key comes back with what was
-/// under it. What others did meanwhile stays. Types that only grow cannot take anything back: within a struct they stay as
-/// they are. O(delta); where a key was removed, O(what was under it).
-template <invertible T>
-Inverse<T> inverse(T before, T delta) {
-    return {std::move(before), std::move(delta)};
-}
-
-/// Makes a change, `steps(batch)` as in Replica::batch, and gives the mutator that undoes it:
-/// `auto undo = undoable(replica, [](auto& batch) { ... }); replica.update(undo);`. Undoing within undoable() gives the
-/// redo.
-template <class Replica, class F>
-auto undoable(Replica& replica, F&& steps) {
-    using T = decltype(replica.state());
-    static_assert(invertible<T>,
-                  "netsync: nothing in this type models netsync::invertible: it has no changes to take back");
-    std::optional<Inverse<T>> undo;
-    replica.batch([&](auto& batch) {
-        T before = batch.state();
-        steps(batch);
-        undo = inverse(std::move(before), batch.delta());
-    });
-    return *std::move(undo);
-}
 
 }  // namespace netsync
 
@@ -4817,10 +4858,13 @@ class Rope {
 
     Rope() = default;
     Rope(const Rope& other) noexcept : root_(share(other.root_)), size_(other.size_) {}
-    Rope(Rope&& other) noexcept : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Rope(Rope&& other) noexcept : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)) {
+        other.finger_ = {};
+    }
     Rope& operator=(Rope other) noexcept {
         std::swap(root_, other.root_);
         std::swap(size_, other.size_);
+        finger_ = {};  // it was a place in what goes
         return *this;
     }
     ~Rope() { release(root_); }
@@ -5567,6 +5611,56 @@ class Sequence {
             count -= length;
         }
     }
+    /// For a delta: calls `f(index, run)` for what it inserts and `now` holds, by where that is there. O(elements log runs).
+    template <class F>
+    void for_each_inserted(const Sequence& now, F&& f) const {
+        for (Walk walk = this->walk(); walk; walk.next()) {
+            const Run run = walk.run();
+            for (std::uint32_t from = 0, to = 0; from < run.length && !run.moved; from = to) {
+                const auto first = now.rope_.find(run.element(from));
+                to = from + 1;
+                if (!first.here) continue;
+                for (; to < run.length; ++to)
+                    if (const auto next = now.rope_.find(run.element(to));
+                        !next.here || next.index != first.index + to - from)
+                        break;
+                f(first.index, run.part(from, to - from));
+            }
+        }
+    }
+    /// For a delta: calls `f(index, count)` for each stretch that it erases, by where that was, as of `now`.
+    template <class F>
+    void for_each_erased(const Sequence& now, F&& f) const {
+        for (const Erased& range : erased_) f(now.index_of({range.bunch.get(), range.offset}), range.length);
+    }
+    /// Calls `f(index, at)` for each element of `before` that is not here, and that `delta` erases or the scope is whole: where
+    /// it would be here, and where it was there.
+    template <class F>
+    void for_each_missing(const Sequence& before, const Sequence& delta, Scope scope, F&& f) const {
+        const auto look_at = [&](const Run& run, std::size_t at) {
+            for (std::uint32_t i = 0; i < run.length; ++i)
+                if (const auto found = rope_.find(run.element(i)); !found.here) f(found.index, at + i);
+        };
+        if (scope == Scope::whole) {
+            std::size_t at = 0;
+            for (Walk walk = before.walk(); walk; at += walk.run().length, walk.next())
+                if (!walk.run().moved) look_at(walk.run(), at);
+            return;
+        }
+        for (const Erased& range : delta.erased_) {
+            const std::int64_t end = std::int64_t{range.offset} + range.length;
+            std::size_t at = before.index_of({range.bunch.get(), range.offset});
+            for (Walk walk = before.walk(at); walk; at += walk.run().length, walk.next()) {
+                const Run run = walk.run();
+                const auto slot = slot_within(range.bunch.get(), run.element().position);
+                if (!slot || *slot >= slot_of(static_cast<std::int32_t>(end - 1)) + 1) break;
+                if (!same_bunch(run.bunch, range.bunch.get()) || run.moved) continue;
+                look_at(run.part(0, static_cast<std::uint32_t>(std::min<std::int64_t>(run.length, end - run.offset))),
+                        at);
+            }
+        }
+    }
+
     /// Calls `f(slice)` for their values.
     template <class F>
     void for_each_value_in(std::size_t index, std::size_t count, F&& f) const {
@@ -5589,11 +5683,15 @@ class Sequence {
                                Dot first) {
         const ReplicaId& self = id_of(change.replica());
         const auto length = static_cast<std::int64_t>(count);
+        // Of the dot, so that no position is used twice: what was erased there may have others' elements beside it.
+        const auto age = [&](const Bunch* bunch) {
+            return static_cast<std::int64_t>(first.counter()) - static_cast<std::int64_t>(bunch->name.counter);
+        };
         if (before) {
             std::int64_t slot = slot_of(before.position.offset);
             for (const Bunch* bunch = before.position.bunch; bunch; slot = bunch->slot(), bunch = bunch->parent) {
                 const auto limit = after ? slot_within(bunch, after.position) : std::nullopt;
-                const std::int64_t from = offset_after(slot), to = from + length - 1;
+                const std::int64_t from = std::max(offset_after(slot), age(bunch)), to = from + length - 1;
                 if (bunch->name.replica == self && to <= (limit ? offset_before(*limit) : max_offset))
                     return {BunchRef{bunch}, static_cast<std::int32_t>(from)};
                 if (limit) break;
@@ -5603,7 +5701,7 @@ class Sequence {
             std::int64_t slot = slot_of(after.position.offset);
             for (const Bunch* bunch = after.position.bunch; bunch; slot = bunch->slot(), bunch = bunch->parent) {
                 const auto limit = before ? slot_within(bunch, before.position) : std::nullopt;
-                const std::int64_t from = offset_before(slot) - length + 1;
+                const std::int64_t from = std::min(offset_before(slot), -age(bunch)) - length + 1;
                 if (bunch->name.replica == self && from >= (limit ? offset_after(*limit) : -max_offset))
                     return {BunchRef{bunch}, static_cast<std::int32_t>(from)};
                 if (limit) break;
@@ -5674,7 +5772,7 @@ class Sequence {
                 const bool seen = join.mine.contains(run.dot_at(from));
                 for (to = from + 1; to < run.length && join.mine.contains(run.dot_at(to)) == seen; ++to) {
                 }
-                if (!seen) changed |= add(run.part(from, to - from), walk.content(), walk.at() + from);
+                if (!seen) changed |= add(run.part(from, to - from), walk.content(), walk.at() + from, &theirs, &join);
             }
         }
         return changed;
@@ -5770,12 +5868,19 @@ class Sequence {
         return made;
     }
 
-    /// Inserts what is not there. In parts, where other elements lie between.
-    bool add(Run run, const Content& from, std::size_t first) {
+    /// Inserts what is not there. In parts, where other elements lie between. What has the same positions, and is removed by
+    /// `theirs`, goes: the first form of a change that was issued again.
+    bool add(Run run, const Content& from, std::size_t first, const Sequence* theirs = nullptr,
+             const Join* join = nullptr) {
         bool changed = false;
         while (run.length > 0) {
             const auto found = rope_.find(run.element(), near_);
             std::uint32_t length = 1;
+            if (bool all = false; theirs && (is_at(found.near.before, run) || is_at(found.near.after, run)) &&
+                                  remove({BunchRef{run.bunch}, run.offset, run.length}, *theirs, *join, all)) {
+                changed = true;
+                continue;
+            }
             if (!found.here) {
                 if (run.length > 1 && found.near.after)
                     length = std::max(run.count_before(found.near.after), 1u);
@@ -5801,6 +5906,10 @@ class Sequence {
         return changed;
     }
 
+    static bool is_at(const Element& element, const Run& run) noexcept {
+        return element && element.position.offset == run.offset && same_bunch(element.position.bunch, run.bunch);
+    }
+
     void erase_at(std::size_t index, std::size_t count) {
         rope_.erase(index, count);
         near_ = index;
@@ -5813,13 +5922,14 @@ class Sequence {
         const auto find = [&] {
             return rope_.find({{range.bunch.get(), static_cast<std::int32_t>(offset)}, Dot{}}, near_).index;
         };
-        for (std::size_t index = find(); index < size() && offset < end;) {
+        for (std::size_t index = find(); index < size();) {
             const Run run = walk(index).run();
             const auto slot = slot_within(range.bunch.get(), run.element().position);
             if (!slot) break;
             if (!same_bunch(run.bunch, range.bunch.get())) {  // what hangs between two elements of the bunch
                 offset = offset_after(*slot);
-                if (offset < end) index = find();
+                if (offset >= end) break;
+                index = find();
                 continue;
             }
             if (run.offset >= end) break;
@@ -5837,7 +5947,7 @@ class Sequence {
             }
             offset = std::int64_t{run.offset} + length;
         }
-        all = removed == range.length;
+        all = removed >= range.length;
         return removed > 0;
     }
 
@@ -6157,6 +6267,30 @@ class List {
         const auto* move = moves ? moves->latest() : nullptr;
         if (!move) return items_.index_of(anchor.position());
         return items_.index_of({move->value.value.bunch.get(), move->value.value.offset});
+    }
+
+    /// For a delta: calls `f(index)` for each element that it inserted and `now` still holds, by where that is there.
+    template <class F>
+    void for_each_inserted(const List& now, F&& f) const {
+        items_.for_each_inserted(now.items_, [&](std::size_t index, const detail::Run& run) {
+            for (std::size_t at = 0; at < run.length; ++at) f(index + at);
+        });
+    }
+    /// For a delta: calls `f(index)` for each element that it moved and `now` still holds, by where that is there.
+    template <class F>
+    void for_each_moved(const List& now, F&& f) const {
+        for (const auto& [name, moves] : moved_)
+            if (const Moves* held = now.moved_.find(name)) {
+                const auto* move = held->latest();
+                f(now.items_.index_of({move->value.value.bunch.get(), move->value.value.offset}));
+            }
+    }
+    /// For a delta: how many elements it erased. Fewer are told where it also moved some that had been moved before.
+    std::size_t erased() const {
+        std::size_t count = 0, moves = 0;
+        items_.for_each_erased(items_, [&](std::size_t, std::size_t more) { count += more; });
+        moved_.for_each_mentioned([&](const detail::Name& name) { ++(moved_.find(name) ? moves : count); });
+        return count - std::min(count, moves);
     }
 
     bool merge(const List& theirs, const Join& join) {
@@ -6662,6 +6796,21 @@ class MvRegister {
         MvRegister delta;
         delta.writes_ = {change.mint(), std::move(value)};
         return delta;
+    }
+
+    /// See netsync::inverse: where nobody has written since, it has the values again that it had.
+    [[nodiscard]] MvRegister inverse(Change& change, const MvRegister& before, const MvRegister& delta,
+                                     Scope scope) const {
+        MvRegister back;
+        const bool removed = scope == Scope::whole && delta.is_bottom() && is_bottom() && before.has_value();
+        if (!removed && !detail::any_of_made(*this, delta)) return back;
+        std::vector<Value> values = before.values();
+        if (values.empty()) values.emplace_back();
+        detail::remove_made(change, *this, delta);
+        const CausalContext none;
+        for (Value& value : values)
+            back.writes_.merge(DotFun<Value>{change.mint(), std::move(value)}, Join{.mine = none, .theirs = none});
+        return back;
     }
 
     /// The values that nobody has superseded, by the id of their writers, ascending: the same order everywhere.
@@ -7460,6 +7609,25 @@ class RwSet {
         return delta;
     }
 
+    /// See netsync::inverse.
+    [[nodiscard]] RwSet inverse(Change& change, const RwSet& before, const RwSet& delta, Scope scope) const {
+        RwSet back;
+        const auto restore = [&](const Element& element) {
+            if (before.contains(element) == contains(element)) return;
+            if (const detail::Marked* held = elements_.find(element)) change.remove_all(*held);
+            back.elements_[element].*(contains(element) ? &detail::Marked::marks : &detail::Marked::adds) =
+                DotSet{change.mint()};
+        };
+        for (const auto& [element, made] : delta.elements_)
+            if (const detail::Marked* held = elements_.find(element); held && detail::any_of_made(*held, made))
+                restore(element);
+        if (scope == Scope::whole)
+            before.for_each([&](const Element& element) {
+                if (!delta.elements_.find(element) && !elements_.find(element)) restore(element);
+            });
+        return back;
+    }
+
     template <class Query>
     bool contains(const Query& element) const {
         const detail::Marked* held = elements_.find(element);
@@ -7911,6 +8079,28 @@ class Text {
     /// A delta that erases all that is seen here.
     [[nodiscard]] Text clear(Change& change) const { return erase(change, 0, size()); }
 
+    /// See netsync::inverse: what was typed goes, and what was erased is typed again where it was.
+    [[nodiscard]] Text inverse(Change& change, const Text& before, const Text& delta, Scope scope) const {
+        Text back, work = *this;
+        delta.points_.for_each_inserted(points_,
+                                        [&](std::size_t, const detail::Run& run) { back.points_.erase(change, run); });
+        std::vector<std::pair<std::size_t, std::size_t>> missing;
+        points_.for_each_missing(before.points_, delta.points_, scope,
+                                 [&](std::size_t index, std::size_t at) { missing.emplace_back(index, at); });
+        std::sort(missing.begin(), missing.end());
+        for (std::size_t end = missing.size(), from = end; end > 0; end = from) {  // from the last on: the rest stays
+            for (--from; from > 0 && missing[from - 1].first == missing[from].first &&
+                         missing[from - 1].second + 1 == missing[from].second;)
+                --from;
+            const Text again =
+                work.insert(change, missing[from].first, before.substr(missing[from].second, end - from));
+            const CausalContext none;
+            work.points_.merge(again.points_, Join{.mine = none, .theirs = none});
+            back.points_.merge(again.points_, Join{.mine = none, .theirs = none, .target = Target::delta});
+        }
+        return back;
+    }
+
     std::size_t size() const noexcept { return points_.size(); }
     bool empty() const noexcept { return size() == 0; }
 
@@ -7940,6 +8130,18 @@ class Text {
     /// The index of an anchor here.
     std::size_t index_of(const Anchor& anchor) const {
         return anchor.is_end() ? size() : points_.index_of(anchor.position());
+    }
+
+    /// For a delta: calls `f(index, text)` for what it inserted and `now` still holds, by where that is there.
+    template <class F>
+    void for_each_inserted(const Text& now, F&& f) const {
+        points_.for_each_inserted(
+            now.points_, [&](std::size_t index, const detail::Run& run) { f(index, now.substr(index, run.length)); });
+    }
+    /// For a delta: calls `f(index, count)` for what it erased, by where that was, as of `now`.
+    template <class F>
+    void for_each_erased(const Text& now, F&& f) const {
+        points_.for_each_erased(now.points_, f);
     }
 
     bool merge(const Text& theirs, const Join& join) { return points_.merge(theirs.points_, join); }
@@ -8792,6 +8994,22 @@ class Tree {
         nodes().for_each_mentioned(f);
     }
     bool mentions(const NodeId& node) const { return nodes().mentions(node); }
+    /// For a delta: whether it puts `node` anywhere, and whether that is where it begins.
+    bool moves(const NodeId& node) const {
+        const auto* made = nodes().find(node);
+        return made && !made->moves.empty();
+    }
+    bool inserts(const NodeId& node) const {
+        const auto* made = nodes().find(node);
+        return made && std::any_of(made->moves.begin(), made->moves.end(), [&](const detail::Move& move) {
+                   return node == NodeId{move.dot.counter(), id_of(move.dot.replica())};
+               });
+    }
+    /// For a delta: the part that changes the content of `node`; null where it does not.
+    const Value* content(const NodeId& node) const {
+        const auto* made = nodes().find(node);
+        return made && !netsync::is_bottom(made->value) ? &made->value : nullptr;
+    }
 
     bool merge(const Tree& theirs, const Join& join) {
         static_assert(causal<Value>, "netsync: the content of a Tree's nodes must model netsync::causal (all of it "
@@ -9839,11 +10057,28 @@ class Buffer {
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
 
-    std::size_t size() const noexcept { return size_; }
-    std::byte* data() noexcept { return at_; }
-    const std::byte* data() const noexcept { return at_; }
+    /// For empty ones. What is written is counted and let go of, but for the last part of it.
+    void measure() noexcept { measures_ = true; }
+    /// For empty ones. So many bytes are to come, which take() then gives without a copy.
+    void expect(std::size_t size) {
+        whole_.resize(size);
+        at_ = whole_.data();
+        capacity_ = size;
+    }
+
+    std::size_t size() const noexcept { return before_ + size_; }
+    void set(std::size_t position, std::byte value) noexcept {
+        if (position >= before_) at_[position - before_] = value;
+    }
     std::span<const std::byte> view() const noexcept { return {at_, size_}; }
-    std::vector<std::byte> take() const { return {at_, at_ + size_}; }
+    std::vector<std::byte> take() {
+        if (whole_.empty() || at_ != whole_.data()) return {at_, at_ + size_};
+        whole_.resize(size_);
+        at_ = inside_;
+        size_ = 0;
+        capacity_ = sizeof inside_;
+        return std::exchange(whole_, {});
+    }
 
     /// Room for `count` more bytes, to be written at once and then counted with `grow`.
     std::byte* room(std::size_t count) {
@@ -9851,7 +10086,7 @@ class Buffer {
         return at_ + size_;
     }
     void grow(std::size_t count) noexcept { size_ += count; }
-    void clear() noexcept { size_ = 0; }
+    void clear() noexcept { size_ = before_ = 0; }
 
     void append(std::byte value) {
         *room(1) = value;
@@ -9865,12 +10100,17 @@ class Buffer {
     /// Moves what lies from `position` on by `count` bytes; the gap is the caller's to fill.
     void open_gap(std::size_t position, std::size_t count) {
         room(count);
-        std::memmove(at_ + position + count, at_ + position, size_ - position);
+        const std::size_t from = position > before_ ? position - before_ : 0;
+        std::memmove(at_ + from + count, at_ + from, size_ - from);
         size_ += count;
     }
 
    private:
     void enlarge(std::size_t count) {
+        if (measures_ && capacity_ >= std::max(kept, count)) {
+            before_ += std::exchange(size_, 0);
+            return;
+        }
         capacity_ = std::max(capacity_ * 2, size_ + count);
         auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity_);
         std::memcpy(larger.get(), at_, size_);
@@ -9878,11 +10118,16 @@ class Buffer {
         at_ = heap_.get();
     }
 
+    static constexpr std::size_t kept = std::size_t{64} << 10;
+
     std::byte inside_[256];
     std::unique_ptr<std::byte[]> heap_;
     std::byte* at_ = inside_;
     std::size_t size_ = 0;
     std::size_t capacity_ = sizeof inside_;
+    std::size_t before_ = 0;  // bytes that were let go of
+    bool measures_ = false;
+    std::vector<std::byte> whole_;
 };
 
 }  // namespace netsync::detail
@@ -9905,6 +10150,11 @@ class Output {
 
     Output() = default;
     explicit Output(DotSpace space, std::size_t max_depth = 128) : space_(std::move(space)), depth_left_(max_depth) {}
+
+    /// Counts what is written, and keeps nothing of it.
+    void measure() noexcept { bytes_.measure(); }
+    /// That so many bytes are to come: memory for them and no more.
+    void expect(std::size_t size) { bytes_.expect(size); }
 
     /// Begins anew, as if just made.
     void restart(DotSpace space, std::size_t max_depth) {
@@ -9986,7 +10236,7 @@ class Output {
     std::size_t size() const noexcept { return bytes_.size(); }
     ByteView view() const noexcept { return bytes_.view(); }
     /// What was written, in memory of its exact size.
-    Bytes take() const { return bytes_.take(); }
+    Bytes take() { return bytes_.take(); }
 
    private:
     template <class T>
@@ -10097,8 +10347,8 @@ class Output {
         for (std::uint64_t rest = length; rest >= 0x80; rest >>= 7) ++extra;
         if (extra > 0) bytes_.open_gap(start, extra);
         for (std::size_t at = start; at < start + extra; ++at, length >>= 7)
-            bytes_.data()[at] = static_cast<std::byte>(length | 0x80);
-        bytes_.data()[start + extra] = static_cast<std::byte>(length);
+            bytes_.set(at, static_cast<std::byte>(length | 0x80));
+        bytes_.set(start + extra, static_cast<std::byte>(length));
     }
 
     void byte(std::byte value) { bytes_.append(value); }
@@ -10159,6 +10409,20 @@ namespace detail {
 /// Not of what is said before both sides know that they speak the same version: that must stay readable for ever.
 constexpr bool has_checksum(MessageKind kind) noexcept {
     return kind != MessageKind::response && kind != MessageKind::refusal;
+}
+/// Of what says nothing of what is held, by whoever sends it, so that it need not wait until that is durable.
+constexpr bool tells_nothing(MessageKind kind) noexcept {
+    switch (kind) {
+    case MessageKind::response:
+    case MessageKind::introduce_yourself:
+    case MessageKind::ping:
+    case MessageKind::pong:
+    case MessageKind::probe:
+    case MessageKind::heard:
+    case MessageKind::fetch:
+    case MessageKind::state_request: return true;
+    default: return false;
+    }
 }
 inline std::uint32_t checksum(ByteView bytes) noexcept {
     return static_cast<std::uint32_t>(hash_bytes(bytes.data(), bytes.size(), 0x636865636bu));
@@ -10564,15 +10828,25 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 }  // namespace detail
 
 /// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
+/// `frugal`: twice the time, and no more memory than the bytes themselves, where it is else up to two and a half times that.
 template <crdt T>
 Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                              const Reissues& reissues = {}) {
+                              const Reissues& reissues = {}, bool frugal = false) {
+    const auto write = [&](Output& out) {
+        out.fixed(wire_version);
+        out(heads);
+        out.fixed(time.value);
+        out(reissues.all());
+        out(state);
+    };
     Output out{detail::state_space(heads, time), limits.depth};
-    out.fixed(wire_version);
-    out(heads);
-    out.fixed(time.value);
-    out(reissues.all());
-    out(state);
+    if (frugal) {
+        Output measured{detail::state_space(heads, time), limits.depth};
+        measured.measure();
+        write(measured);
+        out.expect(measured.size() + detail::varint_room);  // as much as is ever asked for at once
+    }
+    write(out);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
     return out.take();
@@ -11105,6 +11379,7 @@ struct Outbox {
     struct Send {
         Link link;
         SharedBytes message;
+        bool at_once = false;  ///< tells of nothing that is not durable: need not wait for a commit
     };
 
     std::vector<Send> sends;
@@ -11112,15 +11387,47 @@ struct Outbox {
     std::vector<Endpoint> dials;
     std::optional<Bytes> announcement;
     std::vector<PoolEvent> events;
+    std::vector<Link> introduced;  ///< on which this replica introduces itself by one of the sends
 
     template <message M>
-    void send(Link link, const M& content) {
-        sends.push_back({link, encode_message(content)});
+    void send(Link link, const M& content, bool at_once = detail::tells_nothing(M::kind)) {
+        if (M::kind == MessageKind::greeting || M::kind == MessageKind::handshake) introduced.push_back(link);
+        sends.push_back({link, encode_message(content), at_once});
+    }
+
+    /// All that is to be sent is left out.
+    void drop_sends() {
+        sends.clear();
+        introduced.clear();
+        waiting_ = 0;
+    }
+
+    /// Takes out the sends that need not wait. On a link on which an introduction waits, here or in `before`, they follow it.
+    std::vector<Send> take_at_once(const Outbox& before) {
+        std::vector<Send> taken;
+        const auto waits = [&](const Send& send) {
+            const auto holds = [&](const std::vector<Link>& links) {
+                return std::find(links.begin(), links.end(), send.link) != links.end();
+            };
+            return !send.at_once || holds(introduced) || holds(before.introduced);
+        };
+        std::size_t kept = std::min(waiting_, sends.size());
+        for (std::size_t at = kept; at < sends.size(); ++at)
+            if (!waits(sends[at]))
+                taken.push_back(std::move(sends[at]));
+            else if (kept++ != at)
+                sends[kept - 1] = std::move(sends[at]);
+        sends.resize(kept);
+        waiting_ = kept;
+        return taken;
     }
 
     bool empty() const noexcept {
         return sends.empty() && closes.empty() && dials.empty() && !announcement && events.empty();
     }
+
+   private:
+    std::size_t waiting_ = 0;  // of the sends, the first ones: they were looked at
 };
 
 }  // namespace netsync
@@ -12318,15 +12625,17 @@ std::error_code decode_sync(MessageKind kind, ByteView bytes, Handler&& handle) 
 namespace netsync {
 
 /// Answers with the oldest frames asked for, in the order of their timestamps, which is a causal one: the receiver can
-/// merge each as it comes. About limits.transfer bytes. Returns how many frames were sent.
-template <store Store>
-std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, const Limits& limits,
-                         Outbox& out) {
+/// merge each as it comes. About limits.transfer bytes. What is durable, by `is_durable(origin, counter)`, does not wait for
+/// what is not. Returns how many frames were sent.
+template <store Store, class IsDurable>
+std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& store, IsDurable&& is_durable,
+                         const Limits& limits, Outbox& out) {
     struct Found {
         Ntp64 time;
         ReplicaId origin;
         std::uint64_t first;
         SharedBytes bytes;
+        bool durable;
     };
     FramesMessage answer;
     std::vector<Found> found;
@@ -12340,7 +12649,7 @@ std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& st
             const Result<Frame> frame = Frame::parse(bytes, limits);
             if (!frame) return false;
             const FrameHeader& header = frame->header();
-            found.push_back({header.time, header.origin, header.first, bytes});
+            found.push_back({header.time, header.origin, header.first, bytes, is_durable(header.origin, header.first)});
             size += bytes->size();
             if (size >= share) stopped = header.time;
             return !stopped;
@@ -12353,13 +12662,15 @@ std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& st
         return a.origin != b.origin ? a.origin < b.origin : a.first < b.first;
     });
     std::size_t size = 0;
+    const bool durable = found.empty() || found.front().durable;
     for (const Found& frame : found) {
+        if (durable && !frame.durable) break;
         if ((cut && frame.time > *cut) || (size > 0 && size + frame.bytes->size() > limits.transfer)) break;
         size += frame.bytes->size();
         answer.frames.push_back({frame.bytes});
     }
     const std::size_t sent = answer.frames.size();
-    out.send(link, answer);
+    out.send(link, answer, durable);
     return sent;
 }
 
@@ -12415,6 +12726,16 @@ void carry_out(const Outbox& out, Transport& transport, Traffic& traffic) {
     for (const Link link : out.closes) transport.close(link);
     for (const Endpoint& endpoint : out.dials) static_cast<void>(transport.dial(endpoint));
     if (out.announcement) transport.announce(*out.announcement);
+}
+
+/// The same for what need not wait for the commit under way, nor for the next one.
+template <transport Transport>
+void carry_out_at_once(Outbox& waiting, Outbox& next, Transport& transport, Traffic& traffic) {
+    for (Outbox* from : {&waiting, &next}) {
+        Outbox out;
+        out.sends = from->take_at_once(waiting);
+        carry_out(out, transport, traffic);
+    }
 }
 
 }  // namespace netsync
@@ -12930,9 +13251,9 @@ struct Content {
         return encoded;
     }
 
-    Result<EncodedState> encode(const Limits& limits) const {
+    Result<EncodedState> encode(const Limits& limits, bool frugal = false) const {
         std::vector<Head> heads = history.heads();
-        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits, history.reissues());
+        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits, history.reissues(), frugal);
         if (!bytes) return bytes.error();
         return as_encoded(*std::move(bytes), std::move(heads));
     }
@@ -12979,13 +13300,15 @@ namespace netsync {
 /// The giving side: one encoded snapshot, kept while somebody asks for it. Stateless towards the peers.
 class StateSource {
    public:
-    /// Answers with up to `window` chunks. `version` changes with the state held; `encode()` gives it. A request for
-    /// another state than is held or kept is answered with the present one, from its start.
-    template <class Encode>
-    std::error_code answer(Link link, const StateRequest& request, std::uint64_t version, const Limits& limits,
-                           Duration now, Encode&& encode, Outbox& out) {
-        if (!snapshot_ || (request.digest != digest_ && version_ != version)) {
-            const Result<EncodedState> state = encode();
+    /// Answers with up to `window` chunks. A request for another state than `copy` holds, or is kept, is answered with the
+    /// present one, from its start; with the one kept, where that is still to become durable.
+    template <class Copy>
+    std::error_code answer(Link link, const StateRequest& request, Copy& copy, const Limits& limits, Duration now,
+                           Outbox& out) {
+        const std::uint64_t version = copy.history().digest();
+        if (!snapshot_ || (request.digest != digest_ && version_ != version && copy.is_durable_with(commit_))) {
+            commit_ = copy.commit_of_all();
+            const Result<EncodedState> state = copy.encode();
             if (!state) return state.error();
             snapshot_ = state->bytes;
             digest_ = state->digest;
@@ -12999,7 +13322,7 @@ class StateSource {
             const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
             StateChunk chunk{digest_, snapshot_->size(), offset, Bytes(from, from + static_cast<std::ptrdiff_t>(size))};
             chunk.hash = hash_of(chunk);
-            out.send(link, chunk);
+            out.send(link, chunk, copy.is_durable_with(commit_));
             offset += size;
         }
         return {};
@@ -13020,6 +13343,7 @@ class StateSource {
     SharedBytes snapshot_;
     std::uint64_t version_ = 0;
     std::uint64_t digest_ = 0;  // of its bytes
+    std::uint64_t commit_ = 0;  // with which all of it is durable
     Duration expires_{};
 };
 
@@ -13121,7 +13445,14 @@ class Loading {
 
     bool tick(const Moment& now, Outbox& out) { return !ready_ && load(now, out); }
 
-    bool awaits(const Member& member) const noexcept { return from_ == member.replica; }
+    /// `begins`: with the first piece. Of those asked one after the other whoever answers first is taken.
+    bool awaits(const Member& member, bool begins) noexcept {
+        if (is_loading() && begins && member.ready && sink_.received() == 0) {
+            from_ = member.replica;
+            over_ = member.link;
+        }
+        return from_ == member.replica;
+    }
 
     bool on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
         const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
@@ -13131,7 +13462,7 @@ class Loading {
     }
 
     bool on_agreement(Member& member, const Agreement& agreement, const Moment& now, Outbox& out) {
-        if (!unplaced_ || !awaits(member) || agreement.replica != copy_.id()) return false;
+        if (!unplaced_ || from_ != member.replica || agreement.replica != copy_.id()) return false;
         const Unplaced state = *std::exchange(unplaced_, std::nullopt);
         if (!agreement.known && is_patient(now))  // somebody else's log may tell
             return finish(member, errc::forked, now, out);
@@ -13421,6 +13752,7 @@ class Gossip {
     void on_frames(Member& member, const FramesMessage& message, std::size_t bytes, const Delivered& delivered,
                    const Moment& now, Outbox& out) {
         Session* session = sessions_.find(member.replica);
+        if (!session && delivered.news > 0) begin(member, now, out);  // the answer came late
         if (!session) return;
         SyncReport& report = session->report;
         report.bytes += bytes;
@@ -13430,7 +13762,7 @@ class Gossip {
         if (message.below_horizon || delivered.outdated) return ask_for_state(*session, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
-        if (delivered.news == 0) return finish(member.replica, SyncEnd::no_progress, now);
+        if (delivered.news == 0 || is_postponed()) return finish(member.replica, SyncEnd::no_progress, now);
         ask(*session, member, lacking(member, member.replica), now, out);
     }
 
@@ -13442,11 +13774,15 @@ class Gossip {
 
     /// A piece of a state.
     void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
-        if (loading_.awaits(member)) {
+        if (loading_.awaits(member, chunk.offset == 0)) {
             if (loading_.on_chunk(member, chunk, now, out)) become_ready(out);
             return take_reports();
         }
         Session* session = sessions_.find(member.replica);
+        if (!session && late_ == member.replica && chunk.offset == 0 && is_ready()) {
+            session = &open(member, now);
+            session->wants_state = true;
+        }
         if (!session || !session->wants_state) return;
         session->deadline = now.time + options_.answer_timeout;
         session->report.bytes += chunk.bytes.size();
@@ -13463,12 +13799,14 @@ class Gossip {
             const Member* member = pool_.find(peer);
             const bool lost = !member || member->link == Link{};
             if (!lost && now.time < session.deadline) return false;
+            if (session.wants_state) late_ = peer;
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
         if (pool_.is_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
+        resume(now, out);
         if (now.time < next_at_) return;
         next_at_ = now.time + options_.gossip.pick(random_);
         if (!is_ready()) return;
@@ -13477,6 +13815,11 @@ class Gossip {
             if (!sessions_.contains(member.replica)) live.push_back(&member);
         });
         if (!live.empty()) ask_digest(*live[random_.below(live.size())], out);
+    }
+
+    /// Asks for what could not be kept before, if it can be now.
+    void resume(const Moment& now, Outbox& out) {
+        if (postponed_ && !is_postponed()) pool_.for_each_live([&](Member& member) { begin(member, now, out); });
     }
 
     /// Asks a member whether it holds what we do.
@@ -13569,12 +13912,21 @@ class Gossip {
         // have been damaged on its way. The first one asked for again is ready and takes its place.
         if (ranges.empty() && sessions_.empty())
             ranges = CausalBuffer<Frame>{0, 0}.gaps(copy_.history().vector(), member.heads);
-        if (ranges.empty()) return;
+        if (ranges.empty() || is_postponed()) return;
+        ask(open(member, now), member, std::move(ranges), now, out);
+    }
+
+    Session& open(const Member& member, const Moment& now) {
         Session& session = sessions_[member.replica];
         session.report.peer = member.replica;
         session.began = now.time;
-        ask(session, member, std::move(ranges), now, out);
+        session.deadline = now.time + options_.answer_timeout;
+        late_ = ReplicaId{};
+        return session;
     }
+
+    /// Whether nothing can be kept now: it is asked for when it can.
+    bool is_postponed() { return postponed_ = static_cast<bool>(copy_.refusal()); }
 
     void ask(Session& session, Member& member, std::vector<CounterRange> ranges, const Moment& now, Outbox& out) {
         session.asked = std::move(ranges);
@@ -13626,6 +13978,8 @@ class Gossip {
     Loading<Copy> loading_;
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
+    bool postponed_ = false;
+    ReplicaId late_{};  // who was asked for a state, and has not answered in time
     StateSink sink_;
     std::optional<Question> question_;
     std::vector<SyncReport> reports_;
@@ -13930,11 +14284,18 @@ class Protocol {
         if (std::holds_alternative<Woken>(event)) ask_for_waiters(now.time);
     }
 
+    /// The store takes more.
+    void on_committed(const Moment& now) { gossip_.resume(now, outbox); }
+
     Outbox outbox;
     Traffic traffic;
 
    private:
     void on_time(const Moment& now) {
+        if (copy_.store_error() == errc::store_damaged && now.time >= heal_at_) {
+            heal_at_ = now.time + heal_interval;
+            copy_.heal_store();
+        }
         if (pool_.tick(now, outbox)) tidy(now);
         gossip_.tick(now, outbox);
         states_.tick(now.time);
@@ -13990,15 +14351,18 @@ class Protocol {
         return decode_sync(
             kind, bytes,
             detail::Overloaded{[&](const FetchMessage& message) -> std::error_code {
-                                   traffic.frames_out +=
-                                       answer_fetch(member.link, message, copy_.store(), options_.limits, outbox);
+                                   traffic.frames_out += answer_fetch(
+                                       member.link, message, copy_.store(),
+                                       [&](const ReplicaId& origin, std::uint64_t counter) {
+                                           return copy_.is_durable(origin, counter);
+                                       },
+                                       options_.limits, outbox);
                                    return {};
                                },
                                [&](const StateRequest& message) -> std::error_code {
                                    if (!gossip_.listens()) return {};
-                                   return states_.answer(
-                                       member.link, message, copy_.history().digest(), options_.limits, now.time,
-                                       [&] { return copy_.encode(); }, outbox);
+                                   return states_.answer(member.link, message, copy_, options_.limits, now.time,
+                                                         outbox);
                                },
                                [&](const FramesMessage& message) -> std::error_code {
                                    const Delivered delivered = receive(message.frames, member, now);
@@ -14033,6 +14397,7 @@ class Protocol {
     }
 
     static constexpr Duration forget_interval = std::chrono::seconds{10};
+    static constexpr Duration heal_interval = std::chrono::seconds{10};
 
     const Options& options_;
     Copy& copy_;
@@ -14041,6 +14406,7 @@ class Protocol {
     StateSource states_;
     Waiters waiters_;
     Duration forget_at_{};
+    Duration heal_at_{};
 };
 
 }  // namespace netsync
@@ -14349,6 +14715,29 @@ class Batch {
 
 namespace netsync {
 
+/// Of each origin that has any: where its changes begin that are not durable yet.
+class Undurable {
+   public:
+    void add(const ReplicaId& origin, std::uint64_t counter) {
+        if (!staged_.contains(origin)) staged_[origin] = counter;
+    }
+    void begin_commit() { committing_ = std::exchange(staged_, {}); }
+    void end_commit(bool succeeded) {
+        if (!succeeded)
+            for (const auto& [origin, counter] : committing_) staged_[origin] = counter;  // the earlier one
+        committing_.clear();
+    }
+
+    bool contains(const ReplicaId& origin, std::uint64_t counter) const {
+        const std::uint64_t* later = staged_.find(origin);
+        const std::uint64_t* earlier = committing_.find(origin);
+        return (later && counter >= *later) || (earlier && counter >= *earlier);
+    }
+
+   private:
+    detail::OrderedMap<ReplicaId, std::uint64_t> staged_, committing_;
+};
+
 /// Commits are numbered from 1; one at a time is under way. Every call is made under the replica's mutex; answers go out
 /// as notifications.
 class Durability {
@@ -14368,12 +14757,18 @@ class Durability {
     void end(std::error_code error, Notifications& notifications) {
         committing_ = false;
         if (!error) durable_to_ = committing_to_;
+        if (!error) succeeded_ = begun_;
         std::erase_if(waiters_, [&](const Waiter& waiter) {
             if (!error && waiter.commit > begun_) return false;
             answer(*waiter.observers, error, notifications);
             return true;
         });
     }
+
+    /// The commit with which all is durable that there is now; `staged`: whether anything waits for the next one.
+    std::uint64_t commit_of_all(bool staged) const noexcept { return begun_ + (staged ? 1 : 0); }
+    /// Whether what was to be durable with a commit is so.
+    bool has_succeeded(std::uint64_t commit) const noexcept { return commit <= succeeded_; }
 
     /// This replica's counters begin anew.
     void begin_anew() noexcept { durable_to_ = committing_to_ = 0; }
@@ -14403,6 +14798,7 @@ class Durability {
 
     bool committing_ = false;
     std::uint64_t begun_ = 0;
+    std::uint64_t succeeded_ = 0;  // the latest
     std::uint64_t committing_to_ = 0;
     std::uint64_t durable_to_ = 0;
     std::vector<Waiter> waiters_;
@@ -14449,6 +14845,7 @@ class Staging {
     }
 
     std::error_code append(const Frame& frame) {
+        if constexpr (asynchronous_store<Store>) undurable_.add(frame.header().origin, frame.header().first);
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
             if (!told(store_.append(frame))) return {};
@@ -14483,6 +14880,7 @@ class Staging {
             error_ = before;  // until it is known to work again
             uncommitted_ = false;
             durability_.begin(counter);
+            undurable_.begin_commit();
             store_.commit_later(on_committed);
         } else {
             static_cast<void>(on_committed);
@@ -14499,6 +14897,7 @@ class Staging {
         error_ = error;
         just_failed_ = static_cast<bool>(error);
         uncommitted_ = uncommitted_ || just_failed_;
+        undurable_.end_commit(!error);
         durability_.end(error, notifications);
     }
 
@@ -14506,6 +14905,14 @@ class Staging {
     [[nodiscard]] Subscription await(std::uint64_t counter, Durability::Answer f, Notifications& notifications) {
         return durability_.await(counter, uncommitted_, std::move(f), notifications);
     }
+
+    /// Whether a change that the store holds is durable. Where commits take no time all that waits to be sent is.
+    bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
+        return !undurable_.contains(origin, counter);
+    }
+    /// The commit with which all that there is now is durable, and whether it has been made.
+    std::uint64_t commit_of_all() const noexcept { return durability_.commit_of_all(uncommitted_); }
+    bool is_durable_with(std::uint64_t commit) const noexcept { return durability_.has_succeeded(commit); }
 
     /// This replica's counters begin anew.
     void begin_anew() noexcept { durability_.begin_anew(); }
@@ -14533,6 +14940,7 @@ class Staging {
 
     Store store_;
     Durability durability_;
+    Undurable undurable_;
     bool uncommitted_ = false;
     bool just_failed_ = false;
     std::vector<std::function<std::error_code(Store&)>> unstaged_;  // for a store that works again
@@ -14687,12 +15095,12 @@ class LocalCopy {
         return {};
     }
 
-    /// What is held now, for those who take the whole of it.
-    Result<EncodedState> encode() {
+    /// What is held now, for those who take the whole of it. `frugal`: see encode_snapshot.
+    Result<EncodedState> encode(bool frugal = false) {
         Result<EncodedState> encoded = EncodedState{};
         Content<CrdtType> held = held_;
         aside([&] {
-            encoded = held.encode(options_.limits);
+            encoded = held.encode(options_.limits, frugal);
             held = {};
         });
         return encoded;
@@ -14729,11 +15137,17 @@ class LocalCopy {
     /// Takes a snapshot and lets go of the frames up to `seen`, which every member has that is to be waited for.
     std::error_code compact(const std::vector<ReplicaCounter>& seen) {
         const std::size_t covered = log_bytes_;
-        const Result<EncodedState> encoded = encode();
+        const Result<EncodedState> encoded = encode(true);
         if (!encoded) return encoded.error();
         keep_snapshot(*encoded);
         log_bytes_ -= covered;
         return staging_.stage([seen](Store& store) { return store.cut(seen); });
+    }
+
+    /// A store that found damage in what it had written is given all that is held, anew.
+    void heal_store() {
+        if (!open_ || is_committing() || store_error() != errc::store_damaged) return;
+        if (const Result<EncodedState> encoded = encode(true)) keep_snapshot(*encoded);
     }
 
     // Who is gone, and who this replica is.
@@ -14831,6 +15245,12 @@ class LocalCopy {
         const ReplicaCounter now = resolve(token);
         return staging_.await(now.replica == id() ? now.counter : max_counter, std::move(f), notifications);
     }
+    /// What may be told of while a commit is under way: see Staging.
+    bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
+        return staging_.is_durable(origin, counter);
+    }
+    std::uint64_t commit_of_all() const noexcept { return staging_.commit_of_all(); }
+    bool is_durable_with(std::uint64_t commit) const noexcept { return staging_.is_durable_with(commit); }
     /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
     void close() { staging_.close(); }
     std::error_code store_error() const noexcept { return staging_.error(); }
@@ -15395,8 +15815,10 @@ class Replica {
             if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
             if (!copy_.is_committing()) show();
         } else if (protocol_.outbox.sends.size() > most_waiting) {
-            protocol_.outbox.sends.clear();  // the disk has come to a halt: gossip repairs
+            protocol_.outbox.drop_sends();  // the disk has come to a halt: gossip repairs
         }
+        if (started_ && copy_.is_committing() && !copy_.store_error())
+            carry_out_at_once(waiting_, protocol_.outbox, transport_, protocol_.traffic);
         const Duration wake = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
         if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
@@ -15416,10 +15838,11 @@ class Replica {
         std::unique_lock lock{mutex_};
         copy_.committed(error);
         show();
+        if (started_ && copy_.is_open() && !error) protocol_.on_committed(now());
         release(lock);
     }
 
-    // 5: what is durable goes out. Where it could not be made so, nobody is told.
+    // 5: what is durable goes out; what tells of nothing else has gone before. Where it could not be made so, nobody is told.
     void show() {
         if (waiting_.empty()) return;
         Outbox out = std::exchange(waiting_, {});

@@ -656,6 +656,27 @@ class SqliteWriter {
         return {};
     }
 
+    /// What another file holds takes the place of what is in this one: all of it, or nothing, whatever is damaged here but
+    /// its first page.
+    std::error_code become(const SqliteWriter& other) {
+        close();
+        SqliteConnection to;
+        int result = to.open(options_.file, SQLITE_OPEN_READWRITE, options_.vfs);
+        if (result != SQLITE_OK) return sqlite_error(result);
+        to.be_patient();
+        sqlite3_backup* copy = sqlite3_backup_init(to.get(), "main", other.connection_.get(), "main");
+        if (!copy) return sqlite_error(sqlite3_errcode(to.get()));
+        static_cast<void>(sqlite3_backup_step(copy, -1));
+        result = sqlite3_backup_finish(copy);
+        to.close();
+        if (result != SQLITE_OK) return sqlite_error(result);
+        file_ = other.file_;
+        last_ = maybe_ = other.last_;
+        later_ = other.later_;
+        garbage_ = true;
+        return {};
+    }
+
     /// The last frame in the file, as it was read at the opening.
     void expect(std::int64_t last) noexcept { last_ = maybe_ = last; }
 
@@ -821,6 +842,100 @@ class SqliteWriter {
 
 }  // namespace netsync::detail
 
+// ---- netsync/store/sqlite_repair.hpp ----
+
+// netsync: an SQLite file that was found damaged while its replica runs, written anew. A snapshot of all that the replica
+// holds comes in with the next commit; what can still be read of the log is kept, and the rest is in the snapshot.
+
+namespace netsync::detail {
+
+/// What a file is to hold beside what is to be committed.
+struct SqliteContent {
+    struct Log {
+        OriginRow row{};
+        std::uint64_t last = 0;   // the counter of its last frame in the file; 0: none is there
+        std::uint64_t first = 0;  // where the frames begin that can be kept, up to the last one; 0: there are none
+        std::uint64_t next = 0;
+    };
+
+    std::int64_t since = 0, until = 0;     ///< of the frames in the file, those between are valid
+    OrderedMap<std::int64_t, Log> logs{};  ///< by the number of the origin
+    std::deque<SqliteOperation> values{};
+};
+
+/// For the thread of a store. The new content is made in a file of its own, and takes the place of the old one in one
+/// transaction: so a crash leaves the one or the other.
+class SqliteRepair {
+   public:
+    explicit SqliteRepair(SqliteOptions options) : options_(std::move(options)) {
+        file_.file = options_.file + "-new";
+        file_.pool = options_.pool;
+        file_.vfs = options_.vfs;
+        file_.synchronous = Synchronous::off;
+        remove();
+    }
+    ~SqliteRepair() { remove(); }
+    SqliteRepair(const SqliteRepair&) = delete;
+    SqliteRepair& operator=(const SqliteRepair&) = delete;
+
+    /// Says in `content` where the frames begin that can be kept: of each origin the last ones, without a gap.
+    std::error_code look(SqliteContent& content) {
+        std::error_code error = reader_.open(options_);
+        if (!error)
+            error = reader_.all(content.since, content.until, [&](const FrameRow& row) {
+                SqliteContent::Log* log = content.logs.find(row.origin);
+                if (!log || row.first <= log->row.cut || row.sequence <= log->row.since) return true;
+                if (row.first != log->next) log->first = row.first;
+                log->next = row.first + row.count;
+                return true;
+            });
+        for (const auto& [number, log] : content.logs)
+            if (log.last == 0 || log.next != log.last + 1) content.logs[number].first = 0;
+        return error == errc::store_damaged ? std::error_code{} : error;
+    }
+
+    /// `operations`, with a snapshot of all among them, are committed with it.
+    std::error_code write(SqliteContent& content, const std::deque<SqliteOperation>& operations, SqliteWriter& into) {
+        SqliteWriter writer{file_};
+        if (const std::error_code error = writer.open(true)) return error;
+        std::deque<SqliteOperation> part{ClearRow{content.since, 0}};
+        for (const auto& [number, log] : content.logs) part.push_back(log.row);
+        for (SqliteOperation& value : content.values) part.push_back(std::move(value));
+        std::size_t size = 0;
+        std::error_code failed;
+        const auto put = [&] {
+            failed = writer.write(part);
+            part.clear();
+            size = 0;
+            return !failed;
+        };
+        const std::error_code read = reader_.all(content.since, content.until, [&](const FrameRow& row) {
+            const SqliteContent::Log* log = content.logs.find(row.origin);
+            if (!log || log->first == 0 || row.first < log->first || row.sequence <= log->row.since) return true;
+            part.push_back(row);
+            size += row.bytes->size();
+            return size < options_.step || put();
+        });
+        if (failed || (read && read != errc::store_damaged)) return failed ? failed : read;
+        if (put()) failed = writer.write(operations);
+        reader_.close();
+        return failed ? failed : into.become(writer);
+    }
+
+   private:
+    void remove() {
+        reader_.close();
+        std::error_code none;
+        for (const char* end : {"", "-wal", "-shm", "-lock"}) std::filesystem::remove(file_.file + end, none);
+    }
+
+    const SqliteOptions options_;
+    SqliteOptions file_;
+    SqliteReader reader_;
+};
+
+}  // namespace netsync::detail
+
 // ---- netsync/store/sqlite_log.hpp ----
 
 // netsync: what a SqliteStore holds, in its file and on the way there. Frames come in and are staged; a thread writes those
@@ -888,7 +1003,9 @@ class SqliteLog {
             const std::uint64_t* covered = heads_.find(head.replica);
             return (log && !log->empty() && head.counter <= log->last) || (covered && head.counter <= *covered);
         });
-        stage(SnapshotRow{++generation_, snapshot, heads, is_known}, 0);
+        const bool heals = damage_ && holds_all(heads);
+        stage(SnapshotRow{++generation_, snapshot, heads, is_known && !heals}, 0);
+        heals_ = heals_ || heals;
         snapshot_ = snapshot;
         has_snapshot_ = true;
         heads_.clear();
@@ -1039,14 +1156,15 @@ class SqliteLog {
                 next = row.first + row.count;
             } else if (next < before) {
                 const std::uint64_t from = next;
-                bool enough = false;
+                bool enough = false, hole = false;
                 const std::error_code error =
                     reader_.frames(origin, since, next, std::min(range.last, before - 1), [&](const FrameRow& found) {
+                        if (found.first != next) return hole = true, false;
                         next = found.first + found.count;
                         return enough = !visit(found.bytes), !enough;
                     });
-                if (error == errc::store_damaged) note(error);
-                if (enough || error || next == from) return true;
+                if (hole || error == errc::store_damaged) note(errc::store_damaged);
+                if (enough || hole || error || next == from) return true;
             }
             for (const FrameRow& entry : staged) {
                 if (entry.first > range.last || !visit(entry.bytes)) return true;
@@ -1111,7 +1229,7 @@ class SqliteLog {
         writing_.clear();
         staged_bytes_ = writing_bytes_ = 0;
         waiting = 0;
-        is_read_ = false;
+        is_read_ = heals_ = false;
         damage_ = {};
     }
 
@@ -1219,11 +1337,14 @@ class SqliteLog {
         for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
         writing_bytes_ += std::exchange(staged_bytes_, 0);
         std::error_code error = opening_error_ ? opening_error_ : damage_;
-        if (!error && (!writing_.empty() || error_)) {
+        if (!opening_error_ && damage_ && heals_) {
+            error = repair(lock);
+        } else if (!error && (!writing_.empty() || error_)) {
             lock.unlock();
             error = writer_.write(writing_);
             lock.lock();
         }
+        if (error == errc::store_damaged && is_read_) note_damage();
         error_ = error;
         stuck_ = static_cast<bool>(error);
         if (!error) forget_written();
@@ -1243,7 +1364,50 @@ class SqliteLog {
         lock.lock();
         busy_ = false;
         stuck_ = static_cast<bool>(error);  // until the next commit
+        if (error == errc::store_damaged && is_read_) note_damage();
         if (!error && !writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
+    }
+
+    void note_damage() {
+        if (!damage_) damage_ = errc::store_damaged;
+    }
+
+    /// Whether a snapshot up to there says all that the logs do.
+    bool holds_all(const std::vector<Head>& heads) const {
+        const auto holds = [&](const ReplicaId& origin, std::uint64_t counter) {
+            return std::any_of(heads.begin(), heads.end(),
+                               [&](const Head& head) { return head.replica == origin && head.counter >= counter; });
+        };
+        for (const auto& [origin, log] : logs_)
+            if (!log.empty() && !holds(origin, log.last)) return false;
+        return true;
+    }
+
+    /// Writes the file anew: what of it can be read and is valid, and what waits.
+    std::error_code repair(std::unique_lock<std::mutex>& lock) {
+        SqliteContent content{.since = since_, .until = sequence_ + 1};
+        for (const auto& [origin, log] : logs_) {
+            const bool staged = !log.staged.empty();
+            content.logs[log.row.number] = {log.row, log.empty() ? 0
+                                                     : staged    ? log.staged.front().first - 1
+                                                                 : log.last};
+            if (staged) content.until = std::min(content.until, log.staged.front().sequence);
+        }
+        for (const auto& [key, bytes] : values_) content.values.push_back(ValueRow{key, bytes});
+        lock.unlock();
+        SqliteRepair repair{options};
+        std::error_code error = repair.look(content);
+        if (!error) error = repair.write(content, writing_, writer_);
+        lock.lock();
+        if (error) return error;
+        damage_ = {};
+        heals_ = false;
+        for (const auto& [number, kept] : content.logs) {
+            const ReplicaId* origin = origins_.find(number);
+            Log* log = origin ? logs_.find(*origin) : nullptr;
+            if (log && log->staged.empty() && kept.first == 0 && log->last == kept.last) empty(*log);
+        }
+        return {};
     }
 
     void forget_written() {
@@ -1276,6 +1440,7 @@ class SqliteLog {
     std::error_code error_;
     std::error_code opening_error_, damage_;  // why nothing is written
     bool is_read_ = false;                    // and more may have come to it
+    bool heals_ = false;                      // a snapshot waits to be written that says all that is held
     Stamp stamp_;                             // of the file, when it was last opened
     std::function<void(std::error_code)> done_;
     bool requested_ = false, busy_ = false, more_ = false, stuck_ = false, closing_ = false;
@@ -1304,7 +1469,9 @@ namespace netsync {
 /// report().store_error tells, or `open`, for a program that would rather end.
 ///
 /// A file that can be read and not written opens, and commits fail with store_read_only; with store_full or store_io for
-/// as long as that is so; with store_damaged for good, where a row was found damaged that had been read before.
+/// as long as that is so. Where something is found damaged that had been whole at the opening they fail with store_damaged
+/// until a snapshot is adopted that holds all that the log does; with that the file is written anew. A replica adopts one
+/// by itself. What cannot be read any more of the log is in the snapshot.
 ///
 /// Writes frames of 100 bytes at about what SQLite takes for rows of that size. Memory: options.waiting, SQLite's cache
 /// and a snapshot that is being written.

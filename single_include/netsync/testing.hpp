@@ -83,9 +83,10 @@ struct BrokenLaw {
     std::uint64_t seed = 0;
 };
 
-/// Checks T with random changes at four sites, delivered causally in random orders, twice, in groups and as whole states:
-/// merge is idempotent, commutative and associative, the bottom is neutral, state ⊔ delta is the state as mutated, a
-/// delta-group is worth its deltas, decoding undoes encoding, and equal states have equal bytes, so equal digests.
+/// Checks T with random changes at four sites, delivered causally in random orders, twice, in groups and as whole states,
+/// to sites that now and then go on with what was read of their bytes: merge is idempotent, commutative and associative,
+/// the bottom is neutral, state ⊔ delta is the state as mutated, a delta-group is worth its deltas, decoding undoes
+/// encoding, and equal states have equal bytes, so equal digests.
 /// `mutate(const T& now, Change&, Random&)` returns the delta of a random change; it must choose by that Random alone.
 template <crdt T, class Mutate>
 class Laws {
@@ -126,6 +127,8 @@ class Laws {
                 change_and_send(all, at, Ntp64{now}, inbox);
             } else if (random_.below(6) == 0) {
                 all[at].join(all[random_.below(count)]);
+            } else if (random_.below(12) == 0) {
+                reload(all[at], Ntp64{now});
             } else if (!inbox[at].empty()) {
                 const Sent& sent = inbox[at][random_.below(inbox[at].size())];
                 if (all[at].ready(sent)) all[at].deliver(sent);
@@ -152,6 +155,11 @@ class Laws {
         require(changed || equal(inflated.state, before.state), "inflation: a merge that changes the state says so");
         for (std::size_t to = 0; to < count; ++to)
             if (to != at) inbox[to].push_back(sent);
+    }
+
+    /// The site goes on with what was read of its bytes.
+    static void reload(Site<T>& site, Ntp64 now) {
+        if (const auto snapshot = decode_snapshot<T>(site.encoded(now))) site.state = (*snapshot).state;
     }
 
     static void deliver_rest(Site<T>& site, const std::vector<Sent>& inbox) {
@@ -1858,6 +1866,15 @@ class Oracles {
         case MessageKind::heads:
             if (const auto message = decode_message<HeadsMessage>(bytes)) told_all(message->heads);
             return;
+        case MessageKind::state_chunk:
+            if (const auto message = decode_message<StateChunk>(bytes)) told_all(heads_of(*message));
+            return;
+        case MessageKind::agreement_request:
+            if (const auto message = decode_message<AgreementRequest>(bytes)) told_all(message->heads);
+            return;
+        case MessageKind::agreement:
+            if (const auto message = decode_message<Agreement>(bytes)) told(message->replica, message->counter);
+            return;
         case MessageKind::relay:
             if (const auto message = decode_message<RelayMessage>(bytes)) told_frame(message->frame.bytes);
             return;
@@ -1867,6 +1884,16 @@ class Oracles {
             return;
         default: return;
         }
+    }
+
+    /// What a state holds, as far as its pieces have told by now.
+    const std::vector<Head>& heads_of(const StateChunk& chunk) {
+        Sent& sent = states_[chunk.digest];
+        if (sent.heads.empty() && chunk.offset == sent.begin.size()) {
+            sent.begin.insert(sent.begin.end(), chunk.bytes.begin(), chunk.bytes.end());
+            if (const auto header = decode_snapshot_header(sent.begin)) sent = {{}, header->heads};
+        }
+        return sent.heads;
     }
 
     /// unique dots: a counter of a replica names one change, for ever.
@@ -1907,6 +1934,12 @@ class Oracles {
 
     bool is_reused(const ReplicaId& replica) const { return reused_.contains(replica); }
 
+    /// A state that was sent, until its heads are known.
+    struct Sent {
+        Bytes begin{};
+        std::vector<Head> heads{};
+    };
+
     const std::deque<Machine>& machines_;
     const Network& network_;
     Trace& trace_;
@@ -1916,6 +1949,7 @@ class Oracles {
     std::map<ReplicaId, Ntp64> own_times_;
     std::map<ReplicaId, std::uint64_t> acknowledged_;
     std::set<ReplicaId> reused_;
+    std::map<std::uint64_t, Sent> states_;                      // by digest
     std::unordered_map<std::uint64_t, std::uint64_t> digests_;  // by the hash of the version vector
 };
 

@@ -1,7 +1,9 @@
 // Undo: what a change did is taken back, as far as it still is as the change left it.
 #include "sites.hpp"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 using namespace netsync;
 
@@ -19,6 +21,13 @@ struct Library {
     LwwSet<std::string> words{};
     LwwMap<std::string, int> numbers{};
     LwwRegister<std::string> name{};
+    Text text{};
+    OrMap<std::string, Text> pages{};
+    RwSet<std::string> allowed{};
+    MvRegister<int> drafts{};
+    EnableWinsFlag on{};
+    DisableWinsFlag off{};
+    GMap<std::string, OrSet<int>> kept{};
 };
 
 using Desk = MemoryReplica<Library>;
@@ -38,6 +47,17 @@ std::string reading(const Library& library) {
     library.files.for_each([&](OwnerId, const auto& part) {
         part.for_each([&](const auto& key, int value) { text += ", " + key + ":" + std::to_string(value); });
     });
+    text += ", text " + library.text.str() + ", allowed " + words_of(library.allowed) + ", drafts";
+    std::vector<int> drafts = library.drafts.values();
+    std::sort(drafts.begin(), drafts.end());
+    for (const int draft : drafts)
+        if (draft != 0 || drafts.size() > 1) text += " " + std::to_string(draft);
+    text += library.on.value() ? ", on" : "";
+    text += library.off.value() ? ", off" : "";
+    library.kept.for_each([&](const auto& key, const auto& set) {
+        set.for_each([&](int element) { text += ", " + key + std::to_string(element); });
+    });
+    library.pages.for_each([&](const auto& key, const Text& page) { text += ", page " + key + " " + page.str(); });
     library.albums.for_each([&](const auto& key, const Album& album) {
         text += ", album " + key + " " + album.title.value() + " " + words_of(album.tags) + " " +
                 std::to_string(album.plays.value());
@@ -51,7 +71,18 @@ void change_at_random(auto& batch, testing::Random& random) {
         const std::string key(1, static_cast<char>('a' + random.below(3))),
             word(1, static_cast<char>('u' + random.below(4)));
         const int number = static_cast<int>(random.below(9));
-        switch (random.below(12)) {
+        const std::size_t size = batch.state().text.size();
+        switch (random.below(22)) {
+        case 12: batch.update(&Library::text, insert(random.below(size + 1), "<" + word + word + ">")); break;
+        case 13: batch.update(&Library::text, erase(random.below(size + 1), 1 + random.below(5))); break;
+        case 14: batch.update(&Library::pages, key, insert(0, word + key)); break;
+        case 15: batch.update(&Library::pages, netsync::remove(key)); break;
+        case 16: batch.update(&Library::allowed, add(word)); break;
+        case 17: batch.update(&Library::allowed, netsync::remove(word)); break;
+        case 18: batch.update(&Library::drafts, assign(number)); break;
+        case 19: number % 2 ? batch.update(&Library::on, enable()) : batch.update(&Library::on, disable()); break;
+        case 20: number % 2 ? batch.update(&Library::off, enable()) : batch.update(&Library::off, disable()); break;
+        case 21: batch.update(&Library::kept, key, add(number)); break;
         case 0: batch.update(&Library::albums, key, &Album::title, assign(word)); break;
         case 1: batch.update(&Library::albums, key, &Album::tags, add(word)); break;
         case 2: batch.update(&Library::albums, key, &Album::tags, netsync::remove(word)); break;
@@ -131,6 +162,32 @@ TEST_CASE("what others did meanwhile stays") {
     a.update(undo);  // a second time: what was undone is not there any more
     CHECK(a.state().albums.find("k")->tags.contains("loud"));
     CHECK(a.state().name.value() == "third");
+}
+
+TEST_CASE("a text: what one typed goes, what one erased comes back where it was, what others typed stays") {
+    MemoryHub network;
+    Desk a{network}, b{network};
+    network.run();
+    a.update(&Library::text, insert(0, "The quick brown fox"));
+    a.update(&Library::drafts, assign(1));
+    network.run();
+    const auto undo = undoable(a, [](auto& batch) {
+        batch.update(&Library::text, erase(4, 5));         // "The  brown fox"
+        batch.update(&Library::text, insert(4, "slow"));   // "The slow brown fox"
+        batch.update(&Library::text, erase(15, 3));        // "The slow brown "
+        batch.update(&Library::text, append("elephant"));  // "The slow brown elephant"
+        batch.update(&Library::drafts, assign(2));
+    });
+    network.run();
+    b.update(&Library::text, insert(8, "est"));
+    b.update(&Library::text, append("s!"));
+    network.run();
+    CHECK(b.state().text.str() == "The slowest brown elephants!");
+    a.update(undo);
+    network.run();
+    CHECK(b.state().text.str() == "The quickest brown foxs!");
+    CHECK(b.state().drafts.values() == std::vector<int>{1});
+    CHECK(a.digest() == b.digest());
 }
 
 TEST_CASE("a removed key comes back with what was under it, but for what grows only") {

@@ -210,6 +210,84 @@ TEST_CASE("a change is described, line by line, by paths into the JSON") {
     CHECK(describe(All{}, other.state()).empty());
 }
 
+namespace {
+
+struct Written {
+    Text text{};
+    List<int> list{};
+    Tree<LwwRegister<std::string>> tree{};
+};
+
+}  // namespace
+
+TEST_CASE("texts, lists and trees: their JSON, and what changes them") {
+    MemoryHub network;
+    MemoryReplica<Written> replica{network}, other{network};
+    std::string heard;
+    const auto watch = other.on_change([&](const Written& delta) { heard += lines(describe(delta, other.state())); });
+    const auto tree = [&](auto change) {
+        Tree<LwwRegister<std::string>> delta;
+        replica.update([&](const Written& now, Change& c) { return Written{.tree = delta = change(now.tree, c)}; });
+        return delta.inserted();
+    };
+    const auto named = [](const char* name) {
+        return [name](const auto& value, Change& c) { return value.assign(c, name); };
+    };
+    CHECK(to_json(replica.state()) == R"({"text":"","list":[],"tree":[]})");
+    replica.update(&Written::text, insert(0, "h\"\xc3\xa9llo"));
+    replica.update(&Written::list, push_back(5));
+    replica.update(&Written::list, push_back(7));
+    const NodeId a = tree([&](const auto& now, Change& c) { return now.insert(c, now.root, now.last, named("a")); });
+    const NodeId b = tree([&](const auto& now, Change& c) { return now.insert(c, now.root, now.last, named("b")); });
+    tree([&](const auto& now, Change& c) { return now.insert(c, b, 0, named("c")); });
+    network.run();
+    CHECK(to_json(other.state()) == "{\"text\":\"h\\\"\xc3\xa9llo\","
+                                    R"("list":[5,7],"tree":[{"value":"a","children":[]},)"
+                                    R"({"value":"b","children":[{"value":"c","children":[]}]}]})");
+    CHECK(to_json(other.state().tree, 1) ==
+          "[\n {\n  \"value\": \"a\",\n  \"children\": []\n },\n {\n  \"value\": \"b\",\n  \"children\": [\n   {\n"
+          "    \"value\": \"c\",\n    \"children\": []\n   }\n  ]\n }\n]");
+    CHECK(fmt::format("{}", other.state().list) == "[5,7]");
+    CHECK(heard == "/text/0 inserted \"h\\\"\xc3\xa9llo\"\n"
+                   "/list/0 inserted 5\n"
+                   "/list/1 inserted 7\n"
+                   "/tree/0 inserted \"a\"\n"
+                   "/tree/0/value assigned \"a\"\n"
+                   "/tree/1 inserted \"b\"\n"
+                   "/tree/1/value assigned \"b\"\n"
+                   "/tree/1/children/0 inserted \"c\"\n"
+                   "/tree/1/children/0/value assigned \"c\"\n");
+    heard.clear();
+    replica.batch([](auto& batch) {
+        batch.update(&Written::text, erase(1, 2));
+        batch.update(&Written::text, insert(1, "e"));
+        batch.update(&Written::list, netsync::move(0, 1));
+    });
+    replica.update(&Written::list, erase(0));
+    tree([&](const auto& now, Change& c) { return now.move(c, a, b, 1); });
+    tree([&](const auto& now, Change& c) { return now.update(c, a, named("aa")); });
+    tree([&](const auto& now, Change& c) { return now.remove(c, b); });
+    network.run();
+    CHECK(heard == "/text/1 inserted \"e\"\n"
+                   "/text/1 erased 2\n"
+                   "/list/1 moved 5\n"
+                   "/list erased 1\n"
+                   "/tree/0/children/1 moved \"a\"\n"
+                   "/tree/0/children/1/value assigned \"aa\"\n"
+                   "/tree removed\n");
+    CHECK(to_json(other.state()) == R"({"text":"hello","list":[5],"tree":[]})");
+}
+
+TEST_CASE("trees are written however deep they are") {
+    auto s = testing::make_sites<Tree<LwwRegister<int>>>(1);
+    NodeId parent{};
+    for (std::uint64_t depth = 1; depth <= 3000; ++depth)
+        parent =
+            s[0].change({depth}, [&](const auto& now, Change& c) { return now.insert(c, parent); }).delta.inserted();
+    const std::string text = to_json(s[0].state);
+    CHECK(text.size() == 2 + 3000 * std::string_view{R"({"value":null,"children":[]})"}.size());
+}
+
 TEST_CASE("a change that was superseded is told as what is there now") {
     auto s = testing::make_sites<OrMap<std::string, Album>>(2);
     const auto title = [](const char* text) {

@@ -24,6 +24,14 @@ class DisableWinsFlag {
         return delta;
     }
 
+    /// See netsync::inverse.
+    [[nodiscard]] DisableWinsFlag inverse(Change& change, const DisableWinsFlag& before, const DisableWinsFlag& delta,
+                                          Scope scope) const {
+        const bool made = !delta.is_bottom() || (scope == Scope::whole && is_bottom());
+        if (!made || before.value() == value()) return {};
+        return value() ? disable(change) : enable(change);
+    }
+
     bool value() const noexcept { return flag_.present(); }
 
     bool merge(const DisableWinsFlag& theirs, const Join& join) { return netsync::merge(flag_, theirs.flag_, join); }

@@ -23,6 +23,14 @@ class EnableWinsFlag {
         return delta;
     }
 
+    /// See netsync::inverse.
+    [[nodiscard]] EnableWinsFlag inverse(Change& change, const EnableWinsFlag& before, const EnableWinsFlag& delta,
+                                         Scope scope) const {
+        const bool made = !delta.is_bottom() || (scope == Scope::whole && is_bottom());
+        if (!made || before.value() == value()) return {};
+        return value() ? disable(change) : enable(change);
+    }
+
     bool value() const noexcept { return !enables_.is_bottom(); }
 
     bool merge(const EnableWinsFlag& theirs, const Join& join) {

@@ -3,6 +3,7 @@
 
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/dot_store.hpp>
+#include <netsync/crdt/inverse.hpp>
 #include <utility>
 
 namespace netsync {
@@ -25,6 +26,22 @@ class GMap {
         GMap delta;
         if (!netsync::is_bottom(part)) delta.entries_[Key(key)] = std::move(part);
         return delta;
+    }
+
+    /// See netsync::inverse: of the values; keys stay.
+    [[nodiscard]] GMap inverse(Change& change, const GMap& before, const GMap& delta, Scope scope) const {
+        GMap back;
+        const auto take_back = [&](const Key& key, const Value& made) {
+            const Value *held = find(key), *was = before.find(key);
+            if (Value part = inverse_of(held ? *held : bottom(), change, was ? *was : bottom(), made, scope);
+                !netsync::is_bottom(part))
+                back.entries_[key].value = std::move(part);
+        };
+        for (const auto& [key, made] : delta.entries_) take_back(key, made.value);
+        if (scope == Scope::whole)
+            for (const auto& [key, was] : before.entries_)
+                if (!delta.entries_.find(key)) take_back(key, bottom());
+        return back;
     }
 
     /// The value under `key`, or null. Good until the map changes.

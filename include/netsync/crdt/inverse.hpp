@@ -29,6 +29,15 @@ inline constexpr bool any_invertible<Types<Field...>> = (is_invertible<std::remo
 template <composite T>
 inline constexpr bool is_invertible<T> = any_invertible<field_types<T>>;
 
+/// Whether any dot of `made` is still alive in `held`.
+template <crdt T>
+bool any_of_made(const T& held, const T& made) {
+    bool any = false;
+    netsync::for_each_dot(made,
+                          [&](Dot dot) { netsync::for_each_dot(held, [&](Dot alive) { any = any || alive == dot; }); });
+    return any;
+}
+
 /// Removes the dots of `made` that are still alive in `held`; true if there were any. O(dots, log).
 template <crdt T>
 bool remove_made(Change& change, const T& held, const T& made) {

@@ -211,6 +211,30 @@ class List {
         return items_.index_of({move->value.value.bunch.get(), move->value.value.offset});
     }
 
+    /// For a delta: calls `f(index)` for each element that it inserted and `now` still holds, by where that is there.
+    template <class F>
+    void for_each_inserted(const List& now, F&& f) const {
+        items_.for_each_inserted(now.items_, [&](std::size_t index, const detail::Run& run) {
+            for (std::size_t at = 0; at < run.length; ++at) f(index + at);
+        });
+    }
+    /// For a delta: calls `f(index)` for each element that it moved and `now` still holds, by where that is there.
+    template <class F>
+    void for_each_moved(const List& now, F&& f) const {
+        for (const auto& [name, moves] : moved_)
+            if (const Moves* held = now.moved_.find(name)) {
+                const auto* move = held->latest();
+                f(now.items_.index_of({move->value.value.bunch.get(), move->value.value.offset}));
+            }
+    }
+    /// For a delta: how many elements it erased. Fewer are told where it also moved some that had been moved before.
+    std::size_t erased() const {
+        std::size_t count = 0, moves = 0;
+        items_.for_each_erased(items_, [&](std::size_t, std::size_t more) { count += more; });
+        moved_.for_each_mentioned([&](const detail::Name& name) { ++(moved_.find(name) ? moves : count); });
+        return count - std::min(count, moves);
+    }
+
     bool merge(const List& theirs, const Join& join) {
         const bool changed = items_.merge(theirs.items_, join);
         if (theirs.moved_.is_bottom() && (join.scope == Scope::mentioned || moved_.empty())) return changed;

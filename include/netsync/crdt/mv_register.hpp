@@ -3,6 +3,7 @@
 
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/dot_store.hpp>
+#include <netsync/crdt/inverse.hpp>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,21 @@ class MvRegister {
         MvRegister delta;
         delta.writes_ = {change.mint(), std::move(value)};
         return delta;
+    }
+
+    /// See netsync::inverse: where nobody has written since, it has the values again that it had.
+    [[nodiscard]] MvRegister inverse(Change& change, const MvRegister& before, const MvRegister& delta,
+                                     Scope scope) const {
+        MvRegister back;
+        const bool removed = scope == Scope::whole && delta.is_bottom() && is_bottom() && before.has_value();
+        if (!removed && !detail::any_of_made(*this, delta)) return back;
+        std::vector<Value> values = before.values();
+        if (values.empty()) values.emplace_back();
+        detail::remove_made(change, *this, delta);
+        const CausalContext none;
+        for (Value& value : values)
+            back.writes_.merge(DotFun<Value>{change.mint(), std::move(value)}, Join{.mine = none, .theirs = none});
+        return back;
     }
 
     /// The values that nobody has superseded, by the id of their writers, ascending: the same order everywhere.

@@ -37,10 +37,13 @@ class Rope {
 
     Rope() = default;
     Rope(const Rope& other) noexcept : root_(share(other.root_)), size_(other.size_) {}
-    Rope(Rope&& other) noexcept : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Rope(Rope&& other) noexcept : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)) {
+        other.finger_ = {};
+    }
     Rope& operator=(Rope other) noexcept {
         std::swap(root_, other.root_);
         std::swap(size_, other.size_);
+        finger_ = {};  // it was a place in what goes
         return *this;
     }
     ~Rope() { release(root_); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <netsync/crdt/change.hpp>
+#include <netsync/crdt/inverse.hpp>
 #include <netsync/crdt/marked.hpp>
 #include <utility>
 
@@ -31,6 +32,25 @@ class RwSet {
         RwSet delta;
         settled_.take_away(elements_, change, delta.elements_, is_spent);
         return delta;
+    }
+
+    /// See netsync::inverse.
+    [[nodiscard]] RwSet inverse(Change& change, const RwSet& before, const RwSet& delta, Scope scope) const {
+        RwSet back;
+        const auto restore = [&](const Element& element) {
+            if (before.contains(element) == contains(element)) return;
+            if (const detail::Marked* held = elements_.find(element)) change.remove_all(*held);
+            back.elements_[element].*(contains(element) ? &detail::Marked::marks : &detail::Marked::adds) =
+                DotSet{change.mint()};
+        };
+        for (const auto& [element, made] : delta.elements_)
+            if (const detail::Marked* held = elements_.find(element); held && detail::any_of_made(*held, made))
+                restore(element);
+        if (scope == Scope::whole)
+            before.for_each([&](const Element& element) {
+                if (!delta.elements_.find(element) && !elements_.find(element)) restore(element);
+            });
+        return back;
     }
 
     template <class Query>

@@ -56,6 +56,56 @@ class Sequence {
             count -= length;
         }
     }
+    /// For a delta: calls `f(index, run)` for what it inserts and `now` holds, by where that is there. O(elements log runs).
+    template <class F>
+    void for_each_inserted(const Sequence& now, F&& f) const {
+        for (Walk walk = this->walk(); walk; walk.next()) {
+            const Run run = walk.run();
+            for (std::uint32_t from = 0, to = 0; from < run.length && !run.moved; from = to) {
+                const auto first = now.rope_.find(run.element(from));
+                to = from + 1;
+                if (!first.here) continue;
+                for (; to < run.length; ++to)
+                    if (const auto next = now.rope_.find(run.element(to));
+                        !next.here || next.index != first.index + to - from)
+                        break;
+                f(first.index, run.part(from, to - from));
+            }
+        }
+    }
+    /// For a delta: calls `f(index, count)` for each stretch that it erases, by where that was, as of `now`.
+    template <class F>
+    void for_each_erased(const Sequence& now, F&& f) const {
+        for (const Erased& range : erased_) f(now.index_of({range.bunch.get(), range.offset}), range.length);
+    }
+    /// Calls `f(index, at)` for each element of `before` that is not here, and that `delta` erases or the scope is whole: where
+    /// it would be here, and where it was there.
+    template <class F>
+    void for_each_missing(const Sequence& before, const Sequence& delta, Scope scope, F&& f) const {
+        const auto look_at = [&](const Run& run, std::size_t at) {
+            for (std::uint32_t i = 0; i < run.length; ++i)
+                if (const auto found = rope_.find(run.element(i)); !found.here) f(found.index, at + i);
+        };
+        if (scope == Scope::whole) {
+            std::size_t at = 0;
+            for (Walk walk = before.walk(); walk; at += walk.run().length, walk.next())
+                if (!walk.run().moved) look_at(walk.run(), at);
+            return;
+        }
+        for (const Erased& range : delta.erased_) {
+            const std::int64_t end = std::int64_t{range.offset} + range.length;
+            std::size_t at = before.index_of({range.bunch.get(), range.offset});
+            for (Walk walk = before.walk(at); walk; at += walk.run().length, walk.next()) {
+                const Run run = walk.run();
+                const auto slot = slot_within(range.bunch.get(), run.element().position);
+                if (!slot || *slot >= slot_of(static_cast<std::int32_t>(end - 1)) + 1) break;
+                if (!same_bunch(run.bunch, range.bunch.get()) || run.moved) continue;
+                look_at(run.part(0, static_cast<std::uint32_t>(std::min<std::int64_t>(run.length, end - run.offset))),
+                        at);
+            }
+        }
+    }
+
     /// Calls `f(slice)` for their values.
     template <class F>
     void for_each_value_in(std::size_t index, std::size_t count, F&& f) const {
@@ -78,11 +128,15 @@ class Sequence {
                                Dot first) {
         const ReplicaId& self = id_of(change.replica());
         const auto length = static_cast<std::int64_t>(count);
+        // Of the dot, so that no position is used twice: what was erased there may have others' elements beside it.
+        const auto age = [&](const Bunch* bunch) {
+            return static_cast<std::int64_t>(first.counter()) - static_cast<std::int64_t>(bunch->name.counter);
+        };
         if (before) {
             std::int64_t slot = slot_of(before.position.offset);
             for (const Bunch* bunch = before.position.bunch; bunch; slot = bunch->slot(), bunch = bunch->parent) {
                 const auto limit = after ? slot_within(bunch, after.position) : std::nullopt;
-                const std::int64_t from = offset_after(slot), to = from + length - 1;
+                const std::int64_t from = std::max(offset_after(slot), age(bunch)), to = from + length - 1;
                 if (bunch->name.replica == self && to <= (limit ? offset_before(*limit) : max_offset))
                     return {BunchRef{bunch}, static_cast<std::int32_t>(from)};
                 if (limit) break;
@@ -92,7 +146,7 @@ class Sequence {
             std::int64_t slot = slot_of(after.position.offset);
             for (const Bunch* bunch = after.position.bunch; bunch; slot = bunch->slot(), bunch = bunch->parent) {
                 const auto limit = before ? slot_within(bunch, before.position) : std::nullopt;
-                const std::int64_t from = offset_before(slot) - length + 1;
+                const std::int64_t from = std::min(offset_before(slot), -age(bunch)) - length + 1;
                 if (bunch->name.replica == self && from >= (limit ? offset_after(*limit) : -max_offset))
                     return {BunchRef{bunch}, static_cast<std::int32_t>(from)};
                 if (limit) break;
@@ -163,7 +217,7 @@ class Sequence {
                 const bool seen = join.mine.contains(run.dot_at(from));
                 for (to = from + 1; to < run.length && join.mine.contains(run.dot_at(to)) == seen; ++to) {
                 }
-                if (!seen) changed |= add(run.part(from, to - from), walk.content(), walk.at() + from);
+                if (!seen) changed |= add(run.part(from, to - from), walk.content(), walk.at() + from, &theirs, &join);
             }
         }
         return changed;
@@ -259,12 +313,19 @@ class Sequence {
         return made;
     }
 
-    /// Inserts what is not there. In parts, where other elements lie between.
-    bool add(Run run, const Content& from, std::size_t first) {
+    /// Inserts what is not there. In parts, where other elements lie between. What has the same positions, and is removed by
+    /// `theirs`, goes: the first form of a change that was issued again.
+    bool add(Run run, const Content& from, std::size_t first, const Sequence* theirs = nullptr,
+             const Join* join = nullptr) {
         bool changed = false;
         while (run.length > 0) {
             const auto found = rope_.find(run.element(), near_);
             std::uint32_t length = 1;
+            if (bool all = false; theirs && (is_at(found.near.before, run) || is_at(found.near.after, run)) &&
+                                  remove({BunchRef{run.bunch}, run.offset, run.length}, *theirs, *join, all)) {
+                changed = true;
+                continue;
+            }
             if (!found.here) {
                 if (run.length > 1 && found.near.after)
                     length = std::max(run.count_before(found.near.after), 1u);
@@ -290,6 +351,10 @@ class Sequence {
         return changed;
     }
 
+    static bool is_at(const Element& element, const Run& run) noexcept {
+        return element && element.position.offset == run.offset && same_bunch(element.position.bunch, run.bunch);
+    }
+
     void erase_at(std::size_t index, std::size_t count) {
         rope_.erase(index, count);
         near_ = index;
@@ -302,13 +367,14 @@ class Sequence {
         const auto find = [&] {
             return rope_.find({{range.bunch.get(), static_cast<std::int32_t>(offset)}, Dot{}}, near_).index;
         };
-        for (std::size_t index = find(); index < size() && offset < end;) {
+        for (std::size_t index = find(); index < size();) {
             const Run run = walk(index).run();
             const auto slot = slot_within(range.bunch.get(), run.element().position);
             if (!slot) break;
             if (!same_bunch(run.bunch, range.bunch.get())) {  // what hangs between two elements of the bunch
                 offset = offset_after(*slot);
-                if (offset < end) index = find();
+                if (offset >= end) break;
+                index = find();
                 continue;
             }
             if (run.offset >= end) break;
@@ -326,7 +392,7 @@ class Sequence {
             }
             offset = std::int64_t{run.offset} + length;
         }
-        all = removed == range.length;
+        all = removed >= range.length;
         return removed > 0;
     }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace netsync {
 
@@ -137,6 +138,28 @@ class Text {
     /// A delta that erases all that is seen here.
     [[nodiscard]] Text clear(Change& change) const { return erase(change, 0, size()); }
 
+    /// See netsync::inverse: what was typed goes, and what was erased is typed again where it was.
+    [[nodiscard]] Text inverse(Change& change, const Text& before, const Text& delta, Scope scope) const {
+        Text back, work = *this;
+        delta.points_.for_each_inserted(points_,
+                                        [&](std::size_t, const detail::Run& run) { back.points_.erase(change, run); });
+        std::vector<std::pair<std::size_t, std::size_t>> missing;
+        points_.for_each_missing(before.points_, delta.points_, scope,
+                                 [&](std::size_t index, std::size_t at) { missing.emplace_back(index, at); });
+        std::sort(missing.begin(), missing.end());
+        for (std::size_t end = missing.size(), from = end; end > 0; end = from) {  // from the last on: the rest stays
+            for (--from; from > 0 && missing[from - 1].first == missing[from].first &&
+                         missing[from - 1].second + 1 == missing[from].second;)
+                --from;
+            const Text again =
+                work.insert(change, missing[from].first, before.substr(missing[from].second, end - from));
+            const CausalContext none;
+            work.points_.merge(again.points_, Join{.mine = none, .theirs = none});
+            back.points_.merge(again.points_, Join{.mine = none, .theirs = none, .target = Target::delta});
+        }
+        return back;
+    }
+
     std::size_t size() const noexcept { return points_.size(); }
     bool empty() const noexcept { return size() == 0; }
 
@@ -166,6 +189,18 @@ class Text {
     /// The index of an anchor here.
     std::size_t index_of(const Anchor& anchor) const {
         return anchor.is_end() ? size() : points_.index_of(anchor.position());
+    }
+
+    /// For a delta: calls `f(index, text)` for what it inserted and `now` still holds, by where that is there.
+    template <class F>
+    void for_each_inserted(const Text& now, F&& f) const {
+        points_.for_each_inserted(
+            now.points_, [&](std::size_t index, const detail::Run& run) { f(index, now.substr(index, run.length)); });
+    }
+    /// For a delta: calls `f(index, count)` for what it erased, by where that was, as of `now`.
+    template <class F>
+    void for_each_erased(const Text& now, F&& f) const {
+        points_.for_each_erased(now.points_, f);
     }
 
     bool merge(const Text& theirs, const Join& join) { return points_.merge(theirs.points_, join); }

@@ -139,6 +139,22 @@ class Tree {
         nodes().for_each_mentioned(f);
     }
     bool mentions(const NodeId& node) const { return nodes().mentions(node); }
+    /// For a delta: whether it puts `node` anywhere, and whether that is where it begins.
+    bool moves(const NodeId& node) const {
+        const auto* made = nodes().find(node);
+        return made && !made->moves.empty();
+    }
+    bool inserts(const NodeId& node) const {
+        const auto* made = nodes().find(node);
+        return made && std::any_of(made->moves.begin(), made->moves.end(), [&](const detail::Move& move) {
+                   return node == NodeId{move.dot.counter(), id_of(move.dot.replica())};
+               });
+    }
+    /// For a delta: the part that changes the content of `node`; null where it does not.
+    const Value* content(const NodeId& node) const {
+        const auto* made = nodes().find(node);
+        return made && !netsync::is_bottom(made->value) ? &made->value : nullptr;
+    }
 
     bool merge(const Tree& theirs, const Join& join) {
         static_assert(causal<Value>, "netsync: the content of a Tree's nodes must model netsync::causal (all of it "

@@ -87,9 +87,10 @@ struct BrokenLaw {
     std::uint64_t seed = 0;
 };
 
-/// Checks T with random changes at four sites, delivered causally in random orders, twice, in groups and as whole states:
-/// merge is idempotent, commutative and associative, the bottom is neutral, state ⊔ delta is the state as mutated, a
-/// delta-group is worth its deltas, decoding undoes encoding, and equal states have equal bytes, so equal digests.
+/// Checks T with random changes at four sites, delivered causally in random orders, twice, in groups and as whole states,
+/// to sites that now and then go on with what was read of their bytes: merge is idempotent, commutative and associative,
+/// the bottom is neutral, state ⊔ delta is the state as mutated, a delta-group is worth its deltas, decoding undoes
+/// encoding, and equal states have equal bytes, so equal digests.
 /// `mutate(const T& now, Change&, Random&)` returns the delta of a random change; it must choose by that Random alone.
 template <crdt T, class Mutate>
 class Laws {
@@ -130,6 +131,8 @@ class Laws {
                 change_and_send(all, at, Ntp64{now}, inbox);
             } else if (random_.below(6) == 0) {
                 all[at].join(all[random_.below(count)]);
+            } else if (random_.below(12) == 0) {
+                reload(all[at], Ntp64{now});
             } else if (!inbox[at].empty()) {
                 const Sent& sent = inbox[at][random_.below(inbox[at].size())];
                 if (all[at].ready(sent)) all[at].deliver(sent);
@@ -156,6 +159,11 @@ class Laws {
         require(changed || equal(inflated.state, before.state), "inflation: a merge that changes the state says so");
         for (std::size_t to = 0; to < count; ++to)
             if (to != at) inbox[to].push_back(sent);
+    }
+
+    /// The site goes on with what was read of its bytes.
+    static void reload(Site<T>& site, Ntp64 now) {
+        if (const auto snapshot = decode_snapshot<T>(site.encoded(now))) site.state = (*snapshot).state;
     }
 
     static void deliver_rest(Site<T>& site, const std::vector<Sent>& inbox) {
