@@ -13584,6 +13584,7 @@ class Loading {
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
         const bool needed = parted || replace_;
         const bool better = copy_.displaces(header) || (source.settled && copy_.holds_of_others(header));
+        if (source.settled) copy_.settle();
         const Result<Succession> done = needed || (better && is_patient(now))
                                             ? copy_.succeed_in_place(state, parted, !is_patient(now))
                                             : copy_.succeed(state);
@@ -15178,9 +15179,9 @@ class LocalCopy {
 
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
     /// pool has not seen are issued again under its successor, with new dots and a fresh timestamp (an old one could meet a
-    /// tombstone that some have forgotten). They say what they were before, for those who have seen that. The log goes: what
-    /// the pool lacks of third parties travels as a state from now on, not as frames that each would judge by the tombstones
-    /// that it still has.
+    /// tombstone that some have forgotten). They say what they were before, for those who have seen that. Where
+    /// tombstones were forgotten the log goes: what the pool lacks of third parties then travels as a state, not as frames that
+    /// each would judge by the tombstones that it still has.
     Result<Succession> succeed(ByteView bytes) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
@@ -15191,6 +15192,7 @@ class LocalCopy {
         std::vector<Frame> again;
         for (Frame& frame : logged())
             if (frame.header().origin == id() && frame.header().last() > known) again.push_back(std::move(frame));
+        if (settled_) staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, true);
     }
 
@@ -15216,6 +15218,7 @@ class LocalCopy {
         }
         forget_nothing();
         buffer_.clear();
+        staging_.stage([](Store& store) { return store.clear(); });
         return take_successor(again, !parted);
     }
 
@@ -15419,7 +15422,6 @@ class LocalCopy {
         self_ = intern(successor_);
         successor_ = {};
         staging_.begin_anew();
-        staging_.stage([](Store& store) { return store.clear(); });
         successions_.push_back(succession);
         if (successions_.size() > max_successions) successions_.erase(successions_.begin());
         last_vector_ = {};

@@ -203,6 +203,7 @@ class Loading {
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
         const bool needed = parted || replace_;
         const bool better = copy_.displaces(header) || (source.settled && copy_.holds_of_others(header));
+        if (source.settled) copy_.settle();
         const Result<Succession> done = needed || (better && is_patient(now))
                                             ? copy_.succeed_in_place(state, parted, !is_patient(now))
                                             : copy_.succeed(state);
