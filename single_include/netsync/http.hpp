@@ -298,16 +298,61 @@ inline std::string read_yaml(std::string_view bytes, const Fields& fields) {
 
 }  // namespace netsync::http
 
+// ---- netsync/transport/system.hpp ----
+
+// netsync: what only the operating system can say or do about sockets, where it can.
+
+#if __has_include(<sys/resource.h>)
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#endif
+
+namespace netsync::detail {
+
+/// How many files, sockets among them, this program may have open at a time; the largest number where that is not known.
+inline std::size_t most_open_files() {
+#if __has_include(<sys/resource.h>)
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) return static_cast<std::size_t>(files.rlim_cur);
+#endif
+    return std::numeric_limits<std::size_t>::max();
+}
+
+#ifdef TCP_KEEPIDLE
+/// An option of TCP, as Asio takes it.
+struct TcpOption {
+    int number, value;
+    int level(const auto&) const { return IPPROTO_TCP; }
+    int name(const auto&) const { return number; }
+    const int* data(const auto&) const { return &value; }
+    std::size_t size(const auto&) const { return sizeof value; }
+};
+#endif
+
+/// Ends the connection of a socket whose other side has been gone for `time` (4 s to a day) without a word. Where the system
+/// does not let a program say how long that is, it is the system's own time.
+void end_when_vanished(auto& socket, Duration time) {
+    asio::error_code ignored;  // a socket that is gone already is noticed later
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
+#ifdef TCP_KEEPIDLE
+    const auto seconds = std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(time).count(), 4, 86'400);
+    const int step = static_cast<int>(seconds) / 4;  // idle, then three times asked in vain
+    for (const auto& [name, value] : {std::pair{TCP_KEEPIDLE, step}, {TCP_KEEPINTVL, step}, {TCP_KEEPCNT, 3}})
+        socket.set_option(TcpOption{name, value}, ignored);
+#else
+    static_cast<void>(time);
+#endif
+}
+
+}  // namespace netsync::detail
+
 // ---- netsync/http/server.hpp ----
 
 // netsync: an HTTP/1.1 server on the program's own io_context. Routes come in at the start; requests go to their
 // handlers, replies come back then or later. Made of RESTinio, whose types stay in this file.
 
 #include <restinio/all.hpp>
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/resource.h>
 
 namespace netsync::http {
 
@@ -398,9 +443,8 @@ class BasicServer {
     template <class... TlsContext>
     std::error_code start(TlsContext&&... tls) try {
         Limits& limits = state_->options.limits;
-        rlimit files{};  // were they used up, accepting would fail again and again
-        if (::getrlimit(RLIMIT_NOFILE, &files) == 0)
-            limits.connections = std::min(limits.connections, static_cast<std::size_t>(files.rlim_cur / 4 * 3));
+        // Were all files used up, accepting would fail again and again.
+        limits.connections = std::min(limits.connections, netsync::detail::most_open_files() / 4 * 3);
         const std::weak_ptr<State> weak = state_;
         restinio::server_settings_t<Traits> settings;
         settings.address(state_->options.address)
@@ -420,11 +464,7 @@ class BasicServer {
             .socket_options_setter([vanished = limits.vanished](auto& socket) {
                 asio::error_code ignored;  // a socket that is gone already is noticed later
                 socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-                socket.set_option(asio::socket_base::keep_alive(true), ignored);
-                const int step = seconds_of(vanished) / 4;  // idle, then three times asked in vain
-                for (const auto& [name, value] :
-                     {std::pair{TCP_KEEPIDLE, step}, {TCP_KEEPINTVL, step}, {TCP_KEEPCNT, 3}})
-                    socket.set_option(TcpOption{name, value}, ignored);
+                netsync::detail::end_when_vanished(socket, vanished);
             })
             .acceptor_post_bind_hook(
                 [this](asio::ip::tcp::acceptor& acceptor) { port_ = acceptor.local_endpoint().port(); })
@@ -470,18 +510,6 @@ class BasicServer {
                 alive->closed(notice.connection_id());
         }
     };
-
-    struct TcpOption {
-        int number, value;
-        int level(const auto&) const { return IPPROTO_TCP; }
-        int name(const auto&) const { return number; }
-        const int* data(const auto&) const { return &value; }
-        std::size_t size(const auto&) const { return sizeof value; }
-    };
-    static int seconds_of(Duration time) {
-        return static_cast<int>(
-            std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(time).count(), 4, 86'400));
-    }
 
     struct Doorkeeper {
         std::weak_ptr<State> state;

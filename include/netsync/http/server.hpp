@@ -13,6 +13,7 @@
 #include <netsync/error.hpp>
 #include <netsync/http/message.hpp>
 #include <netsync/options.hpp>
+#include <netsync/transport/system.hpp>
 #include <optional>
 #include <restinio/all.hpp>
 #include <string>
@@ -22,10 +23,6 @@
 #include <unordered_set>
 #include <utility>
 #include <vector>
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/resource.h>
 
 namespace netsync::http {
 
@@ -116,9 +113,8 @@ class BasicServer {
     template <class... TlsContext>
     std::error_code start(TlsContext&&... tls) try {
         Limits& limits = state_->options.limits;
-        rlimit files{};  // were they used up, accepting would fail again and again
-        if (::getrlimit(RLIMIT_NOFILE, &files) == 0)
-            limits.connections = std::min(limits.connections, static_cast<std::size_t>(files.rlim_cur / 4 * 3));
+        // Were all files used up, accepting would fail again and again.
+        limits.connections = std::min(limits.connections, netsync::detail::most_open_files() / 4 * 3);
         const std::weak_ptr<State> weak = state_;
         restinio::server_settings_t<Traits> settings;
         settings.address(state_->options.address)
@@ -138,11 +134,7 @@ class BasicServer {
             .socket_options_setter([vanished = limits.vanished](auto& socket) {
                 asio::error_code ignored;  // a socket that is gone already is noticed later
                 socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-                socket.set_option(asio::socket_base::keep_alive(true), ignored);
-                const int step = seconds_of(vanished) / 4;  // idle, then three times asked in vain
-                for (const auto& [name, value] :
-                     {std::pair{TCP_KEEPIDLE, step}, {TCP_KEEPINTVL, step}, {TCP_KEEPCNT, 3}})
-                    socket.set_option(TcpOption{name, value}, ignored);
+                netsync::detail::end_when_vanished(socket, vanished);
             })
             .acceptor_post_bind_hook(
                 [this](asio::ip::tcp::acceptor& acceptor) { port_ = acceptor.local_endpoint().port(); })
@@ -188,18 +180,6 @@ class BasicServer {
                 alive->closed(notice.connection_id());
         }
     };
-
-    struct TcpOption {
-        int number, value;
-        int level(const auto&) const { return IPPROTO_TCP; }
-        int name(const auto&) const { return number; }
-        const int* data(const auto&) const { return &value; }
-        std::size_t size(const auto&) const { return sizeof value; }
-    };
-    static int seconds_of(Duration time) {
-        return static_cast<int>(
-            std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(time).count(), 4, 86'400));
-    }
 
     struct Doorkeeper {
         std::weak_ptr<State> state;
