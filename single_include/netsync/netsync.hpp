@@ -2160,7 +2160,7 @@ bool merge(T& mine, const T& theirs, const Join& join) {
 
 /// The same where nobody needs `theirs` any more: what it owns may be taken over.
 template <crdt T>
-bool merge(T& mine, T&& theirs, const Join& join) {
+bool merge(T& mine, std::type_identity_t<T>&& theirs, const Join& join) {
     if constexpr (causal_leaf<T>) {
         return mine.merge(std::move(theirs), join);
     } else if constexpr (monotone<T>) {
