@@ -38,7 +38,7 @@ void check_equal(const Map& map, const Model& model) {
 template <class Key>
 void append_all(Key (*key_of)(std::uint64_t)) {
     std::mt19937_64 random{21};
-    for (const std::uint64_t size : {0, 1, 2, 63, 64, 65, 127, 128, 129, 4095, 4096, 4097, 9000}) {
+    for (const std::uint64_t size : {0u, 1u, 2u, 63u, 64u, 65u, 127u, 128u, 129u, 4095u, 4096u, 4097u, 9000u}) {
         auto model = model_of(key_of, size);
         Appender<Key, std::string> appender;
         for (const auto& [key, value] : model) {
@@ -65,7 +65,7 @@ void append_all(Key (*key_of)(std::uint64_t)) {
 /// What is taken out of a map is what it held, and its copies go on holding it.
 template <class Key>
 void take_all(Key (*key_of)(std::uint64_t)) {
-    for (const std::uint64_t size : {1, 64, 300, 9000})
+    for (const std::uint64_t size : {1u, 64u, 300u, 9000u})
         for (const int written : {-1, 0, 1}) {  // not copied; a copy; a copy that was written to since
             auto model = model_of(key_of, size);
             SortedMap<Key, std::string> map, copy;
