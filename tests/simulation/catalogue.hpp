@@ -2,7 +2,7 @@
 // with what the changes say (specification.hpp).
 #pragma once
 
-#include <netsync/detail/field_names.hpp>
+#include <netsync/describe.hpp>
 #include <netsync/netsync.hpp>
 #include <netsync/testing.hpp>
 
