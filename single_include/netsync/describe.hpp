@@ -126,10 +126,12 @@ class Describer {
             const auto* held = now.find(node);
             if (!held || !now.contains(node)) return add("removed", {});
             std::vector<std::size_t> way;
-            for (NodeId at = node; !at.is_root(); at = *now.parent(at)) {
-                const auto siblings = now.children(*now.parent(at));
+            for (NodeId at = node; !at.is_root();) {
+                const NodeId parent = *now.parent(at);
+                const auto siblings = now.children(parent);
                 way.push_back(
                     static_cast<std::size_t>(std::find(siblings.begin(), siblings.end(), at) - siblings.begin()));
+                at = parent;
             }
             const std::size_t length = path_.size();
             for (auto step = way.rbegin(); step != way.rend(); ++step)

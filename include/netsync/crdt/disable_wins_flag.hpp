@@ -2,6 +2,7 @@
 #pragma once
 
 #include <netsync/crdt/change.hpp>
+#include <netsync/crdt/inverse.hpp>
 #include <netsync/crdt/marked.hpp>
 
 namespace netsync {
@@ -27,9 +28,7 @@ class DisableWinsFlag {
     /// See netsync::inverse.
     [[nodiscard]] DisableWinsFlag inverse(Change& change, const DisableWinsFlag& before, const DisableWinsFlag& delta,
                                           Scope scope) const {
-        const bool made = !delta.is_bottom() || (scope == Scope::whole && is_bottom());
-        if (!made || before.value() == value()) return {};
-        return value() ? disable(change) : enable(change);
+        return detail::inverse_of_flag(*this, change, before, delta, scope);
     }
 
     bool value() const noexcept { return flag_.present(); }

@@ -3,6 +3,7 @@
 
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/dot_store.hpp>
+#include <netsync/crdt/inverse.hpp>
 
 namespace netsync {
 
@@ -26,9 +27,7 @@ class EnableWinsFlag {
     /// See netsync::inverse.
     [[nodiscard]] EnableWinsFlag inverse(Change& change, const EnableWinsFlag& before, const EnableWinsFlag& delta,
                                          Scope scope) const {
-        const bool made = !delta.is_bottom() || (scope == Scope::whole && is_bottom());
-        if (!made || before.value() == value()) return {};
-        return value() ? disable(change) : enable(change);
+        return detail::inverse_of_flag(*this, change, before, delta, scope);
     }
 
     bool value() const noexcept { return !enables_.is_bottom(); }

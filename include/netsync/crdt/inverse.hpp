@@ -29,28 +29,42 @@ inline constexpr bool any_invertible<Types<Field...>> = (is_invertible<std::remo
 template <composite T>
 inline constexpr bool is_invertible<T> = any_invertible<field_types<T>>;
 
-/// Whether any dot of `made` is still alive in `held`.
-template <crdt T>
-bool any_of_made(const T& held, const T& made) {
-    bool any = false;
-    netsync::for_each_dot(made,
-                          [&](Dot dot) { netsync::for_each_dot(held, [&](Dot alive) { any = any || alive == dot; }); });
-    return any;
-}
-
-/// Removes the dots of `made` that are still alive in `held`; true if there were any. O(dots, log).
-template <crdt T>
-bool remove_made(Change& change, const T& held, const T& made) {
+/// Calls `f(dot)` for the dots of `made` that are still alive in `held`. O(dots, log).
+template <crdt T, class F>
+void for_each_made(const T& held, const T& made, F&& f) {
     std::vector<Dot> dots;
     netsync::for_each_dot(made, [&](Dot dot) { dots.push_back(dot); });
     std::sort(dots.begin(), dots.end());
-    bool any = false;
     netsync::for_each_dot(held, [&](Dot dot) {
-        if (!std::binary_search(dots.begin(), dots.end(), dot)) return;
+        if (std::binary_search(dots.begin(), dots.end(), dot)) f(dot);
+    });
+}
+
+/// Whether there are any.
+template <crdt T>
+bool any_of_made(const T& held, const T& made) {
+    bool any = false;
+    for_each_made(held, made, [&](Dot) { any = true; });
+    return any;
+}
+
+/// Removes them; true if there were any.
+template <crdt T>
+bool remove_made(Change& change, const T& held, const T& made) {
+    bool any = false;
+    for_each_made(held, made, [&](Dot dot) {
         change.remove(dot);
         any = true;
     });
     return any;
+}
+
+/// Of a flag: as it was before, if `delta` changed it and nobody has since.
+template <crdt Flag>
+Flag inverse_of_flag(const Flag& now, Change& change, const Flag& before, const Flag& delta, Scope scope) {
+    const bool made = !delta.is_bottom() || (scope == Scope::whole && now.is_bottom());
+    if (!made || before.value() == now.value()) return {};
+    return now.value() ? now.disable(change) : now.enable(change);
 }
 
 }  // namespace detail

@@ -27,10 +27,9 @@ class MvRegister {
                                      Scope scope) const {
         MvRegister back;
         const bool removed = scope == Scope::whole && delta.is_bottom() && is_bottom() && before.has_value();
-        if (!removed && !detail::any_of_made(*this, delta)) return back;
+        if (!detail::remove_made(change, *this, delta) && !removed) return back;
         std::vector<Value> values = before.values();
         if (values.empty()) values.emplace_back();
-        detail::remove_made(change, *this, delta);
         const CausalContext none;
         for (Value& value : values)
             back.writes_.merge(DotFun<Value>{change.mint(), std::move(value)}, Join{.mine = none, .theirs = none});
