@@ -13252,19 +13252,13 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    /// The same as encode() of what these bytes were decoded to.
-    static EncodedState as_encoded(Bytes bytes, std::vector<Head> heads) {
-        EncodedState encoded{.heads = std::move(heads)};
-        encoded.digest = detail::hash_bytes(bytes.data(), bytes.size());
-        encoded.bytes = std::make_shared<const Bytes>(std::move(bytes));
-        return encoded;
-    }
-
     Result<EncodedState> encode(const Limits& limits, bool frugal = false) const {
-        std::vector<Head> heads = history.heads();
-        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits, history.reissues(), frugal);
+        EncodedState encoded{.heads = history.heads()};
+        Result<Bytes> bytes = encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), frugal);
         if (!bytes) return bytes.error();
-        return as_encoded(*std::move(bytes), std::move(heads));
+        encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
+        encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
+        return encoded;
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
@@ -13454,8 +13448,9 @@ class Loading {
 
     bool tick(const Moment& now, Outbox& out) { return !ready_ && load(now, out); }
 
-    /// `begins`: with the first piece. Of those asked one after the other whoever answers first is taken.
-    bool awaits(const Member& member, bool begins) noexcept {
+    /// Whether a piece of a state from this member is taken; `begins`: its first one. Of those asked one after the other it is
+    /// whoever answers first.
+    bool takes_from(const Member& member, bool begins) noexcept {
         if (is_loading() && begins && member.ready && sink_.received() == 0) {
             from_ = member.replica;
             over_ = member.link;
@@ -13772,7 +13767,7 @@ class Gossip {
         if (message.below_horizon || delivered.outdated) return ask_for_state(*session, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
-        if (delivered.news == 0 || is_postponed()) return finish(member.replica, SyncEnd::no_progress, now);
+        if (delivered.news == 0 || postpone()) return finish(member.replica, SyncEnd::no_progress, now);
         ask(*session, member, lacking(member, member.replica), now, out);
     }
 
@@ -13784,7 +13779,7 @@ class Gossip {
 
     /// A piece of a state.
     void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
-        if (loading_.awaits(member, chunk.offset == 0)) {
+        if (loading_.takes_from(member, chunk.offset == 0)) {
             if (loading_.on_chunk(member, chunk, now, out)) become_ready(out);
             return take_reports();
         }
@@ -13829,7 +13824,7 @@ class Gossip {
 
     /// Asks for what could not be kept before, if it can be now.
     void resume(const Moment& now, Outbox& out) {
-        if (postponed_ && !is_postponed()) pool_.for_each_live([&](Member& member) { begin(member, now, out); });
+        if (postponed_ && !postpone()) pool_.for_each_live([&](Member& member) { begin(member, now, out); });
     }
 
     /// Asks a member whether it holds what we do.
@@ -13922,7 +13917,7 @@ class Gossip {
         // have been damaged on its way. The first one asked for again is ready and takes its place.
         if (ranges.empty() && sessions_.empty())
             ranges = CausalBuffer<Frame>{0, 0}.gaps(copy_.history().vector(), member.heads);
-        if (ranges.empty() || is_postponed()) return;
+        if (ranges.empty() || postpone()) return;
         ask(open(member, now), member, std::move(ranges), now, out);
     }
 
@@ -13935,8 +13930,8 @@ class Gossip {
         return session;
     }
 
-    /// Whether nothing can be kept now: it is asked for when it can.
-    bool is_postponed() { return postponed_ = static_cast<bool>(copy_.refusal()); }
+    /// Puts off asking where nothing can be kept now: true if so. It is asked for when it can.
+    bool postpone() { return postponed_ = static_cast<bool>(copy_.refusal()); }
 
     void ask(Session& session, Member& member, std::vector<CounterRange> ranges, const Moment& now, Outbox& out) {
         session.asked = std::move(ranges);

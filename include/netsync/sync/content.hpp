@@ -103,19 +103,13 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    /// The same as encode() of what these bytes were decoded to.
-    static EncodedState as_encoded(Bytes bytes, std::vector<Head> heads) {
-        EncodedState encoded{.heads = std::move(heads)};
-        encoded.digest = detail::hash_bytes(bytes.data(), bytes.size());
-        encoded.bytes = std::make_shared<const Bytes>(std::move(bytes));
-        return encoded;
-    }
-
     Result<EncodedState> encode(const Limits& limits, bool frugal = false) const {
-        std::vector<Head> heads = history.heads();
-        Result<Bytes> bytes = encode_snapshot(heads, history.time(), state, limits, history.reissues(), frugal);
+        EncodedState encoded{.heads = history.heads()};
+        Result<Bytes> bytes = encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), frugal);
         if (!bytes) return bytes.error();
-        return as_encoded(*std::move(bytes), std::move(heads));
+        encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
+        encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
+        return encoded;
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten

@@ -137,7 +137,7 @@ class Gossip {
         if (message.below_horizon || delivered.outdated) return ask_for_state(*session, member, now, out);
         if (lacking(member, member.replica).empty()) return finish(member.replica, SyncEnd::repaired, now);
         if (delivered.drifted) return finish(member.replica, SyncEnd::clock_drift, now);
-        if (delivered.news == 0 || is_postponed()) return finish(member.replica, SyncEnd::no_progress, now);
+        if (delivered.news == 0 || postpone()) return finish(member.replica, SyncEnd::no_progress, now);
         ask(*session, member, lacking(member, member.replica), now, out);
     }
 
@@ -149,7 +149,7 @@ class Gossip {
 
     /// A piece of a state.
     void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
-        if (loading_.awaits(member, chunk.offset == 0)) {
+        if (loading_.takes_from(member, chunk.offset == 0)) {
             if (loading_.on_chunk(member, chunk, now, out)) become_ready(out);
             return take_reports();
         }
@@ -194,7 +194,7 @@ class Gossip {
 
     /// Asks for what could not be kept before, if it can be now.
     void resume(const Moment& now, Outbox& out) {
-        if (postponed_ && !is_postponed()) pool_.for_each_live([&](Member& member) { begin(member, now, out); });
+        if (postponed_ && !postpone()) pool_.for_each_live([&](Member& member) { begin(member, now, out); });
     }
 
     /// Asks a member whether it holds what we do.
@@ -287,7 +287,7 @@ class Gossip {
         // have been damaged on its way. The first one asked for again is ready and takes its place.
         if (ranges.empty() && sessions_.empty())
             ranges = CausalBuffer<Frame>{0, 0}.gaps(copy_.history().vector(), member.heads);
-        if (ranges.empty() || is_postponed()) return;
+        if (ranges.empty() || postpone()) return;
         ask(open(member, now), member, std::move(ranges), now, out);
     }
 
@@ -300,8 +300,8 @@ class Gossip {
         return session;
     }
 
-    /// Whether nothing can be kept now: it is asked for when it can.
-    bool is_postponed() { return postponed_ = static_cast<bool>(copy_.refusal()); }
+    /// Puts off asking where nothing can be kept now: true if so. It is asked for when it can.
+    bool postpone() { return postponed_ = static_cast<bool>(copy_.refusal()); }
 
     void ask(Session& session, Member& member, std::vector<CounterRange> ranges, const Moment& now, Outbox& out) {
         session.asked = std::move(ranges);

@@ -64,8 +64,9 @@ class Loading {
 
     bool tick(const Moment& now, Outbox& out) { return !ready_ && load(now, out); }
 
-    /// `begins`: with the first piece. Of those asked one after the other whoever answers first is taken.
-    bool awaits(const Member& member, bool begins) noexcept {
+    /// Whether a piece of a state from this member is taken; `begins`: its first one. Of those asked one after the other it is
+    /// whoever answers first.
+    bool takes_from(const Member& member, bool begins) noexcept {
         if (is_loading() && begins && member.ready && sink_.received() == 0) {
             from_ = member.replica;
             over_ = member.link;
