@@ -12,6 +12,8 @@ preambles, bodies = "", ""
 for file in files:
     text = file.read_text()
     size = re.match(r"(?:\s*\n|//.*\n|#.*\n)*", text).end()  # comments, blank lines, directives
+    if re.search("^#include", text[size:], re.MULTILINE):
+        sys.exit(f"{file}: an #include below the top, where it would be in this file's namespace")
     preamble = re.sub('#include "', f'#include "{file.parent}/', text[:size])
     preambles += f'#line 1 "{file}"\n{preamble}'
     first = text.count("\n", 0, size) + 1
