@@ -160,6 +160,7 @@ class Simulation {
         trace_.add(network_.now(), Happened::healing, 0);
         network_.set_faults({});
         injector_.heal();
+        arrived_ = network_.latest_arrival();
         Ntp64 latest{};
         for (const Machine& machine : machines_) latest = std::max(latest, machine.disk.latest());
         const Ntp64 right = Ntp64::from_duration(WallClock::epoch + network_.now());
@@ -328,6 +329,7 @@ class Simulation {
     void judge_identity(Machine& machine) {
         const ReplicaId before = std::exchange(machine.replica, replicas_[machine.number]->id());
         if (before == machine.replica) return;
+        linked_.reset();  // a newcomer's rounds are counted from now
         if (!before.is_nil()) oracles_.on_identity_reused(before);
         for (const Machine& other : machines_)
             if (other.number != machine.number && other.replica == machine.replica)
@@ -358,9 +360,10 @@ class Simulation {
         if (wrong) oracles_.fail("workload", at, *std::move(wrong));
     }
 
-    /// Counts from when all are linked with all until all are equal.
+    /// Counts from when all are linked with all, and nothing from before the healing is under way, until all are equal.
     void count_rounds() {
         if (!linked_) {
+            if (network_.now() < arrived_) return;
             for (const auto& replica : replicas_)
                 if (!replica || live_members(*replica) + 1 < replicas_.size()) return;
             linked_ = rounds();
@@ -447,6 +450,7 @@ class Simulation {
     std::uint64_t changes_ = 0;
     std::size_t next_report_ = 0;
     bool healing_ = false;
+    Duration arrived_{};                                // what was under way at the healing
     std::optional<std::vector<std::uint64_t>> linked_;  // rounds begun when all were linked with all
     std::optional<std::uint64_t> rounds_;
 };
