@@ -162,7 +162,7 @@ class Simulation {
         injector_.heal();
         arrived_ = network_.latest_arrival();
         Ntp64 latest{};
-        for (const Machine& machine : machines_) latest = std::max(latest, machine.disk.latest());
+        for (const Machine& machine : machines_) latest = std::max({latest, machine.disk.latest(), uncommitted(machine)});
         const Ntp64 right = Ntp64::from_duration(WallClock::epoch + network_.now());
         const Duration ahead = std::max(Duration{0}, difference(latest, right) + std::chrono::seconds{1});
         for (Machine& machine : machines_) machine.wall.repair(ahead);
@@ -372,6 +372,12 @@ class Simulation {
         const std::vector<std::uint64_t> now = rounds();
         rounds_ = 0;
         for (std::size_t at = 0; at < now.size(); ++at) rounds_ = std::max(*rounds_, now[at] - (*linked_)[at]);
+    }
+
+    /// The latest that a change may be stamped with which the disk has not taken yet.
+    Ntp64 uncommitted(const Machine& machine) const {
+        const bool waits = replicas_[machine.number] && replicas_[machine.number]->report().store_error;
+        return waits ? machine.greatest_wall : Ntp64{};
     }
 
     std::vector<std::uint64_t> rounds() const {
