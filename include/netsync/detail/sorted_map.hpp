@@ -67,8 +67,9 @@ class SortedMap {
         while (node->level > 0) {
             const std::size_t child = child_for(inner(node), prefix, key);
             trail = (trail | child) << 8;
+            const bool last = node->level == 1;
             node = inner(node)->children[child];
-            prefetch(node);
+            if (last) prefetch_order(node);
         }
         prefetch_room(node);
         const Place place = place_of(node, prefix, key);
@@ -103,7 +104,11 @@ class SortedMap {
     template <class NewKey>
     Value* append(NewKey&& key) {
         const std::uint64_t prefix = prefix_of<Key>(key);
-        if (!root_) root_ = make_leaf(1);
+        if (!root_) {
+            root_ = make_leaf(1);
+            ++size_;
+            return insert_at(root_, 0, prefix, std::forward<NewKey>(key));
+        }
         Path path;
         Node* node = own(root_);
         while (node->level > 0) {
@@ -349,17 +354,17 @@ class SortedMap {
 
     // Search.
 
-    /// A search asks for one line after the other; asked for together they arrive together.
-    static void prefetch(const Node* node) noexcept {
+    /// A search reads the prefixes, all at once; what an insertion needs beside them is asked for meanwhile: the order of
+    /// a leaf of full size, and then the place of a new entry.
+    static void prefetch_order(const Node* leaf) noexcept {
 #if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < sizeof(Node) + leaf_size * (sizeof(std::uint64_t) + 1); offset += 64)
-            __builtin_prefetch(bytes(node) + offset);
+        constexpr std::size_t from = sizeof(Node) + leaf_size * sizeof(std::uint64_t);
+        for (std::size_t offset = from; offset < from + leaf_size; offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset, 1);
 #else
-        static_cast<void>(node);
+        static_cast<void>(leaf);
 #endif
     }
-
-    /// Who looks for a key often adds it next.
     static void prefetch_room(const Node* leaf) noexcept {
 #if defined(__GNUC__)
         __builtin_prefetch(slots(leaf) + leaf->count, 1);
@@ -460,7 +465,7 @@ class SortedMap {
             std::size_t child = guess(node->level);
             if (!lies_below(inner(node), child, prefix)) {
                 child = child_for(inner(node), prefix, key);
-                prefetch(inner(node)->children[child]);
+                if (node->level == 1) prefetch_order(inner(node)->children[child]);
             }
             path.steps[path.depth++] = {inner(node), child};
             node = own(inner(node)->children[child]);
@@ -504,8 +509,10 @@ class SortedMap {
         const std::size_t count = leaf->count;
         Slot* slot = new (slots(leaf) + count) Slot{};
         if constexpr (!exact) slot->key = std::forward<NewKey>(key);
-        std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, (count - at) * sizeof(std::uint64_t));
-        std::memmove(order(leaf) + at + 1, order(leaf) + at, count - at);
+        if (const std::size_t behind = count - at; behind > 0) {
+            std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, behind * sizeof(std::uint64_t));
+            std::memmove(order(leaf) + at + 1, order(leaf) + at, behind);
+        }
         prefixes(leaf)[at] = prefix;
         order(leaf)[at] = static_cast<std::uint8_t>(count);
         ++leaf->count;
