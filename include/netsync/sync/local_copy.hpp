@@ -430,15 +430,14 @@ class LocalCopy {
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta,
                 std::vector<ReplicaCounter> instead_of = {}) {
-        FrameHeader header;
-        header.origin = id();
-        header.first = held_.history.counter(self_) + 1;
-        header.count = count;
-        header.time = time;
-        header.dependencies = take_dependencies();
-        header.removed = std::move(removed);
-        header.instead_of = std::move(instead_of);
-        return Frame::make(std::move(header), delta, held_.history.hash(self_));
+        return Frame::make(FrameHeader{.origin = id(),
+                                       .first = held_.history.counter(self_) + 1,
+                                       .count = count,
+                                       .time = time,
+                                       .dependencies = take_dependencies(),
+                                       .removed = std::move(removed),
+                                       .instead_of = std::move(instead_of)},
+                           delta, held_.history.hash(self_));
     }
 
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
@@ -616,6 +615,7 @@ class LocalCopy {
     bool is_watched() const noexcept { return !changes.empty() || !derivations.empty(); }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
+        if (!is_watched()) return;
         derivations.update(held_.state, delta, info.whole);
         if (!changes.empty())
             changes.notify(std::make_shared<const Merged<CrdtType>>(Merged<CrdtType>{delta, info}), notifications);
