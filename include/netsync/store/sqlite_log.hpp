@@ -149,6 +149,12 @@ class SqliteLog {
         changed_.notify_all();
     }
 
+    /// Whether the last snapshot is in memory, because not all of it is in the file.
+    bool has_snapshot_waiting() const {
+        const std::lock_guard lock{mutex_};
+        return snapshot_ != nullptr;
+    }
+
     std::optional<Bytes> get(std::string_view key) const {
         const std::lock_guard lock{mutex_};
         const Bytes* found = values_.find(key);
@@ -387,18 +393,20 @@ class SqliteLog {
 
     // The thread of the store.
 
+    /// Commits and steps of what may wait take turns: neither comes to a halt where there is always more of the other.
     void run() {
         std::unique_lock lock{mutex_};
-        for (;;) {
+        for (bool turn = false;;) {  // of what may wait
             more_ = !opening_error_ && !damage_ && writer_.has_more();
             if (!requested_) changed_.notify_all();
             changed_.wait(lock, [&] { return requested_ || closing_ || (more_ && !stuck_); });
-            if (requested_)
-                write(lock);
-            else if (closing_)
-                return;
-            else
+            if (closing_ && !requested_) return;
+            turn = more_ && !stuck_ && (turn || !requested_);
+            if (turn)
                 work(lock);
+            else
+                write(lock);
+            turn = !turn;
         }
     }
 
