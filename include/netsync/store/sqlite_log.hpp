@@ -136,8 +136,13 @@ class SqliteLog {
 
     std::error_code commit() {
         std::unique_lock lock{mutex_};
-        requested_ = true;
-        changed_.notify_all();
+        if (requested_ || busy_) {
+            requested_ = true;
+        } else {  // here, where nobody is in the way: to wake another thread may take as long as to write
+            write(lock);
+            look_for_more();
+        }
+        if (requested_ || more_ || closing_) changed_.notify_all();
         changed_.wait(lock, [&] { return !requested_ && !busy_ && (stuck_ || !more_); });
         return error_;
     }
@@ -397,9 +402,9 @@ class SqliteLog {
     void run() {
         std::unique_lock lock{mutex_};
         for (bool turn = false;;) {  // of what may wait
-            more_ = !opening_error_ && !damage_ && writer_.has_more();
+            look_for_more();
             if (!requested_) changed_.notify_all();
-            changed_.wait(lock, [&] { return requested_ || closing_ || (more_ && !stuck_); });
+            changed_.wait(lock, [&] { return !busy_ && (requested_ || closing_ || (more_ && !stuck_)); });
             if (closing_ && !requested_) return;
             turn = more_ && !stuck_ && (turn || !requested_);
             if (turn)
@@ -409,6 +414,8 @@ class SqliteLog {
             turn = !turn;
         }
     }
+
+    void look_for_more() { more_ = !opening_error_ && !damage_ && writer_.has_more(); }
 
     void write(std::unique_lock<std::mutex>& lock) {
         requested_ = false;
