@@ -7,19 +7,18 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
 
 #include "held_memory.hpp"
 #include "median.hpp"
+#include "other_process.hpp"
 
 namespace {
 
@@ -75,36 +74,14 @@ std::size_t held_by_state() {
     return held - before;
 }
 
-/// Another process, which has a replica for as long as this object is there. Made while no other thread runs.
-class Peer {
-   public:
-    Peer() : process_(fork()) {
-        if (process_ != 0) return;
-        const LanReplica<Set> other{{.pool = pool, .name = "other", .port = port, .discovery_port = port}};
-        for (;;) pause();
-    }
-    ~Peer() {
-        kill(process_, SIGKILL);
-        waitpid(process_, nullptr, 0);
-    }
-    Peer(const Peer&) = delete;
-    Peer& operator=(const Peer&) = delete;
-
-    static constexpr std::uint16_t port = 21996;
-    const std::string pool = "memory " + std::to_string(getpid());
-
-   private:
-    pid_t process_;
-};
-
 /// Until the other has it all.
 void write_to_both(const std::filesystem::path& file) {
-    const Peer peer;
+    const OtherProcess<Set> peer;
     Stored here{Options{.pool = peer.pool,
                         .name = "a",
                         .file = file,
-                        .discovery_port = Peer::port,
-                        .peers = {"127.0.0.1:" + std::to_string(Peer::port)}}};
+                        .discovery_port = peer.port,
+                        .peers = {"127.0.0.1:" + std::to_string(peer.port)}}};
     const auto linked = [&] { return here.report().state == JoinState::ready; };
     while (!linked()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
     write(here);

@@ -268,6 +268,7 @@ class SqliteLog {
 
    private:
     static constexpr std::size_t few = 64;
+    static constexpr std::size_t portion = 256;
     static constexpr std::size_t overhead = 224;  // of a row that waits: its bytes' block, and its place in two queues
 
     /// When a file was changed last, and its size: whether it is worth another look.
@@ -427,6 +428,7 @@ class SqliteLog {
             static_cast<void>(open_file());
             lock.lock();
         }
+        if (writing_.empty()) writing_.swap(staged_);
         for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
         writing_bytes_ += std::exchange(staged_bytes_, 0);
         std::error_code error = opening_error_ ? opening_error_ : damage_;
@@ -440,7 +442,7 @@ class SqliteLog {
         if (error == errc::store_damaged && is_read_) note_damage();
         error_ = error;
         stuck_ = static_cast<bool>(error);
-        if (!error) forget_written();
+        if (!error) forget_written(lock);
         is_read_ = is_read_ || (!reopens && !error);
         if (done) {
             lock.unlock();
@@ -503,16 +505,24 @@ class SqliteLog {
         return {};
     }
 
-    void forget_written() {
-        for (const SqliteOperation& operation : writing_) {
+    /// In portions, between which others have the mutex; what was written is let go of without it.
+    void forget_written(std::unique_lock<std::mutex>& lock) {
+        std::deque<SqliteOperation> written = std::exchange(writing_, {});
+        std::size_t count = 0;
+        for (const SqliteOperation& operation : written) {
+            if (++count % portion == 0) {
+                lock.unlock();
+                lock.lock();
+            }
             if (const auto* row = std::get_if<SnapshotRow>(&operation)) written_generation_ = row->generation;
             const auto* frame = std::get_if<FrameRow>(&operation);
             const ReplicaId* origin = frame ? origins_.find(frame->origin) : nullptr;
-            if (!origin) continue;
-            std::deque<FrameRow>& staged = logs_[*origin].staged;
-            if (!staged.empty() && staged.front().sequence == frame->sequence) staged.pop_front();
+            Log* log = origin ? logs_.find(*origin) : nullptr;
+            if (log && !log->staged.empty() && log->staged.front().sequence == frame->sequence) log->staged.pop_front();
         }
-        writing_.clear();
+        lock.unlock();
+        written.clear();
+        lock.lock();
         waiting -= std::exchange(writing_bytes_, 0);
         if (!writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
     }
