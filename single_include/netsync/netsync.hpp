@@ -10940,29 +10940,40 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 
 }  // namespace detail
 
+namespace detail {
+
+template <crdt T>
+void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, const T& state, const Reissues& reissues) {
+    out.fixed(wire_version);
+    out(heads);
+    out.fixed(time.value);
+    out(reissues.all());
+    out(state);
+}
+
+}  // namespace detail
+
 /// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
-/// `frugal`: twice the time, and no more memory than the bytes themselves, where it is else up to two and a half times that.
+/// `expected`: at least its size; then no more memory is taken, which is else up to two and a half times the bytes.
 template <crdt T>
 Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                              const Reissues& reissues = {}, bool frugal = false) {
-    const auto write = [&](Output& out) {
-        out.fixed(wire_version);
-        out(heads);
-        out.fixed(time.value);
-        out(reissues.all());
-        out(state);
-    };
+                              const Reissues& reissues = {}, std::size_t expected = 0) {
     Output out{detail::state_space(heads, time), limits.depth};
-    if (frugal) {
-        Output measured{detail::state_space(heads, time), limits.depth};
-        measured.measure();
-        write(measured);
-        out.expect(measured.size() + detail::varint_room);  // as much as is ever asked for at once
-    }
-    write(out);
+    if (expected > 0) out.expect(expected + detail::varint_room);  // as much as is ever asked for at once
+    detail::write_snapshot(out, heads, time, state, reissues);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
     return out.take();
+}
+
+/// Of what encode_snapshot gives. In the same time, without memory.
+template <crdt T>
+std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
+                             const Reissues& reissues = {}) {
+    Output out{detail::state_space(heads, time), limits.depth};
+    out.measure();
+    detail::write_snapshot(out, heads, time, state, reissues);
+    return out.size();
 }
 
 /// The heads and the time alone, and where the state starts. Nothing is interned.
@@ -11096,6 +11107,25 @@ std::error_code opening_error(const Store& store) {
         return store.opening_error();
     else
         return {};
+}
+
+/// A store that writes a snapshot in steps, between commits, holds it in memory meanwhile, and may say so: another one is
+/// not made then.
+///
+/// - `has_snapshot_waiting()`: whether the last one adopted is still to be written.
+///
+/// Exemplar: SqliteStore.
+template <class S>
+concept snapshot_deferring_store = store<S> && requires(const S& reader) {
+    { reader.has_snapshot_waiting() } -> std::same_as<bool>;
+};
+
+template <store Store>
+bool has_snapshot_waiting(const Store& store) {
+    if constexpr (snapshot_deferring_store<Store>)
+        return store.has_snapshot_waiting();
+    else
+        return false;
 }
 
 /// The store of a replica that was given none: made from the options where it can be, else as it is by default.
@@ -13356,13 +13386,20 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    Result<EncodedState> encode(const Limits& limits, bool frugal = false) const {
+    /// `expected`: see encode_snapshot.
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const {
         EncodedState encoded{.heads = history.heads()};
-        Result<Bytes> bytes = encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), frugal);
+        Result<Bytes> bytes =
+            encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), expected);
         if (!bytes) return bytes.error();
         encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
         encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
         return encoded;
+    }
+
+    /// Of the bytes of encode(). O(state).
+    std::size_t size_encoded(const Limits& limits) const {
+        return size_of_snapshot(history.heads(), history.time(), state, limits, history.reissues());
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
@@ -14418,7 +14455,8 @@ class Protocol {
     void tidy(const Moment& now) {
         if (!gossip_.is_ready()) return;
         for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, now, outbox);
-        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()))
+        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()) &&
+            !has_snapshot_waiting(copy_.store()))
             static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
         if (now.time < forget_at_) return;
         forget_at_ = now.time + forget_interval;
@@ -15207,15 +15245,18 @@ class LocalCopy {
         return {};
     }
 
-    /// What is held now, for those who take the whole of it. `frugal`: see encode_snapshot.
-    Result<EncodedState> encode(bool frugal = false) {
-        Result<EncodedState> encoded = EncodedState{};
-        Content<CrdtType> held = held_;
+    /// What is held now, for those who take the whole of it.
+    Result<EncodedState> encode() { return encode_aside(0); }
+    /// The same for those who keep it: twice the time, and little more memory than the bytes themselves.
+    Result<EncodedState> encode_frugally() {
+        const std::size_t logged = log_bytes_;
+        std::size_t size = 0;
+        Content<CrdtType> held = held_;  // not kept for the second time: what is changed meanwhile is held twice
         aside([&] {
-            encoded = held.encode(options_.limits, frugal);
+            size = held.size_encoded(options_.limits);
             held = {};
         });
-        return encoded;
+        return encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
     }
 
     // What all have seen.
@@ -15249,7 +15290,7 @@ class LocalCopy {
     /// Takes a snapshot and lets go of the frames up to `seen`, which every member has that is to be waited for.
     std::error_code compact(const std::vector<ReplicaCounter>& seen) {
         const std::size_t covered = log_bytes_;
-        const Result<EncodedState> encoded = encode(true);
+        const Result<EncodedState> encoded = encode_frugally();
         if (!encoded) return encoded.error();
         keep_snapshot(*encoded);
         log_bytes_ -= covered;
@@ -15259,7 +15300,7 @@ class LocalCopy {
     /// A store that found damage in what it had written is given all that is held, anew.
     void heal_store() {
         if (!open_ || is_committing() || store_error() != errc::store_damaged) return;
-        if (const Result<EncodedState> encoded = encode(true)) keep_snapshot(*encoded);
+        if (const Result<EncodedState> encoded = encode_frugally()) keep_snapshot(*encoded);
     }
 
     // Who is gone, and who this replica is.
@@ -15483,6 +15524,17 @@ class LocalCopy {
                                        .removed = std::move(removed),
                                        .instead_of = std::move(instead_of)},
                            delta, held_.history.hash(self_));
+    }
+
+    /// `expected`: its size, about; 0 where memory does not matter.
+    Result<EncodedState> encode_aside(std::size_t expected) {
+        Result<EncodedState> encoded = EncodedState{};
+        Content<CrdtType> held = held_;
+        aside([&] {
+            encoded = held.encode(options_.limits, expected);
+            held = {};
+        });
+        return encoded;
     }
 
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
