@@ -1,9 +1,11 @@
 // What a SqliteStore holds in memory: the heap at its highest, SQLite's own included, while 1,000,000 elements are written,
-// one change each, and snapshots are taken. Alone; and with a replica over it, less what its state holds. A second replica
-// takes it all there, so that the log can be cut.
+// one change each, and snapshots are taken. Alone; and with a replica over it, less what its state holds, while another
+// process takes it all over loopback TCP, so that the log can be cut.
+#include <netsync/lan.hpp>
 #include <netsync/sqlite.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -12,29 +14,26 @@
 #include <string>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include "held_memory.hpp"
+#include "median.hpp"
+#include "other_process.hpp"
 
 namespace {
 
 using namespace netsync;
 using Set = OrSet<std::uint64_t>;
-using Other = Replica<NullStore, MemoryTransport, HybridClock, Set>;
+using Stored = LanReplica<Set, SqliteStore>;
+constexpr int runs = 7;
 constexpr std::uint64_t elements = 1'000'000;
 constexpr double mebibyte = 1 << 20;
 
-/// Virtual time goes about as fast as that of the disk, or the other replica would take this one for dead.
 template <class Replica>
-void write(Replica& replica, MemoryHub& hub) {
-    for (std::uint64_t element = 0; element < elements; ++element) {
+void write(Replica& replica) {
+    for (std::uint64_t element = 0; element < elements; ++element)
         while (replica.try_update(add(element * 0x9e3779b97f4a7c15u)).error() == errc::store_behind)
             std::this_thread::sleep_for(std::chrono::microseconds{200});
-        if (element % 500 == 0) hub.run_for(std::chrono::milliseconds{5});
-    }
-    for (int step = 0; step < 1000; ++step) {
-        hub.run_for(std::chrono::milliseconds{5});
-        std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    }
 }
 
 /// The heap at its highest while `work()` is done, above what is held before.
@@ -66,15 +65,27 @@ void write_frames(const std::filesystem::path& file) {
     static_cast<void>(store.commit());
 }
 
-/// What a replica and one that takes all of its changes hold in the end.
+/// What a replica holds in the end that has neither a store nor a peer.
 std::size_t held_by_state() {
     const std::size_t before = held;
     MemoryHub hub;
-    Options options{.name = "a"};
-    options.limits.log = ~std::size_t{0};
-    Other replica{hub, options}, other{hub, Options{.name = "other"}};
-    write(replica, hub);
+    Replica<NullStore, MemoryTransport, HybridClock, Set> replica{hub, Options{.name = "a"}};
+    write(replica);
     return held - before;
+}
+
+/// Until the other has it all.
+void write_to_both(const std::filesystem::path& file) {
+    const OtherProcess<Set> peer;
+    Stored here{Options{.pool = peer.pool,
+                        .name = "a",
+                        .file = file,
+                        .discovery_port = peer.port,
+                        .peers = {"127.0.0.1:" + std::to_string(peer.port)}}};
+    const auto linked = [&] { return here.report().state == JoinState::ready; };
+    while (!linked()) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    write(here);
+    while (here.report().pending > 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});
 }
 
 }  // namespace
@@ -83,24 +94,28 @@ int main() {
     const std::filesystem::path folder =
         std::filesystem::temp_directory_path() / ("netsync-memory-" + std::to_string(getpid()));
     std::filesystem::create_directory(folder);
-    const auto sqlite = [] { return static_cast<std::size_t>(sqlite3_memory_highwater(0)); };
-    const std::size_t store = most_while([&] { write_frames(folder / "frames"); }) + sqlite();
-    std::printf(
-        "SqliteStore: %.1f MiB of memory while 1,000,000 frames are written and snapshots of up to %.1f MiB taken, "
-        "SQLite's own %.1f among them (at most 32)\n",
-        static_cast<double>(store) / mebibyte, static_cast<double>(elements * 12) / mebibyte,
-        static_cast<double>(sqlite()) / mebibyte);
+    const auto sqlite = [] { return static_cast<std::size_t>(sqlite3_memory_highwater(1)); };
+    const auto in_mebibytes = [](std::size_t bytes) { return static_cast<double>(bytes) / mebibyte; };
     const std::size_t state = held_by_state();
-    const std::size_t replica = most_while([&] {
-        MemoryHub hub;
-        SqliteStore kept{{.file = folder / "replica"}};
-        Replica<SqliteStore, MemoryTransport, HybridClock, Set> here{hub, Options{.name = "a"}, std::move(kept)};
-        Other other{hub, Options{.name = "other"}};
-        write(here, hub);
-    });
-    std::printf("a replica over it, with what waits to be sent, and a snapshot while it is encoded: %.1f MiB beyond "
-                "its state\n",
-                static_cast<double>(replica - state + sqlite()) / mebibyte);
+    std::vector<double> stores, replicas, own;
+    for (int run = 0; run < runs; ++run) {
+        const std::string number = std::to_string(run);
+        const std::size_t store = most_while([&] { write_frames(folder / ("frames" + number)); });
+        own.push_back(in_mebibytes(sqlite()));
+        stores.push_back(in_mebibytes(store) + own.back());
+        const std::size_t replica = most_while([&] { write_to_both(folder / ("replica" + number)); });
+        replicas.push_back(in_mebibytes(replica - state + sqlite()));
+    }
+    const auto largest = [](const std::vector<double>& values) {
+        return *std::max_element(values.begin(), values.end());
+    };
+    std::printf("SqliteStore: %.1f MiB of memory, the largest of %d runs %.1f, while 1,000,000 frames are written and "
+                "snapshots of up to %.1f MiB taken, SQLite's own %.1f among them (at most 32)\n",
+                median(stores), runs, largest(stores), in_mebibytes(elements * 12), median(own));
+    std::printf(
+        "a replica over it, with what waits to be sent, and what others change while a snapshot is made: %.1f MiB "
+        "beyond its state of %.1f, the largest %.1f (at most 32)\n",
+        median(replicas), in_mebibytes(state), largest(replicas));
     std::filesystem::remove_all(folder);
-    return store <= (32u << 20) ? 0 : 1;
+    return largest(stores) <= 32 && largest(replicas) <= 32 ? 0 : 1;
 }

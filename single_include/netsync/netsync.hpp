@@ -721,15 +721,25 @@ std::uint64_t prefix_of(const Query& query) noexcept {
         return 0;
 }
 
-/// Among ascending prefixes the first that is not less. By blocks, then within one: no branch hangs on a key and no
-/// comparison on another, so that they are made at once.
-inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
+/// What stands behind the last prefix of a node that is not full: no prefix lies beyond it.
+inline constexpr std::uint64_t beyond = std::numeric_limits<std::uint64_t>::max();
+
+/// Among ascending prefixes the first that is not less: `capacity` of them, a multiple of eight or less than that. By
+/// blocks, then within one: no branch hangs on a key or on how full a node is, and no comparison on another, so that they
+/// are made at once.
+inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t capacity, std::uint64_t prefix) {
     constexpr std::size_t block = 8;
     std::size_t at = 0;
-    for (std::size_t last = block - 1; last < count; last += block) at += prefixes[last] < prefix ? block : 0;
-    const std::size_t end = std::min(at + block, count);
-    for (std::size_t next = at; next < end; ++next) at += prefixes[next] < prefix ? 1 : 0;
-    return at;
+    if (capacity < block) {
+        for (std::size_t next = 0; next < capacity; ++next) at += prefixes[next] < prefix ? 1 : 0;
+        return at;
+    }
+    for (std::size_t end = block; end < capacity; end += block) at += prefixes[end - 1] < prefix ? 1 : 0;
+    prefixes += at * block;
+    at *= block;
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return (at + ... + (prefixes[I] < prefix ? 1u : 0u));
+    }(std::make_index_sequence<block>{});
 }
 
 /// Where a key is or would be.
@@ -738,11 +748,12 @@ struct Place {
     bool found;
 };
 
-/// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
+/// The first of `count` that does not lie before the key; keys are compared where prefixes are equal. There is room for
+/// `capacity` prefixes, and `beyond` stands for those that are not there.
 template <bool exact, class Query, class KeyAt>
-Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
-             const KeyAt& at_position) {
-    std::size_t at = first_not_less(prefixes, count, prefix);
+Place search(const std::uint64_t* prefixes, std::size_t capacity, std::size_t count, std::uint64_t prefix,
+             const Query& key, const KeyAt& at_position) {
+    std::size_t at = first_not_less(prefixes, capacity, prefix);
     if (at == count || prefixes[at] != prefix) return {at, false};
     if constexpr (exact) {
         return {at, true};
@@ -822,11 +833,17 @@ class SortedMap {
         const std::uint64_t prefix = prefix_of<Key>(key);
         const Node* node = root_;
         if (!node) return nullptr;
+        std::uint64_t trail = 0;
         while (node->level > 0) {
-            node = inner(node)->children[child_for(inner(node), prefix, key)];
-            prefetch(node);
+            const std::size_t child = child_for(inner(node), prefix, key);
+            trail = (trail | child) << 8;
+            const bool last = node->level == 1;
+            node = inner(node)->children[child];
+            if (last) prefetch_order(node);
         }
+        prefetch_room(node);
         const Place place = place_of(node, prefix, key);
+        last_trail_ = trail | place.at;
         return place.found ? &entry(node, place.at)->value : nullptr;
     }
 
@@ -857,7 +874,11 @@ class SortedMap {
     template <class NewKey>
     Value* append(NewKey&& key) {
         const std::uint64_t prefix = prefix_of<Key>(key);
-        if (!root_) root_ = make_leaf(1);
+        if (!root_) {
+            root_ = make_leaf(1);
+            ++size_;
+            return insert_at(root_, 0, prefix, std::forward<NewKey>(key));
+        }
         Path path;
         Node* node = own(root_);
         while (node->level > 0) {
@@ -877,7 +898,7 @@ class SortedMap {
         const std::uint64_t prefix = prefix_of<Key>(key);
         Path path;
         Node* leaf = descend(path, prefix, key);
-        const Place place = place_of(leaf, prefix, key);
+        const Place place = place_again(leaf, prefix, key);
         if (place.found) return {&entry(leaf, place.at)->value, false};
         Value* value = insert(path, leaf, place.at, prefix, std::forward<NewKey>(key));
         ++size_;
@@ -935,15 +956,18 @@ class SortedMap {
         }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
         std::uint64_t prefix() const { return prefixes(leaf_)[at_]; }
-        /// The entry, taken out where no copy shares it: for whoever lets go of the map. It stays, without its content.
-        std::pair<Key, Value> take() const {
+        /// Calls `f(key, value)` with the entry, which may be taken over where no copy shares it: for whoever lets go of the
+        /// map. It stays, without its content.
+        template <class F>
+        void take(F&& f) const {
             Slot* slot = const_cast<Slot*>(entry(leaf_, at_));
-            if constexpr (exact)
-                return {key_at(leaf_, at_), is_own() ? std::move(slot->value) : Value(slot->value)};
-            else if (is_own())
-                return {std::move(slot->key), std::move(slot->value)};
-            else
-                return {slot->key, slot->value};
+            if constexpr (exact) {
+                if (is_own()) return f(key_at(leaf_, at_), std::move(slot->value));
+                f(key_at(leaf_, at_), Value(slot->value));
+            } else {
+                if (is_own()) return f(std::move(slot->key), std::move(slot->value));
+                f(Key(slot->key), Value(slot->value));
+            }
         }
         Iterator& operator++() {
             if (++at_ == leaf_->count) {
@@ -1005,7 +1029,7 @@ class SortedMap {
             if (child + 1u == above->count) return;
             next_ = above->children[child + 1];
 #if defined(__GNUC__)
-            for (std::size_t offset = 0; offset < slots_at(fan_out); offset += 64)
+            for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
                 __builtin_prefetch(bytes(next_) + offset);
 #endif
         }
@@ -1032,6 +1056,7 @@ class SortedMap {
     friend class Appender;
 
     static constexpr std::size_t fan_out = 64;
+    static constexpr std::size_t leaf_size = 128;  // large, so that the nodes above, which are few, stay in a cache
 
     /// A leaf is followed in memory by `capacity` prefixes, as many bytes that order its entries, and the entries, of
     /// which the first `count` exist.
@@ -1043,6 +1068,7 @@ class SortedMap {
     };
     struct NoKeys {};
     struct Inner : Node {
+        Inner() { prefixes.fill(beyond); }
         std::array<std::uint64_t, fan_out> prefixes;  // of the least key below each child, or of one before it
         std::array<Node*, fan_out> children;
         [[no_unique_address]] std::conditional_t<exact, NoKeys, std::array<Key, fan_out>> keys{};
@@ -1098,31 +1124,40 @@ class SortedMap {
 
     // Search.
 
-    /// A search asks for one line after the other; asked for together they arrive together.
-    static void prefetch(const Node* node) noexcept {
+    /// A search reads the prefixes, all at once; what an insertion needs beside them is asked for meanwhile: the order of
+    /// a leaf of full size, and then the place of a new entry.
+    static void prefetch_order(const Node* leaf) noexcept {
 #if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < sizeof(Node) + fan_out * (sizeof(std::uint64_t) + 1); offset += 64)
-            __builtin_prefetch(bytes(node) + offset);
+        constexpr std::size_t from = sizeof(Node) + leaf_size * sizeof(std::uint64_t);
+        for (std::size_t offset = from; offset < from + leaf_size; offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset, 1);
 #else
-        static_cast<void>(node);
+        static_cast<void>(leaf);
+#endif
+    }
+    static void prefetch_room(const Node* leaf) noexcept {
+#if defined(__GNUC__)
+        __builtin_prefetch(slots(leaf) + leaf->count, 1);
+#else
+        static_cast<void>(leaf);
 #endif
     }
 
     template <class Query>
     static Place place_of(const Node* leaf, std::uint64_t prefix, const Query& key) {
-        return search<exact>(prefixes(leaf), leaf->count, prefix, key,
+        return search<exact>(prefixes(leaf), leaf->capacity, leaf->count, prefix, key,
                              [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
     }
 
     template <class Query>
     static std::size_t child_for(const Inner* node, std::uint64_t prefix, const Query& key) {
-        const Place place =
-            search<exact>(node->prefixes.data(), node->count, prefix, key, [&](std::size_t at) -> decltype(auto) {
-                if constexpr (exact)
-                    return key_of<Key>(node->prefixes[at]);
-                else
-                    return (node->keys[at]);
-            });
+        const Place place = search<exact>(node->prefixes.data(), fan_out, node->count, prefix, key,
+                                          [&](std::size_t at) -> decltype(auto) {
+                                              if constexpr (exact)
+                                                  return key_of<Key>(node->prefixes[at]);
+                                              else
+                                                  return (node->keys[at]);
+                                          });
         return place.found || place.at == 0 ? place.at : place.at - 1;
     }
 
@@ -1137,6 +1172,7 @@ class SortedMap {
                            : ::operator new(size);
         Node* leaf = new (memory) Node;
         leaf->capacity = static_cast<std::uint8_t>(capacity);
+        std::fill_n(prefixes(leaf), capacity, beyond);
         return leaf;
     }
     static void free_leaf(Node* leaf) noexcept {
@@ -1196,12 +1232,33 @@ class SortedMap {
     Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
         Node* node = own(root_);
         while (node->level > 0) {
-            const std::size_t child = child_for(inner(node), prefix, key);
+            std::size_t child = guess(node->level);
+            if (!lies_below(inner(node), child, prefix)) {
+                child = child_for(inner(node), prefix, key);
+                if (node->level == 1) prefetch_order(inner(node)->children[child]);
+            }
             path.steps[path.depth++] = {inner(node), child};
-            prefetch(inner(node)->children[child]);
             node = own(inner(node)->children[child]);
         }
+        prefetch_room(node);
         return node;
+    }
+
+    // A change looks for a key, and its merge comes back to it: what it found is tried first. It need not be true.
+
+    static std::size_t guess(unsigned level) noexcept { return (last_trail_ >> (8 * (level % 8))) & 0xff; }
+
+    /// Whether the prefix alone says that a key lies below this child, which may not exist.
+    static bool lies_below(const Inner* node, std::size_t child, std::uint64_t prefix) noexcept {
+        return child + 1 < fan_out && node->prefixes[child] < prefix && prefix < node->prefixes[child + 1];
+    }
+
+    template <class Query>
+    static Place place_again(const Node* leaf, std::uint64_t prefix, const Query& key) {
+        const std::size_t at = guess(0);
+        const bool fits = at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
+        if (fits && prefix < prefixes(leaf)[at]) return {at, false};
+        return place_of(leaf, prefix, key);
     }
 
     Node*& place_in(const Path& path, std::size_t depth) {
@@ -1222,8 +1279,10 @@ class SortedMap {
         const std::size_t count = leaf->count;
         Slot* slot = new (slots(leaf) + count) Slot{};
         if constexpr (!exact) slot->key = std::forward<NewKey>(key);
-        std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, (count - at) * sizeof(std::uint64_t));
-        std::memmove(order(leaf) + at + 1, order(leaf) + at, count - at);
+        if (const std::size_t behind = count - at; behind > 0) {
+            std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, behind * sizeof(std::uint64_t));
+            std::memmove(order(leaf) + at + 1, order(leaf) + at, behind);
+        }
         prefixes(leaf)[at] = prefix;
         order(leaf)[at] = static_cast<std::uint8_t>(count);
         ++leaf->count;
@@ -1240,12 +1299,32 @@ class SortedMap {
             *std::find(order(leaf), order(leaf) + last, static_cast<std::uint8_t>(last)) = hole;
         }
         std::destroy_at(slots(leaf) + last);
+        prefixes(leaf)[last] = beyond;
         leaf->count = static_cast<std::uint8_t>(last);
     }
 
     /// Appends the entries of `from`, which is let go of.
     static void take_entries(Node* to, Node* from, std::size_t first, std::size_t last) {
         for (std::size_t at = first; at < last; ++at) append(to, prefixes(from)[at], std::move(*entry(from, at)));
+    }
+
+    /// The entries from `half` on go to `right`, which is empty; those that stay lie in the first slots again.
+    static void split(Node* leaf, std::size_t half, Node* right) {
+        take_entries(right, leaf, half, leaf->count);
+        std::array<bool, leaf_size> taken{};  // the slots of those that stay
+        for (std::size_t at = 0; at < half; ++at) taken[order(leaf)[at]] = true;
+        for (std::size_t at = half; at < leaf->count; ++at) std::destroy_at(entry(leaf, at));
+        std::size_t free = 0;
+        for (std::size_t at = 0; at < half; ++at) {
+            if (order(leaf)[at] < half) continue;
+            while (taken[free]) ++free;
+            Slot* from = entry(leaf, at);
+            new (slots(leaf) + free) Slot(std::move(*from));
+            std::destroy_at(from);
+            order(leaf)[at] = static_cast<std::uint8_t>(free++);
+        }
+        std::fill(prefixes(leaf) + half, prefixes(leaf) + leaf->count, beyond);
+        leaf->count = static_cast<std::uint8_t>(half);
     }
 
     /// In the place of a leaf comes one of another capacity.
@@ -1261,23 +1340,20 @@ class SortedMap {
     template <class NewKey>
     Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
         if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, std::forward<NewKey>(key));
-        if (leaf->capacity < fan_out) {
+        if (leaf->capacity < leaf_size) {
             Node* larger = resize(place_in(path, path.depth), leaf->capacity * 2u);
             return insert_at(larger, at, prefix, std::forward<NewKey>(key));
         }
-        Node* right = make_leaf(fan_out);
+        Node* right = make_leaf(leaf_size);
         if (at == leaf->count && is_last(path)) {  // keys that come in order fill their leaves
             Value* value = insert_at(right, 0, prefix, std::forward<NewKey>(key));
             add_child(path, path.depth, right, prefix, key_at(right, 0));
             return value;
         }
-        Node* left = make_leaf(fan_out);
-        const std::size_t half = fan_out / 2;
-        take_entries(left, leaf, 0, half);
-        take_entries(right, leaf, half, fan_out);
-        release(std::exchange(place_in(path, path.depth), left));
+        const std::size_t half = leaf_size / 2;
+        split(leaf, half, right);
         Value* value =
-            insert_at(at < half ? left : right, at < half ? at : at - half, prefix, std::forward<NewKey>(key));
+            insert_at(at < half ? leaf : right, at < half ? at : at - half, prefix, std::forward<NewKey>(key));
         const Key first = key_at(right, 0);
         add_child(path, path.depth, right, prefixes(right)[0], first);
         return value;
@@ -1307,6 +1383,7 @@ class SortedMap {
         for (std::size_t at = half; at < fan_out; ++at)
             insert_child(next, at - half, parent->children[at], parent->prefixes[at], key_of_child(parent, at));
         parent->count = static_cast<std::uint8_t>(half);
+        std::fill(parent->prefixes.begin() + half, parent->prefixes.end(), beyond);
         if (child + 1 > half || half == fan_out)
             insert_child(next, child + 1 - half, right, prefix, key);
         else
@@ -1347,7 +1424,7 @@ class SortedMap {
             close(node->keys);
             node->keys[node->count - 1u] = Key{};
         }
-        --node->count;
+        node->prefixes[--node->count] = beyond;
     }
 
     // Shrinking.
@@ -1359,7 +1436,7 @@ class SortedMap {
             if (node->count == 0) {
                 release(node);
                 erase_child(parent, child);
-            } else if (node->count < fan_out / 4) {
+            } else if (node->count < (node->level == 0 ? leaf_size : fan_out) / 4) {
                 if (child + 1u < parent->count)
                     unite(parent, child);
                 else if (child > 0)
@@ -1379,11 +1456,12 @@ class SortedMap {
 
     /// The children `at` and `at + 1` become one, if that leaves it room.
     static void unite(Inner* parent, std::size_t at) {
-        if (parent->children[at]->count + parent->children[at + 1]->count > fan_out * 3 / 4) return;
+        const std::size_t most = parent->level == 1 ? leaf_size : fan_out;
+        if (parent->children[at]->count + parent->children[at + 1]->count > most * 3 / 4) return;
         Node* right = own(parent->children[at + 1]);
         Node* left = own(parent->children[at]);
         if (left->level == 0) {
-            if (left->capacity < fan_out) left = resize(parent->children[at], fan_out);
+            if (left->capacity < leaf_size) left = resize(parent->children[at], leaf_size);
             take_entries(left, right, 0, right->count);
         } else {
             for (std::size_t from = 0; from < right->count; ++from) {
@@ -1397,6 +1475,9 @@ class SortedMap {
         release(right);
         erase_child(parent, at + 1);
     }
+
+    static inline constinit thread_local std::uint64_t last_trail_ =
+        0;  // of a find: a byte a level, the leaf's the lowest
 
     Node* root_ = nullptr;
     std::size_t size_ = 0;
@@ -1737,6 +1818,7 @@ class CausalContext {
         if (range.first <= vector_.counter(range.replica) + 1) {
             return advance(range.replica, range.last);
         }
+        if (cloud_.empty()) return cloud_.insert(0, range);
         auto at =
             std::lower_bound(cloud_.begin(), cloud_.end(), range, [](const DotRange& held, const DotRange& added) {
                 return held.replica != added.replica ? held.replica < added.replica : held.last + 1 < added.first;
@@ -2682,6 +2764,7 @@ class DotMap {
 
     /// For deltas: the entry of `key`, made if there is none.
     Content& operator[](const Key& key) { return *entries_.try_emplace(key).first; }
+    Content& operator[](Key&& key) { return *entries_.try_emplace(std::move(key)).first; }
 
     /// For deltas: says that all that was seen under `key` goes; its dots are removed by the change.
     void empty_key(const Key& key) { emptied_.make().try_emplace(key); }
@@ -2827,8 +2910,9 @@ class DotMap {
                 const Entry entry = *at;
                 changed |= merge_key(entry.key, entry.value, below);
             } else {
-                auto [key, content] = at.take();
-                changed |= merge_key(std::move(key), std::move(content), below);
+                at.take([&](Key&& key, Content&& content) {
+                    changed |= merge_key(std::move(key), std::move(content), below);
+                });
             }
         }
         return changed;
@@ -2903,8 +2987,9 @@ class DotMap {
                 const Entry entry = *at;
                 changed |= append_theirs(merged, at.prefix(), entry.key, entry.value, join);
             } else {
-                auto [key, content] = at.take();
-                changed |= append_theirs(merged, at.prefix(), std::move(key), std::move(content), join);
+                at.take([&](Key&& key, Content&& content) {
+                    changed |= append_theirs(merged, at.prefix(), std::move(key), std::move(content), join);
+                });
             }
         };
         const auto add_ours = [&](const auto& at, auto&& other) {
@@ -2923,7 +3008,7 @@ class DotMap {
                 if constexpr (std::is_const_v<Theirs>)
                     add_ours(own, (*other).value);
                 else
-                    add_ours(own, other.take().second);
+                    other.take([&](Key&&, Content&& content) { add_ours(own, std::move(content)); });
                 ++other;
             } else if (any_seen((*own).value, join.theirs)) {
                 add_ours(own, Content{});
@@ -7007,7 +7092,7 @@ class OrSet {
     [[nodiscard]] OrSet add(Change& change, Element element) const {
         OrSet delta;
         if (const DotSet* held = elements_.find(element)) change.remove_all(*held);
-        delta.elements_[element] = DotSet{change.mint()};
+        delta.elements_[std::move(element)] = DotSet{change.mint()};
         return delta;
     }
 
@@ -9686,6 +9771,16 @@ namespace netsync::detail {
 /// What is written to and read from, of which a number takes at most all.
 inline constexpr std::size_t varint_room = 10;
 
+/// Writes an unsigned integer, the lowest byte first; says where it ends.
+template <class T>
+std::byte* write_word(std::byte* at, T value) noexcept {
+    if constexpr (std::endian::native == std::endian::little)
+        std::memcpy(at, &value, sizeof(T));
+    else
+        for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+    return at + sizeof(T);
+}
+
 /// How many bytes a number takes.
 constexpr std::size_t varint_size(std::uint64_t value) noexcept {
     return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
@@ -9704,10 +9799,7 @@ inline std::size_t write_varint(std::byte* at, std::uint64_t value) noexcept {
     spread = ((spread & 0x3f803f803f803f80u) << 1) | (spread & 0x007f007f007f007fu);
     const std::uint64_t more = 0x8080808080808080u >> (size < 9 ? 8 * (9 - size) : 0);
     spread |= more;
-    if constexpr (std::endian::native == std::endian::little)
-        std::memcpy(at, &spread, 8);
-    else
-        for (std::size_t i = 0; i < 8; ++i) at[i] = static_cast<std::byte>((spread >> (8 * i)) & 0xff);
+    write_word(at, spread);
     if (size > 8) {
         at[8] = static_cast<std::byte>(((value >> 56) & 0x7f) | (size > 9 ? 0x80 : 0));
         at[9] = static_cast<std::byte>(value >> 63);
@@ -9898,8 +9990,9 @@ class Input {
         if constexpr (std::same_as<T, Dot>) {
             read_dot(value);
         } else if constexpr (std::same_as<T, ReplicaId>) {
-            value.owner_bits = fixed<std::uint64_t>();
-            value.incarnation = fixed<std::uint64_t>();
+            const ByteView from = raw(2 * sizeof(std::uint64_t));
+            value = from.empty() ? ReplicaId{}
+                                 : ReplicaId{detail::read_word(from.data()), detail::read_word(from.data() + 8)};
         } else if constexpr (std::same_as<T, OwnerId>) {
             value = OwnerId{fixed<std::uint64_t>()};
         } else if constexpr (std::same_as<T, bool>) {
@@ -10202,12 +10295,14 @@ class Output {
     }
     template <std::unsigned_integral T>
     void fixed(T value) {
-        std::byte* at = bytes_.room(sizeof(T));
-        if constexpr (std::endian::native == std::endian::little)
-            std::memcpy(at, &value, sizeof(T));
-        else
-            for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+        detail::write_word(bytes_.room(sizeof(T)), value);
         bytes_.grow(sizeof(T));
+    }
+    /// `write(at)` writes `most` bytes or fewer, and says where they end.
+    template <class F>
+    void in_one_piece(std::size_t most, F&& write) {
+        std::byte* const at = bytes_.room(most);
+        bytes_.grow(static_cast<std::size_t>(write(at) - at));
     }
     /// The time of a write, as its distance from that of the frame or state: usually one byte.
     void stamp(Ntp64 time) {
@@ -10253,8 +10348,9 @@ class Output {
         if constexpr (std::same_as<T, Dot>) {
             write_dot(value);
         } else if constexpr (std::same_as<T, ReplicaId>) {
-            fixed(value.owner_bits);
-            fixed(value.incarnation);
+            in_one_piece(2 * sizeof(std::uint64_t), [&](std::byte* at) {
+                return detail::write_word(detail::write_word(at, value.owner_bits), value.incarnation);
+            });
         } else if constexpr (std::same_as<T, OwnerId>) {
             fixed(static_cast<std::uint64_t>(value));
         } else if constexpr (std::same_as<T, bool>) {
@@ -10579,10 +10675,18 @@ class Frame {
     ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }
 
     static void write_header(Output& out, const FrameHeader& header) {
-        out.fixed(static_cast<std::uint8_t>(MessageKind::update));
-        out.fixed(wire_version);
-        out(header.origin, header.first, header.count);
-        out.fixed(header.time.value);
+        constexpr std::size_t most = 2 + 3 * sizeof(std::uint64_t) + 2 * detail::varint_room;
+        out.in_one_piece(most, [&](std::byte* at) {
+            *at++ = static_cast<std::byte>(MessageKind::update);
+            *at++ = static_cast<std::byte>(wire_version);
+            at = detail::write_word(at, header.origin.owner_bits);
+            at = detail::write_word(at, header.origin.incarnation);
+            at += detail::write_varint(at, header.first);
+            at += detail::write_varint(at, header.count);
+            return detail::write_word(at, header.time.value);
+        });
+        if (header.dependencies.empty() && header.removed.empty() && header.instead_of.empty())
+            return out.in_one_piece(3, [](std::byte* at) { return std::fill_n(at, 3, std::byte{}); });  // as below
         out.count(header.dependencies.size());
         for (const ReplicaCounter& needed : header.dependencies) out(needed.replica, needed.counter);
         out.count(header.removed.size());
@@ -10836,29 +10940,40 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 
 }  // namespace detail
 
+namespace detail {
+
+template <crdt T>
+void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, const T& state, const Reissues& reissues) {
+    out.fixed(wire_version);
+    out(heads);
+    out.fixed(time.value);
+    out(reissues.all());
+    out(state);
+}
+
+}  // namespace detail
+
 /// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
-/// `frugal`: twice the time, and no more memory than the bytes themselves, where it is else up to two and a half times that.
+/// `expected`: at least its size; then no more memory is taken, which is else up to two and a half times the bytes.
 template <crdt T>
 Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                              const Reissues& reissues = {}, bool frugal = false) {
-    const auto write = [&](Output& out) {
-        out.fixed(wire_version);
-        out(heads);
-        out.fixed(time.value);
-        out(reissues.all());
-        out(state);
-    };
+                              const Reissues& reissues = {}, std::size_t expected = 0) {
     Output out{detail::state_space(heads, time), limits.depth};
-    if (frugal) {
-        Output measured{detail::state_space(heads, time), limits.depth};
-        measured.measure();
-        write(measured);
-        out.expect(measured.size() + detail::varint_room);  // as much as is ever asked for at once
-    }
-    write(out);
+    if (expected > 0) out.expect(expected + detail::varint_room);  // as much as is ever asked for at once
+    detail::write_snapshot(out, heads, time, state, reissues);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
     return out.take();
+}
+
+/// Of what encode_snapshot gives. In the same time, without memory.
+template <crdt T>
+std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
+                             const Reissues& reissues = {}) {
+    Output out{detail::state_space(heads, time), limits.depth};
+    out.measure();
+    detail::write_snapshot(out, heads, time, state, reissues);
+    return out.size();
 }
 
 /// The heads and the time alone, and where the state starts. Nothing is interned.
@@ -10992,6 +11107,25 @@ std::error_code opening_error(const Store& store) {
         return store.opening_error();
     else
         return {};
+}
+
+/// A store that writes a snapshot in steps, between commits, holds it in memory meanwhile, and may say so: another one is
+/// not made then.
+///
+/// - `has_snapshot_waiting()`: whether the last one adopted is still to be written.
+///
+/// Exemplar: SqliteStore.
+template <class S>
+concept snapshot_deferring_store = store<S> && requires(const S& reader) {
+    { reader.has_snapshot_waiting() } -> std::same_as<bool>;
+};
+
+template <store Store>
+bool has_snapshot_waiting(const Store& store) {
+    if constexpr (snapshot_deferring_store<Store>)
+        return store.has_snapshot_waiting();
+    else
+        return false;
 }
 
 /// The store of a replica that was given none: made from the options where it can be, else as it is by default.
@@ -13252,13 +13386,20 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    Result<EncodedState> encode(const Limits& limits, bool frugal = false) const {
+    /// `expected`: see encode_snapshot.
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const {
         EncodedState encoded{.heads = history.heads()};
-        Result<Bytes> bytes = encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), frugal);
+        Result<Bytes> bytes =
+            encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), expected);
         if (!bytes) return bytes.error();
         encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
         encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
         return encoded;
+    }
+
+    /// Of the bytes of encode(). O(state).
+    std::size_t size_encoded(const Limits& limits) const {
+        return size_of_snapshot(history.heads(), history.time(), state, limits, history.reissues());
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
@@ -13827,11 +13968,14 @@ class Gossip {
         if (postponed_ && !postpone()) pool_.for_each_live([&](Member& member) { begin(member, now, out); });
     }
 
-    /// Asks a member whether it holds what we do.
-    void ask_digest(const Member& member, Outbox& out) const { out.send(member.link, DigestMessage{digest(), false}); }
+    /// Asks a member whether it holds what we do. Who asks is ready.
+    void ask_digest(const Member& member, Outbox& out) const {
+        if (is_ready()) out.send(member.link, DigestMessage{digest(), false});
+    }
 
-    /// Tells all members at once what is held and known here.
+    /// Tells all members at once what is held and known here. Who tells is ready.
     void tell_all(Outbox& out) {
+        if (!is_ready()) return;
         pool_.for_each_live([&](const Member& member) { out.send(member.link, heads(true)); });
     }
 
@@ -14311,7 +14455,8 @@ class Protocol {
     void tidy(const Moment& now) {
         if (!gossip_.is_ready()) return;
         for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, now, outbox);
-        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()))
+        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()) &&
+            !has_snapshot_waiting(copy_.store()))
             static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
         if (now.time < forget_at_) return;
         forget_at_ = now.time + forget_interval;
@@ -15100,15 +15245,18 @@ class LocalCopy {
         return {};
     }
 
-    /// What is held now, for those who take the whole of it. `frugal`: see encode_snapshot.
-    Result<EncodedState> encode(bool frugal = false) {
-        Result<EncodedState> encoded = EncodedState{};
-        Content<CrdtType> held = held_;
+    /// What is held now, for those who take the whole of it.
+    Result<EncodedState> encode() { return encode_aside(0); }
+    /// The same for those who keep it: twice the time, and little more memory than the bytes themselves.
+    Result<EncodedState> encode_frugally() {
+        const std::size_t logged = log_bytes_;
+        std::size_t size = 0;
+        Content<CrdtType> held = held_;  // not kept for the second time: what is changed meanwhile is held twice
         aside([&] {
-            encoded = held.encode(options_.limits, frugal);
+            size = held.size_encoded(options_.limits);
             held = {};
         });
-        return encoded;
+        return encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
     }
 
     // What all have seen.
@@ -15142,7 +15290,7 @@ class LocalCopy {
     /// Takes a snapshot and lets go of the frames up to `seen`, which every member has that is to be waited for.
     std::error_code compact(const std::vector<ReplicaCounter>& seen) {
         const std::size_t covered = log_bytes_;
-        const Result<EncodedState> encoded = encode(true);
+        const Result<EncodedState> encoded = encode_frugally();
         if (!encoded) return encoded.error();
         keep_snapshot(*encoded);
         log_bytes_ -= covered;
@@ -15152,7 +15300,7 @@ class LocalCopy {
     /// A store that found damage in what it had written is given all that is held, anew.
     void heal_store() {
         if (!open_ || is_committing() || store_error() != errc::store_damaged) return;
-        if (const Result<EncodedState> encoded = encode(true)) keep_snapshot(*encoded);
+        if (const Result<EncodedState> encoded = encode_frugally()) keep_snapshot(*encoded);
     }
 
     // Who is gone, and who this replica is.
@@ -15368,15 +15516,25 @@ class LocalCopy {
     /// 3: this replica's next frame.
     Frame issue(std::uint64_t count, Ntp64 time, std::vector<CounterRange> removed, ByteView delta,
                 std::vector<ReplicaCounter> instead_of = {}) {
-        FrameHeader header;
-        header.origin = id();
-        header.first = held_.history.counter(self_) + 1;
-        header.count = count;
-        header.time = time;
-        header.dependencies = take_dependencies();
-        header.removed = std::move(removed);
-        header.instead_of = std::move(instead_of);
-        return Frame::make(std::move(header), delta, held_.history.hash(self_));
+        return Frame::make(FrameHeader{.origin = id(),
+                                       .first = held_.history.counter(self_) + 1,
+                                       .count = count,
+                                       .time = time,
+                                       .dependencies = take_dependencies(),
+                                       .removed = std::move(removed),
+                                       .instead_of = std::move(instead_of)},
+                           delta, held_.history.hash(self_));
+    }
+
+    /// `expected`: its size, about; 0 where memory does not matter.
+    Result<EncodedState> encode_aside(std::size_t expected) {
+        Result<EncodedState> encoded = EncodedState{};
+        Content<CrdtType> held = held_;
+        aside([&] {
+            encoded = held.encode(options_.limits, expected);
+            held = {};
+        });
+        return encoded;
     }
 
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
@@ -15554,6 +15712,7 @@ class LocalCopy {
     bool is_watched() const noexcept { return !changes.empty() || !derivations.empty(); }
 
     void observe(const CrdtType& delta, const ChangeInfo& info) {
+        if (!is_watched()) return;
         derivations.update(held_.state, delta, info.whole);
         if (!changes.empty())
             changes.notify(std::make_shared<const Merged<CrdtType>>(Merged<CrdtType>{delta, info}), notifications);

@@ -146,7 +146,7 @@ class SqliteStatement {
 //
 //     file      one row: the pool, where the valid frames begin, which snapshot counts
 //     origin    a number for each replica that made frames, and where its valid frames begin
-//     frame     the log: frames in the order of append, found by (origin, first counter)
+//     frame     the log: frames in the order of append, some to a row, found by (origin, first counter)
 //     chunk     snapshots in pieces, those of one under its generation
 //     value     small values under their names
 //
@@ -236,6 +236,7 @@ inline constexpr std::array sqlite_versions{
     "CREATE TABLE chunk(number INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB NOT NULL);"
     "CREATE TABLE value(key TEXT PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;"
     "PRAGMA application_id = 0x6e73796e;",
+    "ALTER TABLE frame ADD COLUMN parts BLOB;",
 };
 
 /// SQLite has none of its own. 31 bits, which are four bytes in the file.
@@ -252,10 +253,6 @@ inline ByteView as_bytes(std::string_view text) noexcept {
 
 inline std::int64_t checksum_of(const FileRow& row) noexcept {
     return sqlite_checksum(row.heads, sqlite_checksum(as_bytes(row.pool)), row.since, row.generation, row.size);
-}
-/// Three bytes in the file: a frame has a hash of its own, too.
-inline std::int64_t checksum_of(const FrameRow& row) noexcept {
-    return sqlite_checksum(*row.bytes, row.sequence, row.origin, row.first, row.count) & 0x7fffff;
 }
 inline std::int64_t checksum_of(const OriginRow& row) noexcept {
     return sqlite_checksum({}, row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since);
@@ -364,6 +361,122 @@ inline std::error_code open_schema(const SqliteConnection& connection, const Sql
 
 }  // namespace netsync::detail
 
+// ---- netsync/store/sqlite_frames.hpp ----
+
+// netsync: rows of the table `frame`: one frame, or some of one origin that were committed together and follow each other.
+// A row costs SQLite about as much as 500 bytes, and each has an entry in the index.
+
+namespace netsync::detail {
+
+/// Sequence and first counter are those of its first frame, `count` is that of all. `parts`: the count and the size of
+/// each, or nothing where it is one.
+struct FramesRow {
+    std::int64_t sequence;
+    std::int64_t origin;
+    std::uint64_t first;
+    std::uint64_t count;
+    ByteView parts;
+    ByteView bytes;
+};
+
+/// Three bytes in the file: a frame has a hash of its own, too.
+inline std::int64_t checksum_of(const FramesRow& row) noexcept {
+    const std::int64_t checksum =
+        row.parts.empty()
+            ? sqlite_checksum(row.bytes, row.sequence, row.origin, row.first, row.count)
+            : sqlite_checksum(row.bytes, row.sequence, row.origin, row.first, row.count, sqlite_checksum(row.parts));
+    return checksum & 0x7fffff;
+}
+
+/// Calls `visit(count, size)` for each part. False where they are not well formed.
+template <class F>
+bool for_each_part(ByteView parts, F&& visit) {
+    Input in{parts, parts.size()};
+    while (in.ok() && in.remaining() > 0) {
+        std::uint64_t count = 0, size = 0;
+        in(count, size);
+        if (in.ok()) visit(count, size);
+    }
+    return in.ok();
+}
+
+/// How many frames a row holds.
+inline std::int64_t frames_in(ByteView parts) {
+    std::int64_t frames = 0;
+    const bool whole = for_each_part(parts, [&](std::uint64_t, std::uint64_t) { ++frames; });
+    return whole && frames > 0 ? frames : 1;
+}
+
+/// Calls `visit(const FrameRow&)` for each frame of a row, until it returns false. False, with nothing visited, where the
+/// row does not hold what it says.
+template <class F>
+bool for_each_frame(const FramesRow& row, F&& visit) {
+    const auto frame = [](std::int64_t sequence, std::int64_t origin, std::uint64_t first, std::uint64_t count,
+                          ByteView bytes) {
+        return FrameRow{sequence, origin, first, count, std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+    };
+    if (row.parts.empty()) return visit(frame(row.sequence, row.origin, row.first, row.count, row.bytes)), true;
+    std::uint64_t counts = 0, sizes = 0;
+    const bool whole = for_each_part(row.parts, [&](std::uint64_t count, std::uint64_t size) {
+        counts += count;
+        sizes += size;
+    });
+    if (!whole || counts != row.count || sizes != row.bytes.size()) return false;
+    std::int64_t sequence = row.sequence;
+    std::uint64_t first = row.first;
+    ByteView left = row.bytes;
+    bool more = true;
+    for_each_part(row.parts, [&](std::uint64_t count, std::uint64_t size) {
+        if (!more || size > left.size()) return;
+        more = visit(frame(sequence++, row.origin, std::exchange(first, first + count), count, left.first(size)));
+        left = left.subspan(size);
+    });
+    return true;
+}
+
+/// Frames that follow each other, on their way into one row.
+class FramesToWrite {
+   public:
+    static constexpr std::size_t most_bytes = 16u << 10;  ///< of frames that share a row: to read one all are read
+    static constexpr std::size_t least = 10;              ///< fewer have each a row of their own
+
+    /// Those that may share a row, from the first one on.
+    static std::size_t together(const std::deque<SqliteOperation>& operations, std::size_t at) {
+        const auto* before = std::get_if<FrameRow>(&operations[at]);
+        std::size_t bytes = before->bytes->size(), next = at + 1;
+        for (; next < operations.size(); ++next) {
+            const auto* row = std::get_if<FrameRow>(&operations[next]);
+            if (!row || row->origin != before->origin || row->first != before->first + before->count ||
+                row->sequence != before->sequence + 1 || (bytes += row->bytes->size()) > most_bytes)
+                break;
+            before = row;
+        }
+        return next - at;
+    }
+
+    /// Until the next call.
+    FramesRow gather(const std::deque<SqliteOperation>& operations, std::size_t at, std::size_t count) {
+        const auto& first = std::get<FrameRow>(operations[at]);
+        if (count == 1) return {first.sequence, first.origin, first.first, first.count, {}, *first.bytes};
+        parts_.restart({}, 1);
+        bytes_.clear();
+        std::uint64_t counters = 0;
+        for (std::size_t end = at + count; at < end; ++at) {
+            const auto& row = std::get<FrameRow>(operations[at]);
+            parts_(row.count, static_cast<std::uint64_t>(row.bytes->size()));
+            bytes_.insert(bytes_.end(), row.bytes->begin(), row.bytes->end());
+            counters += row.count;
+        }
+        return {first.sequence, first.origin, first.first, counters, parts_.view(), bytes_};
+    }
+
+   private:
+    Output parts_;
+    Bytes bytes_;
+};
+
+}  // namespace netsync::detail
+
 // ---- netsync/store/sqlite_reader.hpp ----
 
 // netsync: reads a replica's SQLite file, on a connection that never writes.
@@ -383,13 +496,17 @@ class SqliteReader {
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
                                  "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
         for (auto [statement, text] : {
-                 std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
-                                       " WHERE origin = ? AND first <= ? AND first > ? AND sequence > ?"
+                 std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame"
+                                       " WHERE origin = ? AND first <= ? AND first + count - 1 > ? AND sequence > ?"
                                        " ORDER BY first DESC LIMIT 1"},
-                 std::pair{&range_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
-                                    " WHERE origin = ? AND first >= ? AND first <= ? AND sequence > ? ORDER BY first"},
-                 std::pair{&all_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
+                 std::pair{&range_,
+                           "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame WHERE origin = ?1"
+                           " AND first >= ifnull((SELECT first FROM frame WHERE origin = ?1 AND first <= ?2"
+                           " AND sequence > ?4 ORDER BY first DESC LIMIT 1), ?2)"
+                           " AND first <= ?3 AND sequence > ?4 ORDER BY first"},
+                 std::pair{&all_, "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame"
                                   " WHERE sequence > ? AND sequence < ? ORDER BY sequence"},
+                 std::pair{&last_, "SELECT sequence, parts FROM frame ORDER BY sequence DESC LIMIT 1"},
                  std::pair{&origins_, "SELECT number, owner, incarnation, cut, since, checksum FROM origin"},
                  std::pair{&values_, "SELECT key, bytes, checksum FROM value"},
                  std::pair{&chunks_, "SELECT number, bytes, checksum FROM chunk WHERE number >= ? AND number < ?"
@@ -401,14 +518,21 @@ class SqliteReader {
 
     bool is_open() const noexcept { return connection_.is_open(); }
     void close() {
-        for (SqliteStatement* statement : {&covering_, &range_, &all_, &origins_, &values_, &chunks_}) *statement = {};
+        for (SqliteStatement* statement : {&covering_, &range_, &all_, &last_, &origins_, &values_, &chunks_})
+            *statement = {};
         connection_.close();
     }
 
     std::error_code file(FileRow& row) const { return read_file_row(connection_, row); }
 
-    std::error_code last_sequence(std::int64_t& sequence) const {
-        return sqlite_error(sqlite_number(connection_, "SELECT coalesce(max(sequence), 0) FROM frame", sequence));
+    std::error_code last_sequence(std::int64_t& sequence) {
+        int result = SQLITE_OK;
+        sequence = 0;
+        if (last_.with().step(result)) {
+            sequence = last_.integer(0) + frames_in(last_.blob(1)) - 1;
+            last_.reset();
+        }
+        return sqlite_error(result);
     }
 
     template <class F>
@@ -450,15 +574,23 @@ class SqliteReader {
         int result = SQLITE_OK;
         const bool found = covering_.with(origin.number, counter, origin.cut, since).step(result);
         if (!found) return result == SQLITE_DONE ? Result<bool>{false} : Result<bool>{sqlite_error(result)};
-        const bool whole = read(covering_, row);
+        bool valid = false;
+        const bool whole = read(covering_, [&](const FrameRow& frame) {
+            if (frame.first > counter) return false;
+            if (frame.first > origin.cut) row = frame, valid = true;
+            return true;
+        });
         covering_.reset();
-        return whole ? Result<bool>{true} : Result<bool>{errc::store_damaged};
+        return whole ? Result<bool>{valid} : Result<bool>{errc::store_damaged};
     }
 
     /// Valid frames that begin from `from` to `to`, in order, until one is damaged or `visit` has enough.
     std::error_code frames(const OriginRow& origin, std::int64_t since, std::uint64_t from, std::uint64_t to,
                            const RowVisitor& visit) {
-        return walk(range_.with(origin.number, std::max(from, origin.cut + 1), to, since), visit, false);
+        from = std::max(from, origin.cut + 1);
+        return walk(
+            range_.with(origin.number, from, to, since),
+            [&](const FrameRow& row) { return row.first < from || (row.first <= to && visit(row)); }, false);
     }
 
     /// All frames appended after `since` and before `until`, in order, but those that are damaged.
@@ -476,25 +608,22 @@ class SqliteReader {
     }
 
    private:
-    static bool read(SqliteStatement& statement, FrameRow& row) {
-        const ByteView bytes = statement.blob(5);
-        row = {statement.integer(0), statement.integer(1), statement.counter(2), statement.counter(3),
-               std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return statement.integer(4) == checksum_of(row);
+    /// The frames of a row, until `visit` has enough; false, with nothing visited, where it is damaged.
+    template <class F>
+    static bool read(SqliteStatement& statement, F&& visit) {
+        const FramesRow row{statement.integer(0), statement.integer(1), statement.counter(2),
+                            statement.counter(3), statement.blob(6),    statement.blob(5)};
+        return statement.integer(4) == checksum_of(row) && for_each_frame(row, visit);
     }
 
     static std::error_code walk(SqliteStatement& statement, const RowVisitor& visit, bool over_damage) {
         int result = SQLITE_OK;
-        bool whole = true;
-        FrameRow row{};
-        while (statement.step(result)) {
-            if (!read(statement, row)) {
+        bool whole = true, enough = false;
+        while (!enough && statement.step(result))
+            if (!read(statement, [&](const FrameRow& row) { return enough = !visit(row), !enough; })) {
                 whole = false;
                 if (!over_damage) break;
-            } else if (!visit(row)) {
-                break;
             }
-        }
         statement.reset();
         return whole ? sqlite_error(result) : errc::store_damaged;
     }
@@ -521,7 +650,7 @@ class SqliteReader {
     }
 
     SqliteConnection connection_;
-    SqliteStatement covering_, range_, all_, origins_, values_, chunks_;
+    SqliteStatement covering_, range_, all_, last_, origins_, values_, chunks_;
 };
 
 }  // namespace netsync::detail
@@ -587,37 +716,45 @@ class SqliteWriter {
         std::int64_t sequence = last_;
         const std::error_code error = transact([&] {
             int result = SQLITE_OK;
-            for (const SqliteOperation& operation : operations)
-                if (result == SQLITE_OK)
-                    result = std::visit(Overloaded{
-                                            [&](const FrameRow& row) { return sequence = row.sequence, put(row); },
-                                            [&](const OriginRow& row) { return put(row); },
-                                            [&](const CutRow& row) {
-                                                if (!later.snapshot) return put(row.origin);
-                                                later.cuts.push_back(row.origin);
-                                                return SQLITE_OK;
-                                            },
-                                            [&](const ValueRow& row) { return put(row); },
-                                            [&](const SnapshotRow& row) {
-                                                if (behind && &operation != final) return SQLITE_OK;
-                                                behind = false;
-                                                return replace_snapshot(row, later, file);
-                                            },
-                                            [&](const ClearRow& row) {
-                                                behind = behind && &operation != final;
-                                                later = {};
-                                                file.since = row.since;
-                                                file.generation = row.generation;
-                                                file.size = 0;
-                                                file.heads.clear();
-                                                const int put_file = put(file);
-                                                return put_file == SQLITE_OK ? uncut_.run() : put_file;
-                                            },
+            std::size_t next = 0;
+            for (std::size_t place = 0; place < operations.size() && result == SQLITE_OK; place = next) {
+                const SqliteOperation& operation = operations[place];
+                next = place + 1;
+                result = std::visit(Overloaded{
+                                        [&](const FrameRow&) {
+                                            next = place + put_frames(operations, place, result);
+                                            sequence = std::get<FrameRow>(operations[next - 1]).sequence;
+                                            return result;
                                         },
-                                        operation);
+                                        [&](const OriginRow& row) { return put(row); },
+                                        [&](const CutRow& row) {
+                                            if (!later.snapshot) return put(row.origin);
+                                            later.cuts.push_back(row.origin);
+                                            return SQLITE_OK;
+                                        },
+                                        [&](const ValueRow& row) { return put(row); },
+                                        [&](const SnapshotRow& row) {
+                                            if (behind && &operation != final) return SQLITE_OK;
+                                            behind = false;
+                                            return replace_snapshot(row, later, file);
+                                        },
+                                        [&](const ClearRow& row) {
+                                            behind = behind && &operation != final;
+                                            later = {};
+                                            file.since = row.since;
+                                            file.generation = row.generation;
+                                            file.size = 0;
+                                            file.heads.clear();
+                                            const int put_file = put(file);
+                                            return put_file == SQLITE_OK ? uncut_.run() : put_file;
+                                        },
+                                    },
+                                    operation);
+            }
             return result;
         });
         maybe_ = std::max(maybe_, sequence);
+        again_ = static_cast<bool>(error);
         if (error) return error;
         garbage_ =
             garbage_ || std::any_of(operations.begin(), operations.end(), [](const SqliteOperation& operation) {
@@ -674,6 +811,7 @@ class SqliteWriter {
         last_ = maybe_ = other.last_;
         later_ = other.later_;
         garbage_ = true;
+        again_ = false;
         return {};
     }
 
@@ -704,7 +842,7 @@ class SqliteWriter {
                                                                                    : "PRAGMA synchronous = OFF");
         if (result == SQLITE_OK) result = connection_.run("PRAGMA journal_size_limit = 4194304");
         for (auto [statement, text] : {
-                 std::pair{&frame_, "INSERT OR REPLACE INTO frame VALUES(?, ?, ?, ?, ?, ?)"},
+                 std::pair{&frame_, "INSERT OR REPLACE INTO frame VALUES(?, ?, ?, ?, ?, ?, ?)"},
                  std::pair{&origin_, "INSERT OR REPLACE INTO origin VALUES(?, ?, ?, ?, ?, ?)"},
                  std::pair{&value_, "INSERT OR REPLACE INTO value VALUES(?, ?, ?)"},
                  std::pair{&chunk_, "INSERT OR REPLACE INTO chunk VALUES(?, ?, ?)"},
@@ -713,12 +851,13 @@ class SqliteWriter {
                  std::pair{&old_chunks_, "DELETE FROM chunk WHERE number IN (SELECT number FROM chunk"
                                          " WHERE number < ?1 OR number >= ?2 LIMIT 32)"},
                  std::pair{&cleared_, "DELETE FROM frame WHERE sequence IN (SELECT sequence FROM frame"
-                                      " WHERE sequence <= ? LIMIT 2000)"},
+                                      " WHERE sequence <= ? LIMIT 500)"},
                  std::pair{&cut_, "DELETE FROM frame WHERE sequence IN (SELECT f.sequence FROM origin o CROSS JOIN"
-                                  " frame f ON f.origin = o.number AND f.first <= o.cut LIMIT 2000)"},
+                                  " frame f ON f.origin = o.number AND f.first <= o.cut"
+                                  " AND f.first + f.count - 1 <= o.cut LIMIT 500)"},
                  std::pair{&emptied_, "DELETE FROM frame WHERE sequence IN (SELECT f.sequence FROM origin o CROSS JOIN"
                                       " frame f ON f.origin = o.number AND f.sequence <= o.since"
-                                      " WHERE o.since > 0 LIMIT 2000)"},
+                                      " WHERE o.since > 0 LIMIT 500)"},
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
         return sqlite_error(result);
@@ -751,8 +890,14 @@ class SqliteWriter {
     std::size_t step() const noexcept { return (options_.step + sqlite_chunk - 1) / sqlite_chunk * sqlite_chunk; }
     bool waits(const SnapshotRow& row) const noexcept { return row.may_wait && row.bytes->size() > options_.step; }
 
-    int put(const FrameRow& row) {
-        return frame_.run(row.sequence, row.origin, row.first, row.count, checksum_of(row), ByteView{*row.bytes});
+    /// How many of the frames from this one on. Those of a commit that failed may be in the file, in rows of some; only
+    /// rows of one take the place of both.
+    std::size_t put_frames(const std::deque<SqliteOperation>& operations, std::size_t at, int& result) {
+        const std::size_t together = again_ ? 1 : FramesToWrite::together(operations, at);
+        const std::size_t count = together < FramesToWrite::least ? 1 : together;
+        const FramesRow row = frames_.gather(operations, at, count);
+        result = frame_.run(row.sequence, row.origin, row.first, row.count, checksum_of(row), row.bytes, row.parts);
+        return count;
     }
     int put(const OriginRow& row) {
         return origin_.run(row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since,
@@ -834,8 +979,10 @@ class SqliteWriter {
     SqliteLock lock_;
     SqliteConnection connection_;
     SqliteStatement frame_, origin_, value_, chunk_, file_statement_, uncut_, old_chunks_, cleared_, cut_, emptied_;
+    FramesToWrite frames_;
     FileRow file_;
     Later later_;
+    bool again_ = false;   // the last commit failed
     bool garbage_ = true;  // a crash may have left some
     std::int64_t last_ = 0, maybe_ = 0;
 };
@@ -1058,8 +1205,13 @@ class SqliteLog {
 
     std::error_code commit() {
         std::unique_lock lock{mutex_};
-        requested_ = true;
-        changed_.notify_all();
+        if (requested_ || busy_) {
+            requested_ = true;
+        } else {  // here, where nobody is in the way: to wake another thread may take as long as to write
+            write(lock);
+            look_for_more();
+        }
+        if (requested_ || more_ || closing_) changed_.notify_all();
         changed_.wait(lock, [&] { return !requested_ && !busy_ && (stuck_ || !more_); });
         return error_;
     }
@@ -1069,6 +1221,12 @@ class SqliteLog {
         requested_ = true;
         done_ = std::move(done);
         changed_.notify_all();
+    }
+
+    /// Whether the last snapshot is in memory, because not all of it is in the file.
+    bool has_snapshot_waiting() const {
+        const std::lock_guard lock{mutex_};
+        return snapshot_ != nullptr;
     }
 
     std::optional<Bytes> get(std::string_view key) const {
@@ -1179,6 +1337,7 @@ class SqliteLog {
 
    private:
     static constexpr std::size_t few = 64;
+    static constexpr std::size_t portion = 256;
     static constexpr std::size_t overhead = 224;  // of a row that waits: its bytes' block, and its place in two queues
 
     /// When a file was changed last, and its size: whether it is worth another look.
@@ -1309,20 +1468,24 @@ class SqliteLog {
 
     // The thread of the store.
 
+    /// Commits and steps of what may wait take turns: neither comes to a halt where there is always more of the other.
     void run() {
         std::unique_lock lock{mutex_};
-        for (;;) {
-            more_ = !opening_error_ && !damage_ && writer_.has_more();
+        for (bool turn = false;;) {  // of what may wait
+            look_for_more();
             if (!requested_) changed_.notify_all();
-            changed_.wait(lock, [&] { return requested_ || closing_ || (more_ && !stuck_); });
-            if (requested_)
-                write(lock);
-            else if (closing_)
-                return;
-            else
+            changed_.wait(lock, [&] { return !busy_ && (requested_ || closing_ || (more_ && !stuck_)); });
+            if (closing_ && !requested_) return;
+            turn = more_ && !stuck_ && (turn || !requested_);
+            if (turn)
                 work(lock);
+            else
+                write(lock);
+            turn = !turn;
         }
     }
+
+    void look_for_more() { more_ = !opening_error_ && !damage_ && writer_.has_more(); }
 
     void write(std::unique_lock<std::mutex>& lock) {
         requested_ = false;
@@ -1334,6 +1497,7 @@ class SqliteLog {
             static_cast<void>(open_file());
             lock.lock();
         }
+        if (writing_.empty()) writing_.swap(staged_);
         for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
         writing_bytes_ += std::exchange(staged_bytes_, 0);
         std::error_code error = opening_error_ ? opening_error_ : damage_;
@@ -1347,7 +1511,7 @@ class SqliteLog {
         if (error == errc::store_damaged && is_read_) note_damage();
         error_ = error;
         stuck_ = static_cast<bool>(error);
-        if (!error) forget_written();
+        if (!error) forget_written(lock);
         is_read_ = is_read_ || (!reopens && !error);
         if (done) {
             lock.unlock();
@@ -1410,16 +1574,24 @@ class SqliteLog {
         return {};
     }
 
-    void forget_written() {
-        for (const SqliteOperation& operation : writing_) {
+    /// In portions, between which others have the mutex; what was written is let go of without it.
+    void forget_written(std::unique_lock<std::mutex>& lock) {
+        std::deque<SqliteOperation> written = std::exchange(writing_, {});
+        std::size_t count = 0;
+        for (const SqliteOperation& operation : written) {
+            if (++count % portion == 0) {
+                lock.unlock();
+                lock.lock();
+            }
             if (const auto* row = std::get_if<SnapshotRow>(&operation)) written_generation_ = row->generation;
             const auto* frame = std::get_if<FrameRow>(&operation);
             const ReplicaId* origin = frame ? origins_.find(frame->origin) : nullptr;
-            if (!origin) continue;
-            std::deque<FrameRow>& staged = logs_[*origin].staged;
-            if (!staged.empty() && staged.front().sequence == frame->sequence) staged.pop_front();
+            Log* log = origin ? logs_.find(*origin) : nullptr;
+            if (log && !log->staged.empty() && log->staged.front().sequence == frame->sequence) log->staged.pop_front();
         }
-        writing_.clear();
+        lock.unlock();
+        written.clear();
+        lock.lock();
         waiting -= std::exchange(writing_bytes_, 0);
         if (!writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
     }
@@ -1507,6 +1679,7 @@ class SqliteStore {
     void commit_later(std::function<void(std::error_code)> done) { log_->commit_later(std::move(done)); }
     std::error_code opening_error() const { return log_->opening_error(); }
     bool is_behind() const { return log_->waiting > log_->options.waiting; }
+    bool has_snapshot_waiting() const { return log_->has_snapshot_waiting(); }
 
     std::optional<Bytes> get(std::string_view key) const { return log_->get(key); }
     SharedBytes snapshot() const { return log_->snapshot(); }
@@ -1517,7 +1690,7 @@ class SqliteStore {
     std::unique_ptr<detail::SqliteLog> log_;
 };
 
-static_assert(asynchronous_store<SqliteStore> && reopening_store<SqliteStore>);
+static_assert(asynchronous_store<SqliteStore> && reopening_store<SqliteStore> && snapshot_deferring_store<SqliteStore>);
 
 }  // namespace netsync
 

@@ -77,8 +77,8 @@ void take_all(Key (*key_of)(std::uint64_t)) {
             Appender<Key, std::string> taken;
             for (auto at = map.begin(); at != map.end(); ++at) {
                 const std::uint64_t prefix = at.prefix();
-                auto [key, value] = at.take();
-                *taken.append(prefix, std::move(key)) = std::move(value);
+                at.take(
+                    [&](Key&& key, std::string&& value) { *taken.append(prefix, std::move(key)) = std::move(value); });
             }
             check_equal(taken.finish(), model);
             if (written >= 0) check_equal(copy, copied);

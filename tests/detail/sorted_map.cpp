@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <netsync/netsync.hpp>
 
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -130,6 +131,36 @@ TEST_CASE("a SortedMap is a std::map, and so are its copies") {
     walk(text);
     walk(short_text);
     walk(pair);
+}
+
+TEST_CASE("what was looked for last is no more than a guess") {
+    std::mt19937_64 random{23};
+    SortedMap<std::uint64_t, int> map, other;
+    std::map<std::uint64_t, int> model;
+    std::uint64_t asked = 0;
+    for (int i = 0; i < 60'000; ++i) {
+        const std::uint64_t key = random() % 4 == 0 ? asked + random() % 3 : random() % 20'000 * 3;
+        if (random() % 2 == 0) static_cast<void>(std::as_const(random() % 8 == 0 ? other : map).find(asked = key));
+        if (random() % 5 == 0) {
+            REQUIRE(map.erase(asked) == (model.erase(asked) == 1));
+        } else {
+            REQUIRE(map.try_emplace(key).second == model.try_emplace(key).second);
+            *map.find(key) = model[key] = i;
+        }
+        if (i % 1000 == 0) other = map;
+    }
+    check_equal(map, model);
+    constexpr std::uint64_t last = std::numeric_limits<std::uint64_t>::max();  // what empty places hold
+    for (const std::uint64_t key : {last, last - 1}) {
+        CHECK_FALSE(std::as_const(map).find(key));
+        REQUIRE(map.try_emplace(key).second);
+        REQUIRE(std::as_const(map).find(key));
+        REQUIRE_FALSE(map.try_emplace(key).second);
+    }
+    REQUIRE(map.last().key == last);
+    REQUIRE(map.erase(last));
+    CHECK_FALSE(std::as_const(map).find(last));
+    CHECK(std::as_const(map).find(last - 1));
 }
 
 TEST_CASE("keys in order fill their leaves; a map of all sizes is walked in order") {

@@ -68,9 +68,16 @@ class Changes {
         if (what < 15) {
             const netsync::ReplicaId origin{1, 1 + random_.below(2)};
             std::uint64_t& last = last_[origin];
-            const netsync::Frame frame = netsync::Frame::make({.origin = origin, .first = ++last, .time = {last}},
-                                                              bytes(random_.below(2000)), 0);
-            both([=](auto& store) { return store.append(frame); });
+            std::vector<netsync::Frame> frames;
+            const std::size_t count = random_.below(6) == 0 ? 5 + random_.below(20) : 1;
+            while (frames.size() < count)
+                frames.push_back(netsync::Frame::make({.origin = origin, .first = ++last, .time = {last}},
+                                                      bytes(random_.below(count > 1 ? 300 : 2000)), 0));
+            both([=](auto& store) {
+                std::error_code error;
+                for (const netsync::Frame& frame : frames) error = error ? error : store.append(frame);
+                return error;
+            });
         } else if (what < 17) {
             const Bytes value = bytes(random_.below(50));
             both([=](auto& store) { return store.put(value.size() % 2 ? "one" : "two", value); });
@@ -205,6 +212,7 @@ inline std::string fail_call(std::uint64_t n) {
             if (error != netsync::errc::store_io && error != netsync::errc::store_full)
                 return "a commit failed with " + error.message();
             disk.mend();
+            for (std::uint64_t more = random.below(4); more > 0; --more) changes.make(store, memory);
             if (const std::error_code again = store.commit()) return "it does not go on: " + again.message();
         }
         disk.mend();

@@ -22,10 +22,10 @@ std::string bytes_of(const std::string& file) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
-void run_sql(const std::string& file, const char* sql) {
+void run_sql(const std::string& file, const std::string& sql) {
     sqlite3* connection = nullptr;
     REQUIRE(sqlite3_open(file.c_str(), &connection) == SQLITE_OK);
-    REQUIRE(sqlite3_exec(connection, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
     REQUIRE(sqlite3_close(connection) == SQLITE_OK);
 }
 
@@ -84,7 +84,9 @@ std::vector<Cause> causes(FaultyDisk& disk, std::optional<SqliteStore>& other) {
          [](Office& office, const std::string& file) { fs::rename(office.folder.file("ours"), file); }},
         {"of a newer program", errc::store_version,
          [](Office&, const std::string& file) { run_sql(file, "PRAGMA user_version = 77"); },
-         [](Office&, const std::string& file) { run_sql(file, "PRAGMA user_version = 1"); }},
+         [](Office&, const std::string& file) {
+             run_sql(file, "PRAGMA user_version = " + std::to_string(detail::sqlite_versions.size()));
+         }},
         {"calls fail", errc::store_io, [&](Office&, const std::string&) { disk.fail_at(1, SQLITE_IOERR, true); },
          [&](Office&, const std::string&) { disk.mend(); }},
         {"a call fails once it is open", errc::store_io,

@@ -69,11 +69,13 @@ class Pair {
         const std::uint64_t what = random_.below(100);
         const ReplicaId& origin = origins_[random_.below(origins_.size())];
         if (what < 50) {
-            const std::uint64_t first = next_[origin] + 1 + (random_.below(50) == 0 ? 1 : 0);
-            const Frame made = frame(origin, first, 1 + random_.below(3), random_.below(3000));
-            const std::error_code error = memory_.append(made);
-            CHECK(sqlite_->append(made) == error);
-            if (!error) next_[origin] = made.header().last();
+            for (std::uint64_t left = random_.below(8) == 0 ? 8 + random_.below(60) : 1; left > 0; --left) {
+                const std::uint64_t first = next_[origin] + 1 + (random_.below(50) == 0 ? 1 : 0);
+                const Frame made = frame(origin, first, 1 + random_.below(3), random_.below(left > 1 ? 900 : 3000));
+                const std::error_code error = memory_.append(made);
+                CHECK(sqlite_->append(made) == error);
+                if (!error) next_[origin] = made.header().last();
+            }
         } else if (what < 58) {
             const std::string key = std::to_string(random_.below(5));
             const SharedBytes value = some_bytes(random_.below(100), random_.next());

@@ -1,6 +1,8 @@
 // What is kept for whom, who is given up, and how those come back: pending, stale, stable, retired, cloned.
 #include "../network.hpp"
 
+#include <algorithm>
+
 using namespace testing_network;
 using Notes = LwwMap<std::string, std::string>;
 using Desk = TapReplica<Notes>;
@@ -90,6 +92,34 @@ TEST_CASE("a replica cannot retire itself, nor one that it does not know") {
     const auto a = net.join("a");
     CHECK(a->retire(a->id()) == errc::no_such_member);
     CHECK(a->retire({1, 2}) == errc::no_such_member);
+}
+
+TEST_CASE("who waits for a state is not taken for ready, whatever it does meanwhile") {
+    Network<Notes> net;
+    const auto a = net.join("a"), b = net.join("b"), c = net.join("c");
+    net.run_for(5s);
+    bool lossy = true;
+    net.wire->lose = [&](const Sent& sent) { return lossy && sent.kind == MessageKind::state_chunk; };
+    REQUIRE_FALSE(b->retire(a->id()));
+    net.run_for(1s);
+    REQUIRE_FALSE(a->retire(c->id()));
+    const auto ready_elsewhere = [&] {
+        const Report seen = b->report();
+        return std::any_of(seen.members.begin(), seen.members.end(), [&](const Member& member) {
+            return member.replica.owner() == a->id().owner() && member.ready;
+        });
+    };
+    net.run_for(1s);
+    CHECK_FALSE(ready_elsewhere());
+    const auto everywhere =
+        a->on_replicated(a->update(assign("k", "v")), Audience::everyone(), 5s, [](std::error_code) {});
+    net.run_for(1s);
+    CHECK_FALSE(ready_elsewhere());
+    lossy = false;
+    net.run_for(60s);
+    CHECK(ready_elsewhere());
+    CHECK(holds(*b, "k", "v"));
+    CHECK(equal_all<Notes>({a.get(), b.get(), c.get()}));
 }
 
 TEST_CASE("two sides that retire each other end as one pool, with the changes of both") {

@@ -46,10 +46,15 @@ TEST_CASE("measured or not, a snapshot has the same bytes") {
         const auto heads = library.report().heads;
         const Ntp64 time{~std::uint64_t{0} >> 1};
         const auto plain = encode_snapshot(heads, time, state);
-        const auto frugal = encode_snapshot(heads, time, state, {}, {}, true);
+        const std::size_t measured = size_of_snapshot(heads, time, state);
+        const auto frugal = encode_snapshot(heads, time, state, {}, {}, measured);
+        const auto surprised = encode_snapshot(heads, time, state, {}, {}, measured / 3);
         REQUIRE(plain);
         REQUIRE(frugal);
+        REQUIRE(surprised);
+        CHECK(plain->size() == measured);
         CHECK(*plain == *frugal);
+        CHECK(*plain == *surprised);
         CHECK(frugal->capacity() <= frugal->size() + 16);
         if (size == 4000) CHECK(plain->size() > 150'000);  // more than is kept while it is measured
     }

@@ -239,6 +239,7 @@ class DotMap {
 
     /// For deltas: the entry of `key`, made if there is none.
     Content& operator[](const Key& key) { return *entries_.try_emplace(key).first; }
+    Content& operator[](Key&& key) { return *entries_.try_emplace(std::move(key)).first; }
 
     /// For deltas: says that all that was seen under `key` goes; its dots are removed by the change.
     void empty_key(const Key& key) { emptied_.make().try_emplace(key); }
@@ -384,8 +385,9 @@ class DotMap {
                 const Entry entry = *at;
                 changed |= merge_key(entry.key, entry.value, below);
             } else {
-                auto [key, content] = at.take();
-                changed |= merge_key(std::move(key), std::move(content), below);
+                at.take([&](Key&& key, Content&& content) {
+                    changed |= merge_key(std::move(key), std::move(content), below);
+                });
             }
         }
         return changed;
@@ -460,8 +462,9 @@ class DotMap {
                 const Entry entry = *at;
                 changed |= append_theirs(merged, at.prefix(), entry.key, entry.value, join);
             } else {
-                auto [key, content] = at.take();
-                changed |= append_theirs(merged, at.prefix(), std::move(key), std::move(content), join);
+                at.take([&](Key&& key, Content&& content) {
+                    changed |= append_theirs(merged, at.prefix(), std::move(key), std::move(content), join);
+                });
             }
         };
         const auto add_ours = [&](const auto& at, auto&& other) {
@@ -480,7 +483,7 @@ class DotMap {
                 if constexpr (std::is_const_v<Theirs>)
                     add_ours(own, (*other).value);
                 else
-                    add_ours(own, other.take().second);
+                    other.take([&](Key&&, Content&& content) { add_ours(own, std::move(content)); });
                 ++other;
             } else if (any_seen((*own).value, join.theirs)) {
                 add_ours(own, Content{});

@@ -19,7 +19,7 @@ class OrSet {
     [[nodiscard]] OrSet add(Change& change, Element element) const {
         OrSet delta;
         if (const DotSet* held = elements_.find(element)) change.remove_all(*held);
-        delta.elements_[element] = DotSet{change.mint()};
+        delta.elements_[std::move(element)] = DotSet{change.mint()};
         return delta;
     }
 

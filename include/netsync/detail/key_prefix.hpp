@@ -10,6 +10,7 @@
 #include <limits>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace netsync::detail {
 
@@ -62,15 +63,25 @@ std::uint64_t prefix_of(const Query& query) noexcept {
         return 0;
 }
 
-/// Among ascending prefixes the first that is not less. By blocks, then within one: no branch hangs on a key and no
-/// comparison on another, so that they are made at once.
-inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix) {
+/// What stands behind the last prefix of a node that is not full: no prefix lies beyond it.
+inline constexpr std::uint64_t beyond = std::numeric_limits<std::uint64_t>::max();
+
+/// Among ascending prefixes the first that is not less: `capacity` of them, a multiple of eight or less than that. By
+/// blocks, then within one: no branch hangs on a key or on how full a node is, and no comparison on another, so that they
+/// are made at once.
+inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t capacity, std::uint64_t prefix) {
     constexpr std::size_t block = 8;
     std::size_t at = 0;
-    for (std::size_t last = block - 1; last < count; last += block) at += prefixes[last] < prefix ? block : 0;
-    const std::size_t end = std::min(at + block, count);
-    for (std::size_t next = at; next < end; ++next) at += prefixes[next] < prefix ? 1 : 0;
-    return at;
+    if (capacity < block) {
+        for (std::size_t next = 0; next < capacity; ++next) at += prefixes[next] < prefix ? 1 : 0;
+        return at;
+    }
+    for (std::size_t end = block; end < capacity; end += block) at += prefixes[end - 1] < prefix ? 1 : 0;
+    prefixes += at * block;
+    at *= block;
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return (at + ... + (prefixes[I] < prefix ? 1u : 0u));
+    }(std::make_index_sequence<block>{});
 }
 
 /// Where a key is or would be.
@@ -79,11 +90,12 @@ struct Place {
     bool found;
 };
 
-/// The first of `count` that does not lie before the key; keys are compared where prefixes are equal.
+/// The first of `count` that does not lie before the key; keys are compared where prefixes are equal. There is room for
+/// `capacity` prefixes, and `beyond` stands for those that are not there.
 template <bool exact, class Query, class KeyAt>
-Place search(const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
-             const KeyAt& at_position) {
-    std::size_t at = first_not_less(prefixes, count, prefix);
+Place search(const std::uint64_t* prefixes, std::size_t capacity, std::size_t count, std::uint64_t prefix,
+             const Query& key, const KeyAt& at_position) {
+    std::size_t at = first_not_less(prefixes, capacity, prefix);
     if (at == count || prefixes[at] != prefix) return {at, false};
     if constexpr (exact) {
         return {at, true};

@@ -63,11 +63,17 @@ class SortedMap {
         const std::uint64_t prefix = prefix_of<Key>(key);
         const Node* node = root_;
         if (!node) return nullptr;
+        std::uint64_t trail = 0;
         while (node->level > 0) {
-            node = inner(node)->children[child_for(inner(node), prefix, key)];
-            prefetch(node);
+            const std::size_t child = child_for(inner(node), prefix, key);
+            trail = (trail | child) << 8;
+            const bool last = node->level == 1;
+            node = inner(node)->children[child];
+            if (last) prefetch_order(node);
         }
+        prefetch_room(node);
         const Place place = place_of(node, prefix, key);
+        last_trail_ = trail | place.at;
         return place.found ? &entry(node, place.at)->value : nullptr;
     }
 
@@ -98,7 +104,11 @@ class SortedMap {
     template <class NewKey>
     Value* append(NewKey&& key) {
         const std::uint64_t prefix = prefix_of<Key>(key);
-        if (!root_) root_ = make_leaf(1);
+        if (!root_) {
+            root_ = make_leaf(1);
+            ++size_;
+            return insert_at(root_, 0, prefix, std::forward<NewKey>(key));
+        }
         Path path;
         Node* node = own(root_);
         while (node->level > 0) {
@@ -118,7 +128,7 @@ class SortedMap {
         const std::uint64_t prefix = prefix_of<Key>(key);
         Path path;
         Node* leaf = descend(path, prefix, key);
-        const Place place = place_of(leaf, prefix, key);
+        const Place place = place_again(leaf, prefix, key);
         if (place.found) return {&entry(leaf, place.at)->value, false};
         Value* value = insert(path, leaf, place.at, prefix, std::forward<NewKey>(key));
         ++size_;
@@ -176,15 +186,18 @@ class SortedMap {
         }
         Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
         std::uint64_t prefix() const { return prefixes(leaf_)[at_]; }
-        /// The entry, taken out where no copy shares it: for whoever lets go of the map. It stays, without its content.
-        std::pair<Key, Value> take() const {
+        /// Calls `f(key, value)` with the entry, which may be taken over where no copy shares it: for whoever lets go of the
+        /// map. It stays, without its content.
+        template <class F>
+        void take(F&& f) const {
             Slot* slot = const_cast<Slot*>(entry(leaf_, at_));
-            if constexpr (exact)
-                return {key_at(leaf_, at_), is_own() ? std::move(slot->value) : Value(slot->value)};
-            else if (is_own())
-                return {std::move(slot->key), std::move(slot->value)};
-            else
-                return {slot->key, slot->value};
+            if constexpr (exact) {
+                if (is_own()) return f(key_at(leaf_, at_), std::move(slot->value));
+                f(key_at(leaf_, at_), Value(slot->value));
+            } else {
+                if (is_own()) return f(std::move(slot->key), std::move(slot->value));
+                f(Key(slot->key), Value(slot->value));
+            }
         }
         Iterator& operator++() {
             if (++at_ == leaf_->count) {
@@ -246,7 +259,7 @@ class SortedMap {
             if (child + 1u == above->count) return;
             next_ = above->children[child + 1];
 #if defined(__GNUC__)
-            for (std::size_t offset = 0; offset < slots_at(fan_out); offset += 64)
+            for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
                 __builtin_prefetch(bytes(next_) + offset);
 #endif
         }
@@ -273,6 +286,7 @@ class SortedMap {
     friend class Appender;
 
     static constexpr std::size_t fan_out = 64;
+    static constexpr std::size_t leaf_size = 128;  // large, so that the nodes above, which are few, stay in a cache
 
     /// A leaf is followed in memory by `capacity` prefixes, as many bytes that order its entries, and the entries, of
     /// which the first `count` exist.
@@ -284,6 +298,7 @@ class SortedMap {
     };
     struct NoKeys {};
     struct Inner : Node {
+        Inner() { prefixes.fill(beyond); }
         std::array<std::uint64_t, fan_out> prefixes;  // of the least key below each child, or of one before it
         std::array<Node*, fan_out> children;
         [[no_unique_address]] std::conditional_t<exact, NoKeys, std::array<Key, fan_out>> keys{};
@@ -339,31 +354,40 @@ class SortedMap {
 
     // Search.
 
-    /// A search asks for one line after the other; asked for together they arrive together.
-    static void prefetch(const Node* node) noexcept {
+    /// A search reads the prefixes, all at once; what an insertion needs beside them is asked for meanwhile: the order of
+    /// a leaf of full size, and then the place of a new entry.
+    static void prefetch_order(const Node* leaf) noexcept {
 #if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < sizeof(Node) + fan_out * (sizeof(std::uint64_t) + 1); offset += 64)
-            __builtin_prefetch(bytes(node) + offset);
+        constexpr std::size_t from = sizeof(Node) + leaf_size * sizeof(std::uint64_t);
+        for (std::size_t offset = from; offset < from + leaf_size; offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset, 1);
 #else
-        static_cast<void>(node);
+        static_cast<void>(leaf);
+#endif
+    }
+    static void prefetch_room(const Node* leaf) noexcept {
+#if defined(__GNUC__)
+        __builtin_prefetch(slots(leaf) + leaf->count, 1);
+#else
+        static_cast<void>(leaf);
 #endif
     }
 
     template <class Query>
     static Place place_of(const Node* leaf, std::uint64_t prefix, const Query& key) {
-        return search<exact>(prefixes(leaf), leaf->count, prefix, key,
+        return search<exact>(prefixes(leaf), leaf->capacity, leaf->count, prefix, key,
                              [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
     }
 
     template <class Query>
     static std::size_t child_for(const Inner* node, std::uint64_t prefix, const Query& key) {
-        const Place place =
-            search<exact>(node->prefixes.data(), node->count, prefix, key, [&](std::size_t at) -> decltype(auto) {
-                if constexpr (exact)
-                    return key_of<Key>(node->prefixes[at]);
-                else
-                    return (node->keys[at]);
-            });
+        const Place place = search<exact>(node->prefixes.data(), fan_out, node->count, prefix, key,
+                                          [&](std::size_t at) -> decltype(auto) {
+                                              if constexpr (exact)
+                                                  return key_of<Key>(node->prefixes[at]);
+                                              else
+                                                  return (node->keys[at]);
+                                          });
         return place.found || place.at == 0 ? place.at : place.at - 1;
     }
 
@@ -378,6 +402,7 @@ class SortedMap {
                            : ::operator new(size);
         Node* leaf = new (memory) Node;
         leaf->capacity = static_cast<std::uint8_t>(capacity);
+        std::fill_n(prefixes(leaf), capacity, beyond);
         return leaf;
     }
     static void free_leaf(Node* leaf) noexcept {
@@ -437,12 +462,33 @@ class SortedMap {
     Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
         Node* node = own(root_);
         while (node->level > 0) {
-            const std::size_t child = child_for(inner(node), prefix, key);
+            std::size_t child = guess(node->level);
+            if (!lies_below(inner(node), child, prefix)) {
+                child = child_for(inner(node), prefix, key);
+                if (node->level == 1) prefetch_order(inner(node)->children[child]);
+            }
             path.steps[path.depth++] = {inner(node), child};
-            prefetch(inner(node)->children[child]);
             node = own(inner(node)->children[child]);
         }
+        prefetch_room(node);
         return node;
+    }
+
+    // A change looks for a key, and its merge comes back to it: what it found is tried first. It need not be true.
+
+    static std::size_t guess(unsigned level) noexcept { return (last_trail_ >> (8 * (level % 8))) & 0xff; }
+
+    /// Whether the prefix alone says that a key lies below this child, which may not exist.
+    static bool lies_below(const Inner* node, std::size_t child, std::uint64_t prefix) noexcept {
+        return child + 1 < fan_out && node->prefixes[child] < prefix && prefix < node->prefixes[child + 1];
+    }
+
+    template <class Query>
+    static Place place_again(const Node* leaf, std::uint64_t prefix, const Query& key) {
+        const std::size_t at = guess(0);
+        const bool fits = at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
+        if (fits && prefix < prefixes(leaf)[at]) return {at, false};
+        return place_of(leaf, prefix, key);
     }
 
     Node*& place_in(const Path& path, std::size_t depth) {
@@ -463,8 +509,10 @@ class SortedMap {
         const std::size_t count = leaf->count;
         Slot* slot = new (slots(leaf) + count) Slot{};
         if constexpr (!exact) slot->key = std::forward<NewKey>(key);
-        std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, (count - at) * sizeof(std::uint64_t));
-        std::memmove(order(leaf) + at + 1, order(leaf) + at, count - at);
+        if (const std::size_t behind = count - at; behind > 0) {
+            std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, behind * sizeof(std::uint64_t));
+            std::memmove(order(leaf) + at + 1, order(leaf) + at, behind);
+        }
         prefixes(leaf)[at] = prefix;
         order(leaf)[at] = static_cast<std::uint8_t>(count);
         ++leaf->count;
@@ -481,12 +529,32 @@ class SortedMap {
             *std::find(order(leaf), order(leaf) + last, static_cast<std::uint8_t>(last)) = hole;
         }
         std::destroy_at(slots(leaf) + last);
+        prefixes(leaf)[last] = beyond;
         leaf->count = static_cast<std::uint8_t>(last);
     }
 
     /// Appends the entries of `from`, which is let go of.
     static void take_entries(Node* to, Node* from, std::size_t first, std::size_t last) {
         for (std::size_t at = first; at < last; ++at) append(to, prefixes(from)[at], std::move(*entry(from, at)));
+    }
+
+    /// The entries from `half` on go to `right`, which is empty; those that stay lie in the first slots again.
+    static void split(Node* leaf, std::size_t half, Node* right) {
+        take_entries(right, leaf, half, leaf->count);
+        std::array<bool, leaf_size> taken{};  // the slots of those that stay
+        for (std::size_t at = 0; at < half; ++at) taken[order(leaf)[at]] = true;
+        for (std::size_t at = half; at < leaf->count; ++at) std::destroy_at(entry(leaf, at));
+        std::size_t free = 0;
+        for (std::size_t at = 0; at < half; ++at) {
+            if (order(leaf)[at] < half) continue;
+            while (taken[free]) ++free;
+            Slot* from = entry(leaf, at);
+            new (slots(leaf) + free) Slot(std::move(*from));
+            std::destroy_at(from);
+            order(leaf)[at] = static_cast<std::uint8_t>(free++);
+        }
+        std::fill(prefixes(leaf) + half, prefixes(leaf) + leaf->count, beyond);
+        leaf->count = static_cast<std::uint8_t>(half);
     }
 
     /// In the place of a leaf comes one of another capacity.
@@ -502,23 +570,20 @@ class SortedMap {
     template <class NewKey>
     Value* insert(Path& path, Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
         if (leaf->count < leaf->capacity) return insert_at(leaf, at, prefix, std::forward<NewKey>(key));
-        if (leaf->capacity < fan_out) {
+        if (leaf->capacity < leaf_size) {
             Node* larger = resize(place_in(path, path.depth), leaf->capacity * 2u);
             return insert_at(larger, at, prefix, std::forward<NewKey>(key));
         }
-        Node* right = make_leaf(fan_out);
+        Node* right = make_leaf(leaf_size);
         if (at == leaf->count && is_last(path)) {  // keys that come in order fill their leaves
             Value* value = insert_at(right, 0, prefix, std::forward<NewKey>(key));
             add_child(path, path.depth, right, prefix, key_at(right, 0));
             return value;
         }
-        Node* left = make_leaf(fan_out);
-        const std::size_t half = fan_out / 2;
-        take_entries(left, leaf, 0, half);
-        take_entries(right, leaf, half, fan_out);
-        release(std::exchange(place_in(path, path.depth), left));
+        const std::size_t half = leaf_size / 2;
+        split(leaf, half, right);
         Value* value =
-            insert_at(at < half ? left : right, at < half ? at : at - half, prefix, std::forward<NewKey>(key));
+            insert_at(at < half ? leaf : right, at < half ? at : at - half, prefix, std::forward<NewKey>(key));
         const Key first = key_at(right, 0);
         add_child(path, path.depth, right, prefixes(right)[0], first);
         return value;
@@ -548,6 +613,7 @@ class SortedMap {
         for (std::size_t at = half; at < fan_out; ++at)
             insert_child(next, at - half, parent->children[at], parent->prefixes[at], key_of_child(parent, at));
         parent->count = static_cast<std::uint8_t>(half);
+        std::fill(parent->prefixes.begin() + half, parent->prefixes.end(), beyond);
         if (child + 1 > half || half == fan_out)
             insert_child(next, child + 1 - half, right, prefix, key);
         else
@@ -588,7 +654,7 @@ class SortedMap {
             close(node->keys);
             node->keys[node->count - 1u] = Key{};
         }
-        --node->count;
+        node->prefixes[--node->count] = beyond;
     }
 
     // Shrinking.
@@ -600,7 +666,7 @@ class SortedMap {
             if (node->count == 0) {
                 release(node);
                 erase_child(parent, child);
-            } else if (node->count < fan_out / 4) {
+            } else if (node->count < (node->level == 0 ? leaf_size : fan_out) / 4) {
                 if (child + 1u < parent->count)
                     unite(parent, child);
                 else if (child > 0)
@@ -620,11 +686,12 @@ class SortedMap {
 
     /// The children `at` and `at + 1` become one, if that leaves it room.
     static void unite(Inner* parent, std::size_t at) {
-        if (parent->children[at]->count + parent->children[at + 1]->count > fan_out * 3 / 4) return;
+        const std::size_t most = parent->level == 1 ? leaf_size : fan_out;
+        if (parent->children[at]->count + parent->children[at + 1]->count > most * 3 / 4) return;
         Node* right = own(parent->children[at + 1]);
         Node* left = own(parent->children[at]);
         if (left->level == 0) {
-            if (left->capacity < fan_out) left = resize(parent->children[at], fan_out);
+            if (left->capacity < leaf_size) left = resize(parent->children[at], leaf_size);
             take_entries(left, right, 0, right->count);
         } else {
             for (std::size_t from = 0; from < right->count; ++from) {
@@ -638,6 +705,9 @@ class SortedMap {
         release(right);
         erase_child(parent, at + 1);
     }
+
+    static inline constinit thread_local std::uint64_t last_trail_ =
+        0;  // of a find: a byte a level, the leaf's the lowest
 
     Node* root_ = nullptr;
     std::size_t size_ = 0;

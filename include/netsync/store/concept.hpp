@@ -92,6 +92,25 @@ std::error_code opening_error(const Store& store) {
         return {};
 }
 
+/// A store that writes a snapshot in steps, between commits, holds it in memory meanwhile, and may say so: another one is
+/// not made then.
+///
+/// - `has_snapshot_waiting()`: whether the last one adopted is still to be written.
+///
+/// Exemplar: SqliteStore.
+template <class S>
+concept snapshot_deferring_store = store<S> && requires(const S& reader) {
+    { reader.has_snapshot_waiting() } -> std::same_as<bool>;
+};
+
+template <store Store>
+bool has_snapshot_waiting(const Store& store) {
+    if constexpr (snapshot_deferring_store<Store>)
+        return store.has_snapshot_waiting();
+    else
+        return false;
+}
+
 /// The store of a replica that was given none: made from the options where it can be, else as it is by default.
 template <store Store>
 Store make_store(const Options& options) {

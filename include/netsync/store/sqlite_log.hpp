@@ -136,8 +136,13 @@ class SqliteLog {
 
     std::error_code commit() {
         std::unique_lock lock{mutex_};
-        requested_ = true;
-        changed_.notify_all();
+        if (requested_ || busy_) {
+            requested_ = true;
+        } else {  // here, where nobody is in the way: to wake another thread may take as long as to write
+            write(lock);
+            look_for_more();
+        }
+        if (requested_ || more_ || closing_) changed_.notify_all();
         changed_.wait(lock, [&] { return !requested_ && !busy_ && (stuck_ || !more_); });
         return error_;
     }
@@ -147,6 +152,12 @@ class SqliteLog {
         requested_ = true;
         done_ = std::move(done);
         changed_.notify_all();
+    }
+
+    /// Whether the last snapshot is in memory, because not all of it is in the file.
+    bool has_snapshot_waiting() const {
+        const std::lock_guard lock{mutex_};
+        return snapshot_ != nullptr;
     }
 
     std::optional<Bytes> get(std::string_view key) const {
@@ -257,6 +268,7 @@ class SqliteLog {
 
    private:
     static constexpr std::size_t few = 64;
+    static constexpr std::size_t portion = 256;
     static constexpr std::size_t overhead = 224;  // of a row that waits: its bytes' block, and its place in two queues
 
     /// When a file was changed last, and its size: whether it is worth another look.
@@ -387,20 +399,24 @@ class SqliteLog {
 
     // The thread of the store.
 
+    /// Commits and steps of what may wait take turns: neither comes to a halt where there is always more of the other.
     void run() {
         std::unique_lock lock{mutex_};
-        for (;;) {
-            more_ = !opening_error_ && !damage_ && writer_.has_more();
+        for (bool turn = false;;) {  // of what may wait
+            look_for_more();
             if (!requested_) changed_.notify_all();
-            changed_.wait(lock, [&] { return requested_ || closing_ || (more_ && !stuck_); });
-            if (requested_)
-                write(lock);
-            else if (closing_)
-                return;
-            else
+            changed_.wait(lock, [&] { return !busy_ && (requested_ || closing_ || (more_ && !stuck_)); });
+            if (closing_ && !requested_) return;
+            turn = more_ && !stuck_ && (turn || !requested_);
+            if (turn)
                 work(lock);
+            else
+                write(lock);
+            turn = !turn;
         }
     }
+
+    void look_for_more() { more_ = !opening_error_ && !damage_ && writer_.has_more(); }
 
     void write(std::unique_lock<std::mutex>& lock) {
         requested_ = false;
@@ -412,6 +428,7 @@ class SqliteLog {
             static_cast<void>(open_file());
             lock.lock();
         }
+        if (writing_.empty()) writing_.swap(staged_);
         for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
         writing_bytes_ += std::exchange(staged_bytes_, 0);
         std::error_code error = opening_error_ ? opening_error_ : damage_;
@@ -425,7 +442,7 @@ class SqliteLog {
         if (error == errc::store_damaged && is_read_) note_damage();
         error_ = error;
         stuck_ = static_cast<bool>(error);
-        if (!error) forget_written();
+        if (!error) forget_written(lock);
         is_read_ = is_read_ || (!reopens && !error);
         if (done) {
             lock.unlock();
@@ -488,16 +505,24 @@ class SqliteLog {
         return {};
     }
 
-    void forget_written() {
-        for (const SqliteOperation& operation : writing_) {
+    /// In portions, between which others have the mutex; what was written is let go of without it.
+    void forget_written(std::unique_lock<std::mutex>& lock) {
+        std::deque<SqliteOperation> written = std::exchange(writing_, {});
+        std::size_t count = 0;
+        for (const SqliteOperation& operation : written) {
+            if (++count % portion == 0) {
+                lock.unlock();
+                lock.lock();
+            }
             if (const auto* row = std::get_if<SnapshotRow>(&operation)) written_generation_ = row->generation;
             const auto* frame = std::get_if<FrameRow>(&operation);
             const ReplicaId* origin = frame ? origins_.find(frame->origin) : nullptr;
-            if (!origin) continue;
-            std::deque<FrameRow>& staged = logs_[*origin].staged;
-            if (!staged.empty() && staged.front().sequence == frame->sequence) staged.pop_front();
+            Log* log = origin ? logs_.find(*origin) : nullptr;
+            if (log && !log->staged.empty() && log->staged.front().sequence == frame->sequence) log->staged.pop_front();
         }
-        writing_.clear();
+        lock.unlock();
+        written.clear();
+        lock.lock();
         waiting -= std::exchange(writing_bytes_, 0);
         if (!writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
     }

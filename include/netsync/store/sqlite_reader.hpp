@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <netsync/store/sqlite_schema.hpp>
+#include <netsync/store/sqlite_frames.hpp>
 #include <string>
 #include <utility>
 
@@ -21,13 +21,17 @@ class SqliteReader {
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
                                  "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
         for (auto [statement, text] : {
-                 std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
-                                       " WHERE origin = ? AND first <= ? AND first > ? AND sequence > ?"
+                 std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame"
+                                       " WHERE origin = ? AND first <= ? AND first + count - 1 > ? AND sequence > ?"
                                        " ORDER BY first DESC LIMIT 1"},
-                 std::pair{&range_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
-                                    " WHERE origin = ? AND first >= ? AND first <= ? AND sequence > ? ORDER BY first"},
-                 std::pair{&all_, "SELECT sequence, origin, first, count, checksum, bytes FROM frame"
+                 std::pair{&range_,
+                           "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame WHERE origin = ?1"
+                           " AND first >= ifnull((SELECT first FROM frame WHERE origin = ?1 AND first <= ?2"
+                           " AND sequence > ?4 ORDER BY first DESC LIMIT 1), ?2)"
+                           " AND first <= ?3 AND sequence > ?4 ORDER BY first"},
+                 std::pair{&all_, "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame"
                                   " WHERE sequence > ? AND sequence < ? ORDER BY sequence"},
+                 std::pair{&last_, "SELECT sequence, parts FROM frame ORDER BY sequence DESC LIMIT 1"},
                  std::pair{&origins_, "SELECT number, owner, incarnation, cut, since, checksum FROM origin"},
                  std::pair{&values_, "SELECT key, bytes, checksum FROM value"},
                  std::pair{&chunks_, "SELECT number, bytes, checksum FROM chunk WHERE number >= ? AND number < ?"
@@ -39,14 +43,21 @@ class SqliteReader {
 
     bool is_open() const noexcept { return connection_.is_open(); }
     void close() {
-        for (SqliteStatement* statement : {&covering_, &range_, &all_, &origins_, &values_, &chunks_}) *statement = {};
+        for (SqliteStatement* statement : {&covering_, &range_, &all_, &last_, &origins_, &values_, &chunks_})
+            *statement = {};
         connection_.close();
     }
 
     std::error_code file(FileRow& row) const { return read_file_row(connection_, row); }
 
-    std::error_code last_sequence(std::int64_t& sequence) const {
-        return sqlite_error(sqlite_number(connection_, "SELECT coalesce(max(sequence), 0) FROM frame", sequence));
+    std::error_code last_sequence(std::int64_t& sequence) {
+        int result = SQLITE_OK;
+        sequence = 0;
+        if (last_.with().step(result)) {
+            sequence = last_.integer(0) + frames_in(last_.blob(1)) - 1;
+            last_.reset();
+        }
+        return sqlite_error(result);
     }
 
     template <class F>
@@ -88,15 +99,23 @@ class SqliteReader {
         int result = SQLITE_OK;
         const bool found = covering_.with(origin.number, counter, origin.cut, since).step(result);
         if (!found) return result == SQLITE_DONE ? Result<bool>{false} : Result<bool>{sqlite_error(result)};
-        const bool whole = read(covering_, row);
+        bool valid = false;
+        const bool whole = read(covering_, [&](const FrameRow& frame) {
+            if (frame.first > counter) return false;
+            if (frame.first > origin.cut) row = frame, valid = true;
+            return true;
+        });
         covering_.reset();
-        return whole ? Result<bool>{true} : Result<bool>{errc::store_damaged};
+        return whole ? Result<bool>{valid} : Result<bool>{errc::store_damaged};
     }
 
     /// Valid frames that begin from `from` to `to`, in order, until one is damaged or `visit` has enough.
     std::error_code frames(const OriginRow& origin, std::int64_t since, std::uint64_t from, std::uint64_t to,
                            const RowVisitor& visit) {
-        return walk(range_.with(origin.number, std::max(from, origin.cut + 1), to, since), visit, false);
+        from = std::max(from, origin.cut + 1);
+        return walk(
+            range_.with(origin.number, from, to, since),
+            [&](const FrameRow& row) { return row.first < from || (row.first <= to && visit(row)); }, false);
     }
 
     /// All frames appended after `since` and before `until`, in order, but those that are damaged.
@@ -114,25 +133,22 @@ class SqliteReader {
     }
 
    private:
-    static bool read(SqliteStatement& statement, FrameRow& row) {
-        const ByteView bytes = statement.blob(5);
-        row = {statement.integer(0), statement.integer(1), statement.counter(2), statement.counter(3),
-               std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-        return statement.integer(4) == checksum_of(row);
+    /// The frames of a row, until `visit` has enough; false, with nothing visited, where it is damaged.
+    template <class F>
+    static bool read(SqliteStatement& statement, F&& visit) {
+        const FramesRow row{statement.integer(0), statement.integer(1), statement.counter(2),
+                            statement.counter(3), statement.blob(6),    statement.blob(5)};
+        return statement.integer(4) == checksum_of(row) && for_each_frame(row, visit);
     }
 
     static std::error_code walk(SqliteStatement& statement, const RowVisitor& visit, bool over_damage) {
         int result = SQLITE_OK;
-        bool whole = true;
-        FrameRow row{};
-        while (statement.step(result)) {
-            if (!read(statement, row)) {
+        bool whole = true, enough = false;
+        while (!enough && statement.step(result))
+            if (!read(statement, [&](const FrameRow& row) { return enough = !visit(row), !enough; })) {
                 whole = false;
                 if (!over_damage) break;
-            } else if (!visit(row)) {
-                break;
             }
-        }
         statement.reset();
         return whole ? sqlite_error(result) : errc::store_damaged;
     }
@@ -159,7 +175,7 @@ class SqliteReader {
     }
 
     SqliteConnection connection_;
-    SqliteStatement covering_, range_, all_, origins_, values_, chunks_;
+    SqliteStatement covering_, range_, all_, last_, origins_, values_, chunks_;
 };
 
 }  // namespace netsync::detail

@@ -2,7 +2,7 @@
 //
 //     file      one row: the pool, where the valid frames begin, which snapshot counts
 //     origin    a number for each replica that made frames, and where its valid frames begin
-//     frame     the log: frames in the order of append, found by (origin, first counter)
+//     frame     the log: frames in the order of append, some to a row, found by (origin, first counter)
 //     chunk     snapshots in pieces, those of one under its generation
 //     value     small values under their names
 //
@@ -105,6 +105,7 @@ inline constexpr std::array sqlite_versions{
     "CREATE TABLE chunk(number INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB NOT NULL);"
     "CREATE TABLE value(key TEXT PRIMARY KEY, checksum INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;"
     "PRAGMA application_id = 0x6e73796e;",
+    "ALTER TABLE frame ADD COLUMN parts BLOB;",
 };
 
 /// SQLite has none of its own. 31 bits, which are four bytes in the file.
@@ -121,10 +122,6 @@ inline ByteView as_bytes(std::string_view text) noexcept {
 
 inline std::int64_t checksum_of(const FileRow& row) noexcept {
     return sqlite_checksum(row.heads, sqlite_checksum(as_bytes(row.pool)), row.since, row.generation, row.size);
-}
-/// Three bytes in the file: a frame has a hash of its own, too.
-inline std::int64_t checksum_of(const FrameRow& row) noexcept {
-    return sqlite_checksum(*row.bytes, row.sequence, row.origin, row.first, row.count) & 0x7fffff;
 }
 inline std::int64_t checksum_of(const OriginRow& row) noexcept {
     return sqlite_checksum({}, row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since);

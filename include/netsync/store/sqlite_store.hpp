@@ -60,6 +60,7 @@ class SqliteStore {
     void commit_later(std::function<void(std::error_code)> done) { log_->commit_later(std::move(done)); }
     std::error_code opening_error() const { return log_->opening_error(); }
     bool is_behind() const { return log_->waiting > log_->options.waiting; }
+    bool has_snapshot_waiting() const { return log_->has_snapshot_waiting(); }
 
     std::optional<Bytes> get(std::string_view key) const { return log_->get(key); }
     SharedBytes snapshot() const { return log_->snapshot(); }
@@ -70,6 +71,6 @@ class SqliteStore {
     std::unique_ptr<detail::SqliteLog> log_;
 };
 
-static_assert(asynchronous_store<SqliteStore> && reopening_store<SqliteStore>);
+static_assert(asynchronous_store<SqliteStore> && reopening_store<SqliteStore> && snapshot_deferring_store<SqliteStore>);
 
 }  // namespace netsync

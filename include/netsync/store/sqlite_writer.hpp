@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <netsync/detail/overloaded.hpp>
-#include <netsync/store/sqlite_schema.hpp>
+#include <netsync/store/sqlite_frames.hpp>
 #include <netsync/wire/output.hpp>
 #include <utility>
 
@@ -65,37 +65,45 @@ class SqliteWriter {
         std::int64_t sequence = last_;
         const std::error_code error = transact([&] {
             int result = SQLITE_OK;
-            for (const SqliteOperation& operation : operations)
-                if (result == SQLITE_OK)
-                    result = std::visit(Overloaded{
-                                            [&](const FrameRow& row) { return sequence = row.sequence, put(row); },
-                                            [&](const OriginRow& row) { return put(row); },
-                                            [&](const CutRow& row) {
-                                                if (!later.snapshot) return put(row.origin);
-                                                later.cuts.push_back(row.origin);
-                                                return SQLITE_OK;
-                                            },
-                                            [&](const ValueRow& row) { return put(row); },
-                                            [&](const SnapshotRow& row) {
-                                                if (behind && &operation != final) return SQLITE_OK;
-                                                behind = false;
-                                                return replace_snapshot(row, later, file);
-                                            },
-                                            [&](const ClearRow& row) {
-                                                behind = behind && &operation != final;
-                                                later = {};
-                                                file.since = row.since;
-                                                file.generation = row.generation;
-                                                file.size = 0;
-                                                file.heads.clear();
-                                                const int put_file = put(file);
-                                                return put_file == SQLITE_OK ? uncut_.run() : put_file;
-                                            },
+            std::size_t next = 0;
+            for (std::size_t place = 0; place < operations.size() && result == SQLITE_OK; place = next) {
+                const SqliteOperation& operation = operations[place];
+                next = place + 1;
+                result = std::visit(Overloaded{
+                                        [&](const FrameRow&) {
+                                            next = place + put_frames(operations, place, result);
+                                            sequence = std::get<FrameRow>(operations[next - 1]).sequence;
+                                            return result;
                                         },
-                                        operation);
+                                        [&](const OriginRow& row) { return put(row); },
+                                        [&](const CutRow& row) {
+                                            if (!later.snapshot) return put(row.origin);
+                                            later.cuts.push_back(row.origin);
+                                            return SQLITE_OK;
+                                        },
+                                        [&](const ValueRow& row) { return put(row); },
+                                        [&](const SnapshotRow& row) {
+                                            if (behind && &operation != final) return SQLITE_OK;
+                                            behind = false;
+                                            return replace_snapshot(row, later, file);
+                                        },
+                                        [&](const ClearRow& row) {
+                                            behind = behind && &operation != final;
+                                            later = {};
+                                            file.since = row.since;
+                                            file.generation = row.generation;
+                                            file.size = 0;
+                                            file.heads.clear();
+                                            const int put_file = put(file);
+                                            return put_file == SQLITE_OK ? uncut_.run() : put_file;
+                                        },
+                                    },
+                                    operation);
+            }
             return result;
         });
         maybe_ = std::max(maybe_, sequence);
+        again_ = static_cast<bool>(error);
         if (error) return error;
         garbage_ =
             garbage_ || std::any_of(operations.begin(), operations.end(), [](const SqliteOperation& operation) {
@@ -152,6 +160,7 @@ class SqliteWriter {
         last_ = maybe_ = other.last_;
         later_ = other.later_;
         garbage_ = true;
+        again_ = false;
         return {};
     }
 
@@ -182,7 +191,7 @@ class SqliteWriter {
                                                                                    : "PRAGMA synchronous = OFF");
         if (result == SQLITE_OK) result = connection_.run("PRAGMA journal_size_limit = 4194304");
         for (auto [statement, text] : {
-                 std::pair{&frame_, "INSERT OR REPLACE INTO frame VALUES(?, ?, ?, ?, ?, ?)"},
+                 std::pair{&frame_, "INSERT OR REPLACE INTO frame VALUES(?, ?, ?, ?, ?, ?, ?)"},
                  std::pair{&origin_, "INSERT OR REPLACE INTO origin VALUES(?, ?, ?, ?, ?, ?)"},
                  std::pair{&value_, "INSERT OR REPLACE INTO value VALUES(?, ?, ?)"},
                  std::pair{&chunk_, "INSERT OR REPLACE INTO chunk VALUES(?, ?, ?)"},
@@ -191,12 +200,13 @@ class SqliteWriter {
                  std::pair{&old_chunks_, "DELETE FROM chunk WHERE number IN (SELECT number FROM chunk"
                                          " WHERE number < ?1 OR number >= ?2 LIMIT 32)"},
                  std::pair{&cleared_, "DELETE FROM frame WHERE sequence IN (SELECT sequence FROM frame"
-                                      " WHERE sequence <= ? LIMIT 2000)"},
+                                      " WHERE sequence <= ? LIMIT 500)"},
                  std::pair{&cut_, "DELETE FROM frame WHERE sequence IN (SELECT f.sequence FROM origin o CROSS JOIN"
-                                  " frame f ON f.origin = o.number AND f.first <= o.cut LIMIT 2000)"},
+                                  " frame f ON f.origin = o.number AND f.first <= o.cut"
+                                  " AND f.first + f.count - 1 <= o.cut LIMIT 500)"},
                  std::pair{&emptied_, "DELETE FROM frame WHERE sequence IN (SELECT f.sequence FROM origin o CROSS JOIN"
                                       " frame f ON f.origin = o.number AND f.sequence <= o.since"
-                                      " WHERE o.since > 0 LIMIT 2000)"},
+                                      " WHERE o.since > 0 LIMIT 500)"},
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
         return sqlite_error(result);
@@ -229,8 +239,14 @@ class SqliteWriter {
     std::size_t step() const noexcept { return (options_.step + sqlite_chunk - 1) / sqlite_chunk * sqlite_chunk; }
     bool waits(const SnapshotRow& row) const noexcept { return row.may_wait && row.bytes->size() > options_.step; }
 
-    int put(const FrameRow& row) {
-        return frame_.run(row.sequence, row.origin, row.first, row.count, checksum_of(row), ByteView{*row.bytes});
+    /// How many of the frames from this one on. Those of a commit that failed may be in the file, in rows of some; only
+    /// rows of one take the place of both.
+    std::size_t put_frames(const std::deque<SqliteOperation>& operations, std::size_t at, int& result) {
+        const std::size_t together = again_ ? 1 : FramesToWrite::together(operations, at);
+        const std::size_t count = together < FramesToWrite::least ? 1 : together;
+        const FramesRow row = frames_.gather(operations, at, count);
+        result = frame_.run(row.sequence, row.origin, row.first, row.count, checksum_of(row), row.bytes, row.parts);
+        return count;
     }
     int put(const OriginRow& row) {
         return origin_.run(row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since,
@@ -312,8 +328,10 @@ class SqliteWriter {
     SqliteLock lock_;
     SqliteConnection connection_;
     SqliteStatement frame_, origin_, value_, chunk_, file_statement_, uncut_, old_chunks_, cleared_, cut_, emptied_;
+    FramesToWrite frames_;
     FileRow file_;
     Later later_;
+    bool again_ = false;   // the last commit failed
     bool garbage_ = true;  // a crash may have left some
     std::int64_t last_ = 0, maybe_ = 0;
 };

@@ -103,13 +103,20 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    Result<EncodedState> encode(const Limits& limits, bool frugal = false) const {
+    /// `expected`: see encode_snapshot.
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const {
         EncodedState encoded{.heads = history.heads()};
-        Result<Bytes> bytes = encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), frugal);
+        Result<Bytes> bytes =
+            encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), expected);
         if (!bytes) return bytes.error();
         encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
         encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
         return encoded;
+    }
+
+    /// Of the bytes of encode(). O(state).
+    std::size_t size_encoded(const Limits& limits) const {
+        return size_of_snapshot(history.heads(), history.time(), state, limits, history.reissues());
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten

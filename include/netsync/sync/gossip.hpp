@@ -197,11 +197,14 @@ class Gossip {
         if (postponed_ && !postpone()) pool_.for_each_live([&](Member& member) { begin(member, now, out); });
     }
 
-    /// Asks a member whether it holds what we do.
-    void ask_digest(const Member& member, Outbox& out) const { out.send(member.link, DigestMessage{digest(), false}); }
+    /// Asks a member whether it holds what we do. Who asks is ready.
+    void ask_digest(const Member& member, Outbox& out) const {
+        if (is_ready()) out.send(member.link, DigestMessage{digest(), false});
+    }
 
-    /// Tells all members at once what is held and known here.
+    /// Tells all members at once what is held and known here. Who tells is ready.
     void tell_all(Outbox& out) {
+        if (!is_ready()) return;
         pool_.for_each_live([&](const Member& member) { out.send(member.link, heads(true)); });
     }
 

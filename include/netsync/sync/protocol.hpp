@@ -114,7 +114,8 @@ class Protocol {
     void tidy(const Moment& now) {
         if (!gossip_.is_ready()) return;
         for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, now, outbox);
-        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()))
+        if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()) &&
+            !has_snapshot_waiting(copy_.store()))
             static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
         if (now.time < forget_at_) return;
         forget_at_ = now.time + forget_interval;

@@ -121,6 +121,14 @@ class Network {
 
     /// Messages handed to links so far, by kind.
     const std::array<std::uint64_t, 256>& sent() const noexcept { return sent_; }
+    /// When all will have arrived that is under way now: what a slow peer was sent may take a while.
+    Duration latest_arrival() const {
+        Duration latest = now_;
+        for (const Connection& connection : links_)
+            for (const End& end : connection.ends)
+                if (!end.closed) latest = std::max(latest, end.last_arrival);
+        return latest;
+    }
     /// Digests that a machine began a round with.
     std::uint64_t rounds_of(std::size_t machine) const { return machines_[machine].rounds; }
 

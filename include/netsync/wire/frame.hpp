@@ -120,10 +120,18 @@ class Frame {
     ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }
 
     static void write_header(Output& out, const FrameHeader& header) {
-        out.fixed(static_cast<std::uint8_t>(MessageKind::update));
-        out.fixed(wire_version);
-        out(header.origin, header.first, header.count);
-        out.fixed(header.time.value);
+        constexpr std::size_t most = 2 + 3 * sizeof(std::uint64_t) + 2 * detail::varint_room;
+        out.in_one_piece(most, [&](std::byte* at) {
+            *at++ = static_cast<std::byte>(MessageKind::update);
+            *at++ = static_cast<std::byte>(wire_version);
+            at = detail::write_word(at, header.origin.owner_bits);
+            at = detail::write_word(at, header.origin.incarnation);
+            at += detail::write_varint(at, header.first);
+            at += detail::write_varint(at, header.count);
+            return detail::write_word(at, header.time.value);
+        });
+        if (header.dependencies.empty() && header.removed.empty() && header.instead_of.empty())
+            return out.in_one_piece(3, [](std::byte* at) { return std::fill_n(at, 3, std::byte{}); });  // as below
         out.count(header.dependencies.size());
         for (const ReplicaCounter& needed : header.dependencies) out(needed.replica, needed.counter);
         out.count(header.removed.size());

@@ -173,8 +173,9 @@ class Input {
         if constexpr (std::same_as<T, Dot>) {
             read_dot(value);
         } else if constexpr (std::same_as<T, ReplicaId>) {
-            value.owner_bits = fixed<std::uint64_t>();
-            value.incarnation = fixed<std::uint64_t>();
+            const ByteView from = raw(2 * sizeof(std::uint64_t));
+            value = from.empty() ? ReplicaId{}
+                                 : ReplicaId{detail::read_word(from.data()), detail::read_word(from.data() + 8)};
         } else if constexpr (std::same_as<T, OwnerId>) {
             value = OwnerId{fixed<std::uint64_t>()};
         } else if constexpr (std::same_as<T, bool>) {

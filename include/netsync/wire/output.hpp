@@ -72,12 +72,14 @@ class Output {
     }
     template <std::unsigned_integral T>
     void fixed(T value) {
-        std::byte* at = bytes_.room(sizeof(T));
-        if constexpr (std::endian::native == std::endian::little)
-            std::memcpy(at, &value, sizeof(T));
-        else
-            for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+        detail::write_word(bytes_.room(sizeof(T)), value);
         bytes_.grow(sizeof(T));
+    }
+    /// `write(at)` writes `most` bytes or fewer, and says where they end.
+    template <class F>
+    void in_one_piece(std::size_t most, F&& write) {
+        std::byte* const at = bytes_.room(most);
+        bytes_.grow(static_cast<std::size_t>(write(at) - at));
     }
     /// The time of a write, as its distance from that of the frame or state: usually one byte.
     void stamp(Ntp64 time) {
@@ -123,8 +125,9 @@ class Output {
         if constexpr (std::same_as<T, Dot>) {
             write_dot(value);
         } else if constexpr (std::same_as<T, ReplicaId>) {
-            fixed(value.owner_bits);
-            fixed(value.incarnation);
+            in_one_piece(2 * sizeof(std::uint64_t), [&](std::byte* at) {
+                return detail::write_word(detail::write_word(at, value.owner_bits), value.incarnation);
+            });
         } else if constexpr (std::same_as<T, OwnerId>) {
             fixed(static_cast<std::uint64_t>(value));
         } else if constexpr (std::same_as<T, bool>) {

@@ -45,29 +45,40 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 
 }  // namespace detail
 
+namespace detail {
+
+template <crdt T>
+void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, const T& state, const Reissues& reissues) {
+    out.fixed(wire_version);
+    out(heads);
+    out.fixed(time.value);
+    out(reissues.all());
+    out(state);
+}
+
+}  // namespace detail
+
 /// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
-/// `frugal`: twice the time, and no more memory than the bytes themselves, where it is else up to two and a half times that.
+/// `expected`: at least its size; then no more memory is taken, which is else up to two and a half times the bytes.
 template <crdt T>
 Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                              const Reissues& reissues = {}, bool frugal = false) {
-    const auto write = [&](Output& out) {
-        out.fixed(wire_version);
-        out(heads);
-        out.fixed(time.value);
-        out(reissues.all());
-        out(state);
-    };
+                              const Reissues& reissues = {}, std::size_t expected = 0) {
     Output out{detail::state_space(heads, time), limits.depth};
-    if (frugal) {
-        Output measured{detail::state_space(heads, time), limits.depth};
-        measured.measure();
-        write(measured);
-        out.expect(measured.size() + detail::varint_room);  // as much as is ever asked for at once
-    }
-    write(out);
+    if (expected > 0) out.expect(expected + detail::varint_room);  // as much as is ever asked for at once
+    detail::write_snapshot(out, heads, time, state, reissues);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
     return out.take();
+}
+
+/// Of what encode_snapshot gives. In the same time, without memory.
+template <crdt T>
+std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
+                             const Reissues& reissues = {}) {
+    Output out{detail::state_space(heads, time), limits.depth};
+    out.measure();
+    detail::write_snapshot(out, heads, time, state, reissues);
+    return out.size();
 }
 
 /// The heads and the time alone, and where the state starts. Nothing is interned.

@@ -13,6 +13,16 @@ namespace netsync::detail {
 /// What is written to and read from, of which a number takes at most all.
 inline constexpr std::size_t varint_room = 10;
 
+/// Writes an unsigned integer, the lowest byte first; says where it ends.
+template <class T>
+std::byte* write_word(std::byte* at, T value) noexcept {
+    if constexpr (std::endian::native == std::endian::little)
+        std::memcpy(at, &value, sizeof(T));
+    else
+        for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+    return at + sizeof(T);
+}
+
 /// How many bytes a number takes.
 constexpr std::size_t varint_size(std::uint64_t value) noexcept {
     return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
@@ -31,10 +41,7 @@ inline std::size_t write_varint(std::byte* at, std::uint64_t value) noexcept {
     spread = ((spread & 0x3f803f803f803f80u) << 1) | (spread & 0x007f007f007f007fu);
     const std::uint64_t more = 0x8080808080808080u >> (size < 9 ? 8 * (9 - size) : 0);
     spread |= more;
-    if constexpr (std::endian::native == std::endian::little)
-        std::memcpy(at, &spread, 8);
-    else
-        for (std::size_t i = 0; i < 8; ++i) at[i] = static_cast<std::byte>((spread >> (8 * i)) & 0xff);
+    write_word(at, spread);
     if (size > 8) {
         at[8] = static_cast<std::byte>(((value >> 56) & 0x7f) | (size > 9 ? 0x80 : 0));
         at[9] = static_cast<std::byte>(value >> 63);

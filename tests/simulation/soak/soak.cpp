@@ -1,28 +1,58 @@
 // Seeds of the simulator until the time is over: see tests/soak.
 //
-//     soak [seeds [minutes [first seed [messages|machines|both|all [labels]]]]]
+//     soak [seeds [minutes [first seed [faults [words...]]]]]
+//
+// faults: messages, machines, both, all; or messages, and once a minute a disk is: copied, wiped, restored
+// words: labels (removes leave tombstones), retires (members are given up at random, present or not),
+//        end (equal version vectors, equal states: in the end, not at every moment)
 #include "../library.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 using namespace netsync;
 
 namespace {
 
 testing::Faults faults_of(const std::string& name) {
-    if (name == "messages") return testing::faults::messages();
+    const testing::Faults all = testing::faults::all();
+    testing::Faults faults = testing::faults::messages();
+    if (name == "messages") return faults;
     if (name == "machines") return testing::faults::machines();
-    if (name == "all") return testing::faults::all();
-    return testing::faults::join(testing::faults::messages(), testing::faults::machines());
+    if (name == "all") return all;
+    if (name == "copied") return faults.clones = all.clones, faults;
+    if (name == "wiped") return faults.wiped_disks = all.wiped_disks, faults;
+    if (name == "restored") return faults.restored_backups = all.restored_backups, faults;
+    return testing::faults::join(faults, testing::faults::machines());
 }
 
-void report(const testing::SimulationOptions& options, bool labels) {
-    const auto shrunk = testing::shrink(options, [labels](const testing::SimulationOptions& smaller) {
+/// What is the same for all seeds of a run.
+struct Soak {
+    testing::Faults faults;
+    bool loses_disks, labels, retires, at_every_moment;
+
+    testing::SimulationOptions options(std::uint64_t seed) const {
+        testing::SimulationOptions options = simulated::options_of(seed, faults);
+        options.at_every_moment = at_every_moment;
+        return options;
+    }
+    simulated::Librarian workload() const {
         simulated::Librarian workload;
+        workload.loses_disks = loses_disks;
         workload.removes_labels = labels;
+        workload.retires = retires;
+        workload.at_every_moment = at_every_moment;
+        return workload;
+    }
+};
+
+void report(const Soak& soak, const testing::SimulationOptions& options) {
+    const auto shrunk = testing::shrink(options, [&](const testing::SimulationOptions& smaller) {
+        simulated::Librarian workload = soak.workload();
         return testing::simulate<simulated::Library>(smaller, workload);
     });
     if (shrunk)
@@ -40,14 +70,19 @@ int main(int argc, char** argv) {
     const std::uint64_t seeds = number(1, 1000), first = number(3, 1);
     const auto start = std::chrono::steady_clock::now();
     const auto end = start + std::chrono::minutes{number(2, 60)};
-    const testing::Faults faults = faults_of(argc > 4 ? argv[4] : "both");
-    const bool labels = argc > 5;
+    const std::string faults = argc > 4 ? argv[4] : "both";
+    const std::vector<std::string> words(argv + std::min(argc, 5), argv + argc);
+    const auto said = [&](const char* word) { return std::find(words.begin(), words.end(), word) != words.end(); };
+    const Soak soak{.faults = faults_of(faults),
+                    .loses_disks = faults == "all" || faults == "copied" || faults == "wiped" || faults == "restored",
+                    .labels = said("labels"),
+                    .retires = said("retires"),
+                    .at_every_moment = !said("end")};
     std::uint64_t run = 0, failures = 0, events = 0, changes = 0;
     double hours = 0;
     for (; run < seeds && std::chrono::steady_clock::now() < end; ++run) {
-        const testing::SimulationOptions options = simulated::options_of(first + run, faults);
-        simulated::Librarian workload;
-        workload.removes_labels = labels;
+        const testing::SimulationOptions options = soak.options(first + run);
+        simulated::Librarian workload = soak.workload();
         testing::Simulation<simulated::Library> world{options};
         world.run(workload, options.time);
         world.heal(options.healing);
@@ -58,7 +93,7 @@ int main(int argc, char** argv) {
                  std::chrono::duration<double, std::ratio<3600>>(world.now()).count();
         if (!failed) continue;
         ++failures;
-        if (failures <= 10) report(options, labels);
+        if (failures <= 10) report(soak, options);
     }
     const double minutes =
         std::chrono::duration<double, std::ratio<60>>(std::chrono::steady_clock::now() - start).count();
