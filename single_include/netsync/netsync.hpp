@@ -13727,10 +13727,10 @@ class Loading {
                               std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
-        const bool needed = parted || replace_;
         const bool better = copy_.displaces(header) || (source.settled && copy_.holds_of_others(header));
+        const bool in_place = replace_ || (better && is_patient(now));
         if (source.settled) copy_.settle();
-        const Result<Succession> done = needed || (better && is_patient(now))
+        const Result<Succession> done = parted || (in_place && copy_.can_issue_again(header))
                                             ? copy_.succeed_in_place(state, parted, !is_patient(now))
                                             : copy_.succeed(state);
         if (!done) return done.error();
@@ -13817,6 +13817,8 @@ class Gossip {
         return pool_.is_greeting() ? JoinState::greeting : JoinState::alone;
     }
     bool is_ready() const noexcept { return loading_.is_ready(); }
+    /// Whether nobody else is known: so far what is held here is all that there is.
+    bool is_first() const { return pool_.members().empty() && !loading_.is_succeeding(); }
     /// Whether what others send is of use now: not while this replica is about to take another state for its own.
     bool listens() const noexcept { return !loading_.is_succeeding(); }
     const std::vector<SyncReport>& reports() const noexcept { return reports_; }
@@ -14453,12 +14455,12 @@ class Protocol {
 
     // What all have seen need not be kept.
     void tidy(const Moment& now) {
-        if (!gossip_.is_ready()) return;
+        if (!gossip_.is_ready() && !gossip_.is_first()) return;
         for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, now, outbox);
         if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()) &&
             !has_snapshot_waiting(copy_.store()))
             static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
-        if (now.time < forget_at_) return;
+        if (!gossip_.is_ready() || now.time < forget_at_) return;
         forget_at_ = now.time + forget_interval;
         copy_.forget(stable(copy_.history(), pool_.members(), copy_.retirements().digest()));
     }
@@ -15329,6 +15331,19 @@ class LocalCopy {
         return theirs.includes(held_.history.vector());
     }
 
+    /// Whether all that this replica made and that a state lacks is in the log still.
+    bool can_issue_again(const SnapshotHeader& header) const {
+        const std::uint64_t known = known_in(header.heads);
+        bool logged = known >= counter(id());
+        if (!logged)
+            static_cast<void>(staging_.store().frames({id(), known + 1, known + 1}, [&](const SharedBytes& bytes) {
+                const Result<Frame> frame = Frame::parse(bytes, options_.limits);
+                logged = frame && frame->header().first <= known + 1;
+                return false;
+            }));
+        return logged;
+    }
+
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
     /// pool has not seen are issued again under its successor, with new dots and a fresh timestamp (an old one could meet a
     /// tombstone that some have forgotten). They say what they were before, for those who have seen that. Where
@@ -15337,9 +15352,7 @@ class LocalCopy {
     Result<Succession> succeed(ByteView bytes) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
-        std::uint64_t known = 0;
-        for (const Head& head : theirs->heads)
-            if (head.replica == id()) known = head.counter;
+        const std::uint64_t known = known_in(theirs->heads);
         static_cast<void>(held_.join(*std::move(theirs)));
         std::vector<Frame> again;
         for (Frame& frame : logged())
@@ -15555,6 +15568,13 @@ class LocalCopy {
                std::all_of(heads.begin(), heads.end(), [&](const Head& held) {
                    return holds(held, in_snapshot_.counter(find_index(held.replica)) == 0);
                });
+    }
+
+    /// How much of what this replica made is in a state.
+    std::uint64_t known_in(const std::vector<Head>& heads) const {
+        for (const Head& head : heads)
+            if (head.replica == id()) return head.counter;
+        return 0;
     }
 
     std::vector<Frame> logged() const {

@@ -365,3 +365,31 @@ TEST_CASE("what nobody else has survives being given up, also where the log was 
     CHECK(a->digest() == b->digest());
     CHECK(c->digest() == b->digest());
 }
+
+TEST_CASE("one that is alone does not log for ever, and what it made survives its first pool, which has forgotten") {
+    Network<Notes> net;
+    Options options = patient(30s);
+    options.limits.log = 2048;
+    const auto a = net.join("a", options), b = net.join("b", options);
+    net.wire->cut = [](const std::string& from, const std::string& to) { return from == "c" || to == "c"; };
+    net.run_for(3s);
+    a->update(assign("key 0", "kept by nobody"));
+    a->update(netsync::remove("key 0"));
+    net.run_for(30s);
+    REQUIRE(size_of_state(*b) == 0);  // the tombstone is forgotten
+    net.wire->silenced.insert("c");
+    const auto c = net.join("c", options);
+    std::size_t most = 0;
+    for (int i = 0; i < 400; ++i) {
+        c->update(assign("key " + std::to_string(i % 100), std::string(100, 'x')));
+        net.run_for(100ms);
+        most = std::max(most, c->report().log_bytes);
+    }
+    CHECK(most < 40'000);  // of 400 frames
+    net.wire->cut = nullptr;
+    net.wire->silenced.clear();
+    net.run_for(60s);
+    for (int i = 0; i < 100; ++i) CHECK(holds(*a, "key " + std::to_string(i), std::string(100, 'x')));
+    CHECK(equal_all<Notes>({a.get(), b.get(), c.get()}));
+    CHECK(c->report().state == JoinState::ready);
+}

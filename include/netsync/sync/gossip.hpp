@@ -46,6 +46,8 @@ class Gossip {
         return pool_.is_greeting() ? JoinState::greeting : JoinState::alone;
     }
     bool is_ready() const noexcept { return loading_.is_ready(); }
+    /// Whether nobody else is known: so far what is held here is all that there is.
+    bool is_first() const { return pool_.members().empty() && !loading_.is_succeeding(); }
     /// Whether what others send is of use now: not while this replica is about to take another state for its own.
     bool listens() const noexcept { return !loading_.is_succeeding(); }
     const std::vector<SyncReport>& reports() const noexcept { return reports_; }

@@ -202,10 +202,10 @@ class Loading {
                               std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
-        const bool needed = parted || replace_;
         const bool better = copy_.displaces(header) || (source.settled && copy_.holds_of_others(header));
+        const bool in_place = replace_ || (better && is_patient(now));
         if (source.settled) copy_.settle();
-        const Result<Succession> done = needed || (better && is_patient(now))
+        const Result<Succession> done = parted || (in_place && copy_.can_issue_again(header))
                                             ? copy_.succeed_in_place(state, parted, !is_patient(now))
                                             : copy_.succeed(state);
         if (!done) return done.error();

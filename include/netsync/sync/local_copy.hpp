@@ -246,6 +246,19 @@ class LocalCopy {
         return theirs.includes(held_.history.vector());
     }
 
+    /// Whether all that this replica made and that a state lacks is in the log still.
+    bool can_issue_again(const SnapshotHeader& header) const {
+        const std::uint64_t known = known_in(header.heads);
+        bool logged = known >= counter(id());
+        if (!logged)
+            static_cast<void>(staging_.store().frames({id(), known + 1, known + 1}, [&](const SharedBytes& bytes) {
+                const Result<Frame> frame = Frame::parse(bytes, options_.limits);
+                logged = frame && frame->header().first <= known + 1;
+                return false;
+            }));
+        return logged;
+    }
+
     /// This incarnation is over: what is held becomes the join with the pool's state, and this replica's own changes that the
     /// pool has not seen are issued again under its successor, with new dots and a fresh timestamp (an old one could meet a
     /// tombstone that some have forgotten). They say what they were before, for those who have seen that. Where
@@ -254,9 +267,7 @@ class LocalCopy {
     Result<Succession> succeed(ByteView bytes) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
-        std::uint64_t known = 0;
-        for (const Head& head : theirs->heads)
-            if (head.replica == id()) known = head.counter;
+        const std::uint64_t known = known_in(theirs->heads);
         static_cast<void>(held_.join(*std::move(theirs)));
         std::vector<Frame> again;
         for (Frame& frame : logged())
@@ -472,6 +483,13 @@ class LocalCopy {
                std::all_of(heads.begin(), heads.end(), [&](const Head& held) {
                    return holds(held, in_snapshot_.counter(find_index(held.replica)) == 0);
                });
+    }
+
+    /// How much of what this replica made is in a state.
+    std::uint64_t known_in(const std::vector<Head>& heads) const {
+        for (const Head& head : heads)
+            if (head.replica == id()) return head.counter;
+        return 0;
     }
 
     std::vector<Frame> logged() const {

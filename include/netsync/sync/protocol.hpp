@@ -112,12 +112,12 @@ class Protocol {
 
     // What all have seen need not be kept.
     void tidy(const Moment& now) {
-        if (!gossip_.is_ready()) return;
+        if (!gossip_.is_ready() && !gossip_.is_first()) return;
         for (const ReplicaId& past : pool_.past_selves()) gossip_.retire(past, now, outbox);
         if (copy_.log_bytes() > std::max(options_.limits.log, copy_.snapshot_bytes()) &&
             !has_snapshot_waiting(copy_.store()))
             static_cast<void>(copy_.compact(held_by_all(copy_.history(), pool_.members())));
-        if (now.time < forget_at_) return;
+        if (!gossip_.is_ready() || now.time < forget_at_) return;
         forget_at_ = now.time + forget_interval;
         copy_.forget(stable(copy_.history(), pool_.members(), copy_.retirements().digest()));
     }
