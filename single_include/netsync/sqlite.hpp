@@ -1471,8 +1471,8 @@ class SqliteLog {
     /// Commits and steps of what may wait take turns: neither comes to a halt where there is always more of the other.
     void run() {
         std::unique_lock lock{mutex_};
-        for (bool turn = false;;) {  // of what may wait
-            look_for_more();
+        for (bool turn = false;;) {       // of what may wait
+            if (!busy_) look_for_more();  // a commit() under way does so itself
             if (!requested_) changed_.notify_all();
             changed_.wait(lock, [&] { return !busy_ && (requested_ || closing_ || (more_ && !stuck_)); });
             if (closing_ && !requested_) return;

@@ -43,10 +43,6 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
     return {std::move(ranges), time};
 }
 
-}  // namespace detail
-
-namespace detail {
-
 template <crdt T>
 void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, const T& state, const Reissues& reissues) {
     out.fixed(wire_version);
