@@ -35,7 +35,6 @@ class CausalContext {
         if (range.first <= vector_.counter(range.replica) + 1) {
             return advance(range.replica, range.last);
         }
-        if (cloud_.empty()) return cloud_.insert(0, range);
         auto at =
             std::lower_bound(cloud_.begin(), cloud_.end(), range, [](const DotRange& held, const DotRange& added) {
                 return held.replica != added.replica ? held.replica < added.replica : held.last + 1 < added.first;
