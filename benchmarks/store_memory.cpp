@@ -57,7 +57,7 @@ void write_frames(const std::filesystem::path& file) {
         static_cast<void>(
             store.append(Frame::make({.origin = origin, .first = element, .time = {element << 32}}, delta, element)));
         if (element % (elements / 5) == 0) {
-            static_cast<void>(store.adopt(std::make_shared<const Bytes>(element * 12), {{origin, element, 0}}));
+            static_cast<void>(store.adopt(SharedBytes{Bytes(element * 12)}, {{origin, element, 0}}));
             static_cast<void>(store.cut({{origin, element}}));
         }
         if (!committing.exchange(true)) store.commit_later([&](std::error_code) { committing = false; });

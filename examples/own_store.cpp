@@ -20,19 +20,17 @@ class JournalStore {
             for (const Entry& entry : commit) static_cast<void>(take(entry));
     }
 
-    std::error_code append(const netsync::Frame& frame) { return stage({'f', "", *frame.bytes()}); }
+    std::error_code append(const netsync::Frame& frame) { return stage('f', "", *frame.bytes()); }
     std::error_code adopt(const netsync::SharedBytes& state, const std::vector<netsync::Head>&) {
-        return stage({'s', "", *state});
+        return stage('s', "", *state);
     }
     std::error_code cut(const std::vector<netsync::ReplicaCounter>& counters) {
         netsync::Output cut;
         cut(counters);
-        return stage({'c', "", cut.take()});
+        return stage('c', "", cut.view());
     }
-    std::error_code clear() { return stage({'n', "", {}}); }
-    std::error_code put(std::string_view key, netsync::ByteView value) {
-        return stage({'v', std::string(key), {value.begin(), value.end()}});
-    }
+    std::error_code clear() { return stage('n', "", {}); }
+    std::error_code put(std::string_view key, netsync::ByteView value) { return stage('v', key, value); }
     std::error_code commit() {
         netsync::Output commit;
         commit(staged_);
@@ -60,12 +58,14 @@ class JournalStore {
         netsync::Bytes bytes{};
     };
 
-    std::error_code stage(Entry entry) { return take(staged_.emplace_back(std::move(entry))); }
+    std::error_code stage(char kind, std::string_view key, netsync::ByteView bytes) {
+        return take(staged_.emplace_back(Entry{kind, std::string(key), {bytes.begin(), bytes.end()}}));
+    }
 
     std::error_code take(const Entry& entry) {
         if (entry.kind == 'v') return held_.put(entry.key, entry.bytes);
         if (entry.kind == 'n') return held_.clear();
-        const auto bytes = std::make_shared<const netsync::Bytes>(entry.bytes);
+        const netsync::SharedBytes bytes{entry.bytes};
         if (entry.kind == 's') {
             const auto header = netsync::decode_snapshot_header(*bytes);
             return header ? held_.adopt(bytes, header->heads) : header.error();

@@ -41,7 +41,7 @@ class LmdbStore {
         return drop(held_.clear());
     }
     std::error_code put(std::string_view key, netsync::ByteView value) {
-        stage("v" + std::string(key), netsync::Bytes(value.begin(), value.end()));
+        stage("v" + std::string(key), value);
         return held_.put(key, value);
     }
     std::error_code commit() {
@@ -75,8 +75,9 @@ class LmdbStore {
         return key;
     }
 
-    std::error_code stage(std::string key, std::optional<netsync::Bytes> value) {
-        staged_.emplace_back(std::move(key), std::move(value));
+    std::error_code stage(std::string key, std::optional<netsync::ByteView> value) {
+        auto& staged = staged_.emplace_back(std::move(key), std::nullopt);
+        if (value) staged.second.emplace(value->begin(), value->end());
         return {};
     }
 
@@ -97,7 +98,7 @@ class LmdbStore {
         while (error == 0 && (error = mdb_cursor_get(cursor, &name, &bytes, MDB_NEXT)) == 0) {
             const std::string key(static_cast<const char*>(name.mv_data), name.mv_size);
             const auto* data = static_cast<const std::byte*>(bytes.mv_data);
-            const auto value = std::make_shared<const netsync::Bytes>(data, data + bytes.mv_size);
+            const netsync::SharedBytes value{netsync::ByteView{data, bytes.mv_size}};
             if (key[0] == 'v') static_cast<void>(held_.put(key.substr(1), *value));
             if (key[0] == 's') static_cast<void>(held_.adopt(value, {}));
             const auto frame = netsync::Frame::parse(value);

@@ -76,8 +76,7 @@ class TapTransport {
     Duration now() const { return inner_.now(); }
     void wake_at(Duration time) { inner_.wake_at(time); }
     void announce(ByteView bytes) {
-        if (pass({name_, announcement, now(), std::make_shared<const Bytes>(bytes.begin(), bytes.end())}))
-            inner_.announce(bytes);
+        if (pass({name_, announcement, now(), SharedBytes{bytes}})) inner_.announce(bytes);
     }
     Link dial(const Endpoint& endpoint) { return inner_.dial(endpoint); }
     bool send(Link link, SharedBytes message) {

@@ -1220,7 +1220,7 @@ class SortedMap {
     }
 
     /// Makes the node writable, in its place.
-    static Node* own(Node*& place) { return is_shared(place) ? own_copy(place) : place; }
+    [[gnu::always_inline]] static Node* own(Node*& place) { return is_shared(place) ? own_copy(place) : place; }
     static Node* own_copy(Node*& place) {
         Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
         release(std::exchange(place, mine));
@@ -1275,10 +1275,17 @@ class SortedMap {
     }
 
     template <class NewKey>
+    static Slot* make_slot(Slot* at, NewKey&& key) {
+        if constexpr (exact)
+            return new (at) Slot{};
+        else
+            return new (at) Slot{{Key(std::forward<NewKey>(key))}};
+    }
+
+    template <class NewKey>
     static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
         const std::size_t count = leaf->count;
-        Slot* slot = new (slots(leaf) + count) Slot{};
-        if constexpr (!exact) slot->key = std::forward<NewKey>(key);
+        Slot* slot = make_slot(slots(leaf) + count, std::forward<NewKey>(key));
         if (const std::size_t behind = count - at; behind > 0) {
             std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, behind * sizeof(std::uint64_t));
             std::memmove(order(leaf) + at + 1, order(leaf) + at, behind);
@@ -1722,6 +1729,7 @@ class Few {
 
    public:
     Few() = default;
+    explicit Few(Item item) : inside_(item), size_(1) {}
     Few(const Few& other) { assign(other); }
     Few(Few&& other) noexcept
         : inside_(other.inside_), more_(std::move(other.more_)), size_(std::exchange(other.size_, 0)),
@@ -1799,6 +1807,13 @@ class CausalContext {
    public:
     CausalContext() = default;
     explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
+    /// The dots of one range: what most changes have.
+    explicit CausalContext(const DotRange& range) {
+        if (range.first == 1)
+            vector_.advance(range.replica, range.last);
+        else if (!range.empty())
+            cloud_ = detail::Few<DotRange>{range};
+    }
 
     const VersionVector& vector() const noexcept { return vector_; }
     std::span<const DotRange> cloud() const noexcept { return {cloud_.data(), cloud_.size()}; }
@@ -2367,9 +2382,8 @@ class Change {
 
     /// The delta's causal context.
     CausalContext context() const {
-        CausalContext context;
+        CausalContext context{minted_};
         for (const Dot dot : removed_) context.add(dot);
-        context.add(minted_);
         return context;
     }
 
@@ -9608,6 +9622,11 @@ template <byte_like T, class A>
 inline constexpr bool is_byte_vector<std::vector<T, A>> = true;
 
 template <class T>
+inline constexpr bool is_byte_array = false;
+template <byte_like T, std::size_t N>
+inline constexpr bool is_byte_array<std::array<T, N>> = true;
+
+template <class T>
 inline constexpr bool is_name_value_pair = false;
 template <class T>
 inline constexpr bool is_name_value_pair<cereal::NameValuePair<T>> = true;
@@ -9655,8 +9674,78 @@ namespace netsync {
 using Bytes = std::vector<std::byte>;
 using ByteView = std::span<const std::byte>;
 
-/// Encoded once, then logged and sent to many peers without a copy.
-using SharedBytes = std::shared_ptr<const Bytes>;
+/// Bytes that no longer change: encoded once, then logged and sent to many peers without a copy. Or null. They lie in one
+/// piece with the count of their owners: each change allocates some. Copies may be used by different threads.
+class SharedBytes {
+   public:
+    SharedBytes() = default;
+    SharedBytes(std::nullptr_t) noexcept {}
+    /// A copy.
+    explicit SharedBytes(ByteView bytes) {
+        *this = make(bytes.size(), [&](std::byte* at) {
+            if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+        });
+    }
+    /// Takes them over.
+    explicit SharedBytes(Bytes&& bytes) : piece_(new(::operator new(sizeof(Piece))) Piece{.kept = std::move(bytes)}) {
+        piece_->view = piece_->kept;
+    }
+    /// Of this size, as `write(at)` writes them.
+    template <class F>
+    static SharedBytes make(std::size_t size, F&& write) {
+        SharedBytes made;
+        made.piece_ = new (::operator new(sizeof(Piece) + size)) Piece{};
+        auto* const at = reinterpret_cast<std::byte*>(made.piece_ + 1);
+        made.piece_->view = {at, size};
+        write(at);
+        return made;
+    }
+
+    SharedBytes(const SharedBytes& other) noexcept : piece_(other.piece_) {
+        if (piece_) piece_->owners.fetch_add(1, std::memory_order_relaxed);
+    }
+    SharedBytes(SharedBytes&& other) noexcept : piece_(std::exchange(other.piece_, nullptr)) {}
+    SharedBytes& operator=(SharedBytes other) noexcept {
+        std::swap(piece_, other.piece_);
+        return *this;
+    }
+    ~SharedBytes() {
+        if (piece_ && piece_->is_let_go()) free();
+    }
+
+    explicit operator bool() const noexcept { return piece_ != nullptr; }
+    const ByteView& operator*() const noexcept { return piece_->view; }
+    const ByteView* operator->() const noexcept { return &piece_->view; }
+
+    /// How many share them; 0 for null.
+    std::size_t use_count() const noexcept { return piece_ ? piece_->owners.load(std::memory_order_acquire) : 0; }
+
+    friend bool operator==(const SharedBytes& bytes, std::nullptr_t) noexcept { return !bytes; }
+    /// The same bytes, wherever they lie.
+    friend bool operator==(const SharedBytes& a, const SharedBytes& b) noexcept {
+        if (!a || !b) return !a && !b;
+        return std::equal(a->begin(), a->end(), b->begin(), b->end());
+    }
+
+   private:
+    /// What was made here follows it in memory; what was taken over is kept in it.
+    struct Piece {
+        std::atomic<std::size_t> owners{1};
+        ByteView view{};
+        Bytes kept{};
+
+        bool is_let_go() noexcept {
+            return owners.load(std::memory_order_acquire) == 1 || owners.fetch_sub(1, std::memory_order_acq_rel) == 1;
+        }
+    };
+
+    void free() noexcept {
+        std::destroy_at(piece_);
+        ::operator delete(piece_);
+    }
+
+    Piece* piece_ = nullptr;
+};
 
 }  // namespace netsync
 
@@ -9878,28 +9967,9 @@ class Input {
         budget_ -= bytes;
     }
 
-    std::uint64_t varint() {
+    [[gnu::always_inline]] std::uint64_t varint() {
         if (at_ < end_ && bytes_[at_] < std::byte{0x80}) return std::to_integer<std::uint64_t>(bytes_[at_++]);
-        std::uint64_t value = 0;
-        if (remaining() >= detail::varint_room) {
-            const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
-            at_ += size;
-            if (size > 0) return value;
-            fail(errc::malformed);
-            return 0;
-        }
-        for (unsigned shift = 0; shift < 64; shift += 7) {
-            const auto next = static_cast<std::uint64_t>(byte());
-            if (!ok()) return 0;
-            if (shift == 63 && next > 1) break;
-            value |= (next & 0x7f) << shift;
-            if (next < 0x80) {
-                if (next == 0 && shift > 0) break;  // not minimal
-                return value;
-            }
-        }
-        fail(errc::malformed);
-        return 0;
+        return long_varint();
     }
 
     template <std::unsigned_integral T>
@@ -9954,6 +10024,14 @@ class Input {
         return result;
     }
     ByteView bytes() { return raw(count(1)); }
+    /// Takes `count` bytes where all of them are zero, and else nothing: false.
+    bool take_zeros(std::size_t count) noexcept {
+        if (remaining() < count) return false;
+        for (std::size_t next = at_; next < at_ + count; ++next)
+            if (bytes_[next] != std::byte{}) return false;
+        at_ += count;
+        return true;
+    }
     /// What is left; nothing of it is taken.
     ByteView peek() const noexcept { return bytes_.subspan(at_, remaining()); }
 
@@ -10050,6 +10128,9 @@ class Input {
                 read(item);
                 value.push_back(std::move(item));
             }
+        } else if constexpr (is_byte_array<T>) {
+            const ByteView from = raw(value.size());
+            if (!from.empty()) std::memcpy(value.data(), from.data(), from.size());
         } else if constexpr (is_std_array<T>) {
             for (auto& item : value) read(item);
         } else if constexpr (is_map<T> || is_set<T>) {
@@ -10125,6 +10206,29 @@ class Input {
         return dot;
     }
 
+    std::uint64_t long_varint() {
+        std::uint64_t value = 0;
+        if (remaining() >= detail::varint_room) {
+            const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
+            at_ += size;
+            if (size > 0) return value;
+            fail(errc::malformed);
+            return 0;
+        }
+        for (unsigned shift = 0; shift < 64; shift += 7) {
+            const auto next = static_cast<std::uint64_t>(byte());
+            if (!ok()) return 0;
+            if (shift == 63 && next > 1) break;
+            value |= (next & 0x7f) << shift;
+            if (next < 0x80) {
+                if (next == 0 && shift > 0) break;  // not minimal
+                return value;
+            }
+        }
+        fail(errc::malformed);
+        return 0;
+    }
+
     std::byte byte() {
         if (!ok() || at_ == end_) {
             fail(errc::malformed);
@@ -10182,14 +10286,14 @@ class Buffer {
     }
 
     /// Room for `count` more bytes, to be written at once and then counted with `grow`.
-    std::byte* room(std::size_t count) {
+    [[gnu::always_inline]] std::byte* room(std::size_t count) {
         if (capacity_ - size_ < count) enlarge(count);
         return at_ + size_;
     }
     void grow(std::size_t count) noexcept { size_ += count; }
     void clear() noexcept { size_ = before_ = 0; }
 
-    void append(std::byte value) {
+    [[gnu::always_inline]] void append(std::byte value) {
         *room(1) = value;
         ++size_;
     }
@@ -10288,7 +10392,7 @@ class Output {
         charge(items * item_size);
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
-    void varint(std::uint64_t value) {
+    [[gnu::always_inline]] void varint(std::uint64_t value) {
         if (value < 0x80) return byte(static_cast<std::byte>(value));
         long_varint(value);
     }
@@ -10391,6 +10495,8 @@ class Output {
         } else if constexpr (is_vector<T>) {
             count(value.size(), sizeof(typename T::value_type));
             for (const typename T::value_type& item : value) write(item);
+        } else if constexpr (is_byte_array<T>) {
+            raw(std::as_bytes(std::span{value}));
         } else if constexpr (is_std_array<T>) {
             for (const auto& item : value) write(item);
         } else if constexpr (is_map<T>) {
@@ -10539,7 +10645,7 @@ SharedBytes encode_message(const M& content) {
     out.fixed(static_cast<std::uint8_t>(M::kind));
     out(content);
     if (detail::has_checksum(M::kind)) out.fixed(detail::checksum(out.view()));
-    return std::make_shared<const Bytes>(out.take());
+    return SharedBytes{out.view()};
 }
 
 /// The kind of a message; none for an empty one. The kind may be unknown to this program.
@@ -10613,11 +10719,13 @@ class Frame {
     static Frame make(FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
         Output out;
         write_header(out, header);
-        const std::size_t start = out.size();
-        out.raw(delta);
-        header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
-        out.fixed(header.hash);
-        return Frame{std::make_shared<const Bytes>(out.take()), std::move(header), start};
+        const ByteView said = out.view();
+        SharedBytes bytes = SharedBytes::make(said.size() + delta.size() + hash_size, [&](std::byte* const at) {
+            std::byte* const end = std::copy(delta.begin(), delta.end(), std::copy(said.begin(), said.end(), at));
+            header.hash = detail::hash_bytes(at, static_cast<std::size_t>(end - at), previous_hash);
+            detail::write_word(end, header.hash);
+        });
+        return Frame{std::move(bytes), std::move(header), said.size()};
     }
 
     /// The names of one change: see FrameHeader::instead_of.
@@ -10645,11 +10753,10 @@ class Frame {
     /// The delta's causal context: what it minted and what it removed. Interns the origin: for frames about to be
     /// applied, whose dependencies are in.
     CausalContext context() const {
-        CausalContext context;
+        CausalContext context{minted()};
         for (const CounterRange& range : header_.removed)
             if (const ReplicaIndex replica = find_index(range.replica); replica != ReplicaIndex{})
                 context.add(DotRange{replica, range.first, range.last});
-        context.add(minted());
         return context;
     }
 
@@ -10710,14 +10817,11 @@ class Frame {
         if (header_.origin.is_nil() || header_.first == 0 || header_.count == 0 || header_.first > max_counter ||
             header_.count > max_counter - header_.first + 1)
             in.fail(errc::malformed);
-        read_dependencies(in, limits);
-        read_removed(in);
-        in(header_.instead_of);
-        for (const ReplicaCounter& name : header_.instead_of)
-            if (name.replica == header_.origin || name.replica.owner() != header_.origin.owner() || name.counter == 0 ||
-                name.counter > max_counter || header_.count > max_counter - name.counter + 1)
-                in.fail(errc::malformed);
-        if (header_.instead_of.size() > max_names) in.fail(errc::too_large);
+        if (!in.take_zeros(3)) {  // none of these: so it is with most
+            read_dependencies(in, limits);
+            read_removed(in);
+            read_names(in);
+        }
         if (!in.ok()) return in.error();
         if (in.remaining() < hash_size) return errc::malformed;
         delta_start_ = bytes_->size() - in.remaining();
@@ -10756,6 +10860,15 @@ class Frame {
             range.first = base + skip;
             range.last = range.first + more;
         }
+    }
+
+    void read_names(Input& in) {
+        in(header_.instead_of);
+        for (const ReplicaCounter& name : header_.instead_of)
+            if (name.replica == header_.origin || name.replica.owner() != header_.origin.owner() || name.counter == 0 ||
+                name.counter > max_counter || header_.count > max_counter - name.counter + 1)
+                in.fail(errc::malformed);
+        if (header_.instead_of.size() > max_names) in.fail(errc::too_large);
     }
 
     SharedBytes bytes_;
@@ -12669,7 +12782,7 @@ struct FrameBytes {
     template <class Archive>
     void load(Archive& in) {
         const ByteView view = in.bytes();
-        bytes = std::make_shared<const Bytes>(view.begin(), view.end());
+        bytes = SharedBytes{view};
     }
 };
 
@@ -13388,7 +13501,7 @@ struct Content {
             encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), expected);
         if (!bytes) return bytes.error();
         encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
-        encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
+        encoded.bytes = SharedBytes{*std::move(bytes)};
         return encoded;
     }
 
@@ -13469,7 +13582,7 @@ class StateSource {
 
     /// Lets go of the snapshot when nobody has asked for a while.
     void tick(Duration now) {
-        if (snapshot_ && now >= expires_) snapshot_.reset();
+        if (snapshot_ && now >= expires_) snapshot_ = nullptr;
     }
 
     static constexpr int window = 8;  ///< chunks an answer
@@ -14531,7 +14644,7 @@ class Protocol {
     }
 
     std::error_code on_update(Member& member, ByteView bytes, const Moment& now) {
-        const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+        const FrameBytes frame{SharedBytes{bytes}};
         return receive(std::span{&frame, 1}, member, now).error;
     }
 
@@ -15079,6 +15192,7 @@ class Staging {
     /// Gives the store what it would not take before.
     std::error_code catch_up() {
         error_ = {};
+        if (unstaged_.empty()) return error_;
         std::size_t done = 0;
         while (done < unstaged_.size() && !(error_ = unstaged_[done](store_))) ++done;
         unstaged_.erase(unstaged_.begin(), unstaged_.begin() + static_cast<std::ptrdiff_t>(done));
@@ -15226,9 +15340,8 @@ class LocalCopy {
             changed = held.join(*std::move(theirs));
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
             if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
-            joined = as_received
-                         ? Result<EncodedState>{{std::make_shared<const Bytes>(std::move(bytes)), 0, header->heads}}
-                         : held.encode(options_.limits);
+            joined = as_received ? Result<EncodedState>{{SharedBytes{std::move(bytes)}, 0, header->heads}}
+                                 : held.encode(options_.limits);
             return static_cast<bool>(joined);
         });
         if (!before) return joined.error();
@@ -16273,7 +16386,7 @@ class MemoryHub {
 
         void announce(std::uint16_t from, ByteView bytes) {
             const std::lock_guard lock{mutex_};
-            const auto copy = std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+            const auto copy = SharedBytes{bytes};
             for (const auto& [station, events] : stations_)
                 if (station != from) push(station, AnnouncementReceived{host, *copy}, copy, latency_);
         }

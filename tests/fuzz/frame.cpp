@@ -10,7 +10,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace netsync;
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
-    const Result<Frame> frame = Frame::parse(std::make_shared<const Bytes>(bytes, bytes + size));
+    const Result<Frame> frame = Frame::parse(SharedBytes{ByteView{bytes, size}});
     if (!frame) return 0;
     static_cast<void>(frame->context());
     const auto delta = frame->delta<fuzz::Everything>();

@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         peer.send(link, encode_message(Greeting{{.pool = "netsync", .replica = {7, 7}, .port = peer.port()}}));
     for (std::size_t at = 1; at + 2 <= size;) {  // two bytes of length, then a message
         const std::size_t length = std::min<std::size_t>(data[at] + data[at + 1] * std::size_t{256}, size - at - 2);
-        peer.send(link, std::make_shared<const Bytes>(bytes + at + 2, bytes + at + 2 + length));
+        peer.send(link, SharedBytes{ByteView{bytes + at + 2, length}});
         at += 2 + length;
     }
     peer.announce(ByteView{bytes, size});

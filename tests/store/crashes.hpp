@@ -28,18 +28,16 @@ using netsync::MemoryStore;
 using netsync::SqliteStore;
 
 template <netsync::store Store>
-std::vector<Bytes> frames_in(const Store& store) {
-    std::vector<Bytes> found;
-    store.replay([&](const netsync::SharedBytes& bytes) { return found.push_back(*bytes), true; });
+std::vector<netsync::SharedBytes> frames_in(const Store& store) {
+    std::vector<netsync::SharedBytes> found;
+    store.replay([&](const netsync::SharedBytes& bytes) { return found.push_back(bytes), true; });
     return found;
 }
 
 inline bool hold_the_same(const SqliteStore& one, const MemoryStore& other) {
     for (const char* key : {"one", "two"})
         if (one.get(key) != other.get(key)) return false;
-    const netsync::SharedBytes mine = one.snapshot(), theirs = other.snapshot();
-    if ((mine != nullptr) != (theirs != nullptr) || (mine && *mine != *theirs)) return false;
-    return frames_in(one) == frames_in(other);
+    return one.snapshot() == other.snapshot() && frames_in(one) == frames_in(other);
 }
 
 /// The bytes of a snapshot that one transaction writes here.
@@ -96,8 +94,8 @@ class Changes {
             });
             covered_.clear();
             for (const netsync::Head& head : heads) covered_[head.replica] = head.counter;
-            const auto snapshot = std::make_shared<const Bytes>(
-                bytes(is_large ? snapshot_step + 1 + random_.below(5 * snapshot_step) : random_.below(20'000)));
+            const netsync::SharedBytes snapshot{
+                bytes(is_large ? snapshot_step + 1 + random_.below(5 * snapshot_step) : random_.below(20'000))};
             both([=](auto& store) { return store.adopt(snapshot, heads); });
             made.may_come_later = is_large && is_known;
             made.takes_place_of_all = !made.may_come_later;

@@ -23,7 +23,7 @@ TEST_CASE("a snapshot is written, and rows that are not valid go, also where one
     };
     append();
     REQUIRE_FALSE(store.commit());
-    static_cast<void>(store.adopt(std::make_shared<const Bytes>(20u << 16), {{origin, next, 0}}));
+    static_cast<void>(store.adopt(SharedBytes{Bytes(20u << 16)}, {{origin, next, 0}}));
     static_cast<void>(store.cut({{origin, next}}));
     CHECK(store.has_snapshot_waiting());
 

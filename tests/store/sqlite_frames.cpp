@@ -92,7 +92,7 @@ TEST_CASE("a row of several frames is told from anywhere within, and goes when a
         REQUIRE_FALSE(store.commit());
         CHECK(rows(options.file) == 1);
         CHECK(told(store, 7, 9) == std::vector<std::uint64_t>{7, 8, 9});
-        REQUIRE_FALSE(store.adopt(std::make_shared<const Bytes>(9), {{a, 30, 0}}));
+        REQUIRE_FALSE(store.adopt(SharedBytes{Bytes(9)}, {{a, 30, 0}}));
         REQUIRE_FALSE(store.cut({{a, 25}}));
         REQUIRE_FALSE(store.commit());
         CHECK(told(store, 25, 27).empty());

@@ -63,7 +63,7 @@ void overturn(const std::string& file, std::size_t from, std::size_t to) {
     for (std::size_t at = from; at < to; ++at) out.put('\xee');
 }
 
-const SharedBytes whole = std::make_shared<const Bytes>(300'000, std::byte{8});
+const SharedBytes whole{Bytes(300'000, std::byte{8})};
 
 }  // namespace
 
@@ -113,7 +113,7 @@ TEST_CASE("a row that is damaged while the store is open is healed by a snapshot
         for (std::uint64_t first = kept; first <= 11; ++first) expected.push_back({a, first});
         expected.push_back({b, 1});
         CHECK(replayed(*again) == expected);
-        CHECK(*again->snapshot() == *whole);
+        CHECK(again->snapshot() == whole);
         CHECK(*again->get("key") == Bytes(3, std::byte{3}));
         SqliteStore store = *std::move(again);
         CHECK_FALSE(store.append(frame(a, 12)));
@@ -149,7 +149,7 @@ TEST_CASE("pages that are damaged while the store is open are written anew") {
         REQUIRE(held.size() >= 2);
         CHECK(held.back() == ReplicaCounter{a, count + 2});
         CHECK(held.back().counter - held.front().counter + 1 == held.size());
-        CHECK(*again->snapshot() == *whole);
+        CHECK(again->snapshot() == whole);
         CHECK(*again->get("key") == Bytes(3, std::byte{3}));
     }
 }
@@ -168,7 +168,7 @@ TEST_CASE("whatever fails while a file is written anew, nothing is lost, and it 
             const Result<SqliteStore> again = SqliteStore::open({.file = file});
             REQUIRE(again);
             CHECK(replayed(*again) == healed);
-            CHECK(*again->snapshot() == *whole);
+            CHECK(again->snapshot() == whole);
         };
         {
             SqliteStore store{options};

@@ -35,20 +35,20 @@ SharedBytes some_bytes(std::size_t size, std::uint64_t seed) {
     Bytes bytes(size);
     detail::Random random{seed};
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.next());
-    return std::make_shared<const Bytes>(std::move(bytes));
+    return SharedBytes{std::move(bytes)};
 }
 
 template <store Store>
-std::vector<Bytes> all_frames(const Store& store) {
-    std::vector<Bytes> found;
-    store.replay([&](const SharedBytes& bytes) { return found.push_back(*bytes), true; });
+std::vector<SharedBytes> all_frames(const Store& store) {
+    std::vector<SharedBytes> found;
+    store.replay([&](const SharedBytes& bytes) { return found.push_back(bytes), true; });
     return found;
 }
 
 template <store Store>
-std::vector<Bytes> frames_of(const Store& store, const CounterRange& range, std::size_t most, bool& held) {
-    std::vector<Bytes> found;
-    held = store.frames(range, [&](const SharedBytes& bytes) { return found.push_back(*bytes), found.size() < most; });
+std::vector<SharedBytes> frames_of(const Store& store, const CounterRange& range, std::size_t most, bool& held) {
+    std::vector<SharedBytes> found;
+    held = store.frames(range, [&](const SharedBytes& bytes) { return found.push_back(bytes), found.size() < most; });
     return found;
 }
 
@@ -117,9 +117,7 @@ class Pair {
 
     void compare() {
         for (int key = 0; key < 5; ++key) CHECK(sqlite_->get(std::to_string(key)) == memory_.get(std::to_string(key)));
-        const SharedBytes mine = sqlite_->snapshot(), theirs = memory_.snapshot();
-        REQUIRE((mine != nullptr) == (theirs != nullptr));
-        if (mine) CHECK(*mine == *theirs);
+        CHECK(sqlite_->snapshot() == memory_.snapshot());
         CHECK(all_frames(*sqlite_) == all_frames(memory_));
         for (const ReplicaId& origin : origins_) {
             const std::uint64_t first = 1 + random_.below(next_[origin] + 3);
@@ -259,7 +257,7 @@ TEST_CASE("a damaged row is not told, and nothing is written after it") {
         }
         auto& store = const_cast<SqliteStore&>(*opened);
         const SharedBytes snapshot = store.snapshot();
-        if (snapshot) CHECK(*snapshot == *some_bytes(200'000, 1));
+        if (snapshot) CHECK(snapshot == some_bytes(200'000, 1));
         const std::optional<Bytes> value = store.get("key");
         if (value) CHECK(*value == Bytes(3, std::byte{3}));
         CHECK(store.commit() == errc::store_damaged);
@@ -269,12 +267,12 @@ TEST_CASE("a damaged row is not told, and nothing is written after it") {
 TEST_CASE("bytes that are overturned anywhere in a file never come back as something else") {
     const Folder folder;
     SqliteOptions options = quick(folder.file("good.db"));
-    std::vector<Bytes> written;
+    std::vector<SharedBytes> written;
     {
         SqliteStore store{options};
         for (std::uint64_t first = 1; first <= 200; ++first) {
             const Frame made = frame(a, first, 1, 100);
-            written.push_back(*made.bytes());
+            written.push_back(made.bytes());
             REQUIRE_FALSE(store.append(made));
         }
         REQUIRE_FALSE(store.adopt(some_bytes(50'000, 1), {{a, 100, 0}}));
@@ -300,9 +298,9 @@ TEST_CASE("bytes that are overturned anywhere in a file never come back as somet
             continue;
         }
         SqliteStore store = *std::move(opened);
-        for (const Bytes& frame : all_frames(store))
+        for (const SharedBytes& frame : all_frames(store))
             CHECK(std::find(written.begin(), written.end(), frame) != written.end());
-        if (const SharedBytes snapshot = store.snapshot()) CHECK(*snapshot == *some_bytes(50'000, 1));
+        if (const SharedBytes snapshot = store.snapshot()) CHECK(snapshot == some_bytes(50'000, 1));
         const std::error_code error = store.commit();
         if (error) ++noticed;
         if (!error) CHECK(all_frames(store) == written);
@@ -370,5 +368,5 @@ TEST_CASE("commits that are asked for while one is under way share the next one,
         "30 MiB of a snapshot: " << std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - before).count()
                                  << " ms; the longest wait of " << calls << " calls meanwhile: "
                                  << std::chrono::duration_cast<std::chrono::microseconds>(longest).count() << " us");
-    CHECK(*store.snapshot() == *large);
+    CHECK(store.snapshot() == large);
 }

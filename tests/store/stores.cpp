@@ -70,10 +70,10 @@ TEST_CASE_TEMPLATE("an adopted snapshot cuts the logs that would have a hole, an
     Store& store = opened.store;
     static_cast<void>(store.append(frame(a, 1)));
     static_cast<void>(store.append(frame(b, 1)));
-    const auto snapshot = std::make_shared<const Bytes>(3);
+    const SharedBytes snapshot{Bytes(3)};
     REQUIRE_FALSE(store.adopt(snapshot, {{a, 5, 0}, {b, 1, 0}}));
     REQUIRE_FALSE(store.commit());
-    CHECK(*store.snapshot() == *snapshot);
+    CHECK(store.snapshot() == snapshot);
     bool held = true;
     CHECK(firsts(store, {a, 1, 5}, held).empty());
     CHECK_FALSE(held);

@@ -14,6 +14,7 @@
 namespace {
 
 using netsync::Bytes;
+using netsync::ByteView;
 using netsync::Link;
 
 /// Far beyond what anything takes. A kernel that gives a loopback connection a window of little more than one segment
@@ -24,7 +25,7 @@ constexpr auto gone = std::errc::connection_reset;
 inline netsync::SharedBytes bytes(std::size_t size, unsigned seed = 0) {
     Bytes made(size);
     for (std::size_t i = 0; i < size; ++i) made[i] = std::byte((i * 31 + i / 251 + seed) & 0xff);
-    return std::make_shared<const Bytes>(std::move(made));
+    return netsync::SharedBytes{std::move(made)};
 }
 
 template <class Transport = netsync::TcpTransport<>>
@@ -53,7 +54,7 @@ struct Station {
         const std::lock_guard lock{mutex_};
         transport.close(link);
     }
-    void announce(const Bytes& announcement) {
+    void announce(ByteView announcement) {
         const std::lock_guard lock{mutex_};
         transport.announce(announcement);
     }
@@ -88,8 +89,8 @@ struct Station {
     }
 
     /// Whether an announcement comes.
-    bool hears(const Bytes& announcement) const {
-        const auto is_it = [&](const auto& heard) { return heard.second == announcement; };
+    bool hears(ByteView announcement) const {
+        const auto is_it = [&](const auto& heard) { return std::ranges::equal(heard.second, announcement); };
         return eventually([&] { return std::any_of(heard_.begin(), heard_.end(), is_it); });
     }
 

@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 using netsync::LinkClosed;
 using netsync::LinkOpened;
 using netsync::MessageReceived;
+using netsync::SharedBytes;
 using netsync::TcpTransport;
 using netsync::TransportEvent;
 
@@ -57,7 +58,8 @@ TEST_CASE("tcp: messages of every size arrive whole and in order, both ways") {
     }
     const auto all_arrive = [&](Station<>& station, Link link) {
         REQUIRE(station.eventually([&] { return station.received_count(link) == std::size(sizes); }));
-        for (unsigned i = 0; i < std::size(sizes); ++i) CHECK(station.received(link)[i] == *bytes(sizes[i], i));
+        for (unsigned i = 0; i < std::size(sizes); ++i)
+            CHECK(SharedBytes{station.received(link)[i]} == bytes(sizes[i], i));
     };
     all_arrive(pair.a, pair.to_b);
     all_arrive(pair.b, pair.to_a);
@@ -140,7 +142,7 @@ TEST_CASE("tcp: close() delivers what was sent before, and no event follows it")
     pair.a.close(pair.to_b);
     CHECK(pair.b.closed(pair.to_a, gone));
     REQUIRE(pair.b.received_count(pair.to_a) == 2);
-    CHECK(pair.b.received(pair.to_a)[0] == *bytes(3u << 20));
+    CHECK(SharedBytes{pair.b.received(pair.to_a)[0]} == bytes(3u << 20));
     pair.a.transport.stop();
     CHECK(pair.a.closings().empty());
 }
@@ -166,7 +168,7 @@ TEST_CASE("tcp: many threads send on one link: whole messages, in the order of e
             for (std::size_t i = 0; i < each; ++i) {
                 Bytes message(sizeof i + 1 + (i * 37 + thread) % 5000, std::byte(thread));
                 std::memcpy(message.data(), &i, sizeof i);
-                const auto shared = std::make_shared<const Bytes>(std::move(message));
+                const auto shared = SharedBytes{std::move(message)};
                 while (!pair.a.transport.send(pair.to_b, shared)) std::this_thread::sleep_for(1ms);  // no mutex of ours
             }
         });

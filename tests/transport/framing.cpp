@@ -13,7 +13,7 @@ namespace {
 netsync::SharedBytes message(std::size_t size) {
     Bytes made(size);
     for (std::size_t i = 0; i < size; ++i) made[i] = std::byte((i + size) & 0xff);
-    return std::make_shared<const Bytes>(std::move(made));
+    return netsync::SharedBytes{std::move(made)};
 }
 
 /// Moves up to `most` bytes from what the writer would send to the reader.
@@ -53,7 +53,7 @@ TEST_CASE("framing: messages come out as they went in, however the stream is cut
         }
         CHECK(writer.waiting() == 0);
         REQUIRE(got.size() == sizes.size());
-        for (std::size_t i = 0; i < sizes.size(); ++i) CHECK(got[i] == *message(sizes[i]));
+        for (std::size_t i = 0; i < sizes.size(); ++i) CHECK(netsync::SharedBytes{got[i]} == message(sizes[i]));
     }
 }
 

@@ -23,7 +23,9 @@ Frame sample(std::uint64_t previous = 0) {
     return Frame::make(std::move(header), *encode_delta(delta, change.minted(), {1000}, Limits{}), previous);
 }
 
-Result<Frame> parse(Bytes bytes) { return Frame::parse(std::make_shared<const Bytes>(std::move(bytes))); }
+Bytes bytes_of(const Frame& frame) { return {frame.bytes()->begin(), frame.bytes()->end()}; }
+
+Result<Frame> parse(Bytes bytes) { return Frame::parse(SharedBytes{std::move(bytes)}); }
 
 }  // namespace
 
@@ -49,14 +51,14 @@ TEST_CASE("the rolling hash tells one history from another") {
     CHECK(first.continues(0));
     CHECK_FALSE(first.continues(1));
     CHECK(second.continues(first.header().hash));
-    Bytes changed = *first.bytes();
+    Bytes changed = bytes_of(first);
     changed[changed.size() - 10] ^= std::byte{1};
     const Result<Frame> forged = parse(changed);
     CHECK((!forged || !forged->continues(0)));
 }
 
 TEST_CASE("every truncation and every flipped bit of a frame is an error or another frame, never a crash") {
-    const Bytes whole = *sample().bytes();
+    const Bytes whole = bytes_of(sample());
     for (std::size_t size = 0; size < whole.size(); ++size) {
         const Result<Frame> frame = parse(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
         if (frame) {
@@ -102,7 +104,7 @@ TEST_CASE("bad headers") {
     CHECK(with({.origin = origin, .dependencies = {{other, 0}}}) == errc::malformed);
     CHECK(with({.origin = {9, 9}, .dependencies = {{other, 1}, {origin, 1}}}) == errc::malformed);
     CHECK_FALSE(with({.origin = origin}));
-    Bytes version = *sample().bytes();
+    Bytes version = bytes_of(sample());
     version[1] = std::byte{99};
     CHECK(parse(version).error() == errc::unsupported_version);
     Limits tight;

@@ -16,6 +16,13 @@ class CausalContext {
    public:
     CausalContext() = default;
     explicit CausalContext(VersionVector vector) : vector_(std::move(vector)) {}
+    /// The dots of one range: what most changes have.
+    explicit CausalContext(const DotRange& range) {
+        if (range.first == 1)
+            vector_.advance(range.replica, range.last);
+        else if (!range.empty())
+            cloud_ = detail::Few<DotRange>{range};
+    }
 
     const VersionVector& vector() const noexcept { return vector_; }
     std::span<const DotRange> cloud() const noexcept { return {cloud_.data(), cloud_.size()}; }

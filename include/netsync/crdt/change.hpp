@@ -41,9 +41,8 @@ class Change {
 
     /// The delta's causal context.
     CausalContext context() const {
-        CausalContext context;
+        CausalContext context{minted_};
         for (const Dot dot : removed_) context.add(dot);
-        context.add(minted_);
         return context;
     }
 

@@ -42,14 +42,14 @@ class Buffer {
     }
 
     /// Room for `count` more bytes, to be written at once and then counted with `grow`.
-    std::byte* room(std::size_t count) {
+    [[gnu::always_inline]] std::byte* room(std::size_t count) {
         if (capacity_ - size_ < count) enlarge(count);
         return at_ + size_;
     }
     void grow(std::size_t count) noexcept { size_ += count; }
     void clear() noexcept { size_ = before_ = 0; }
 
-    void append(std::byte value) {
+    [[gnu::always_inline]] void append(std::byte value) {
         *room(1) = value;
         ++size_;
     }

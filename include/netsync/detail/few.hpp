@@ -17,6 +17,7 @@ class Few {
 
    public:
     Few() = default;
+    explicit Few(Item item) : inside_(item), size_(1) {}
     Few(const Few& other) { assign(other); }
     Few(Few&& other) noexcept
         : inside_(other.inside_), more_(std::move(other.more_)), size_(std::exchange(other.size_, 0)),

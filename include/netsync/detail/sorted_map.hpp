@@ -450,7 +450,7 @@ class SortedMap {
     }
 
     /// Makes the node writable, in its place.
-    static Node* own(Node*& place) { return is_shared(place) ? own_copy(place) : place; }
+    [[gnu::always_inline]] static Node* own(Node*& place) { return is_shared(place) ? own_copy(place) : place; }
     static Node* own_copy(Node*& place) {
         Node* mine = copy(place, std::max<std::size_t>(place->capacity, 1));
         release(std::exchange(place, mine));
@@ -505,10 +505,17 @@ class SortedMap {
     }
 
     template <class NewKey>
+    static Slot* make_slot(Slot* at, NewKey&& key) {
+        if constexpr (exact)
+            return new (at) Slot{};
+        else
+            return new (at) Slot{{Key(std::forward<NewKey>(key))}};
+    }
+
+    template <class NewKey>
     static Value* insert_at(Node* leaf, std::size_t at, std::uint64_t prefix, NewKey&& key) {
         const std::size_t count = leaf->count;
-        Slot* slot = new (slots(leaf) + count) Slot{};
-        if constexpr (!exact) slot->key = std::forward<NewKey>(key);
+        Slot* slot = make_slot(slots(leaf) + count, std::forward<NewKey>(key));
         if (const std::size_t behind = count - at; behind > 0) {
             std::memmove(prefixes(leaf) + at + 1, prefixes(leaf) + at, behind * sizeof(std::uint64_t));
             std::memmove(order(leaf) + at + 1, order(leaf) + at, behind);

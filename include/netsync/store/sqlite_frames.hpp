@@ -55,9 +55,7 @@ inline std::int64_t frames_in(ByteView parts) {
 template <class F>
 bool for_each_frame(const FramesRow& row, F&& visit) {
     const auto frame = [](std::int64_t sequence, std::int64_t origin, std::uint64_t first, std::uint64_t count,
-                          ByteView bytes) {
-        return FrameRow{sequence, origin, first, count, std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
-    };
+                          ByteView bytes) { return FrameRow{sequence, origin, first, count, SharedBytes{bytes}}; };
     if (row.parts.empty()) return visit(frame(row.sequence, row.origin, row.first, row.count, row.bytes)), true;
     std::uint64_t counts = 0, sizes = 0;
     const bool whole = for_each_part(row.parts, [&](std::uint64_t count, std::uint64_t size) {

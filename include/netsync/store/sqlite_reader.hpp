@@ -170,7 +170,7 @@ class SqliteReader {
         chunks_.reset();
         if (const std::error_code error = sqlite_error(result)) return error;
         if (bytes.size() != row.size - 1) return errc::store_damaged;
-        snapshot = std::make_shared<const Bytes>(std::move(bytes));
+        snapshot = SharedBytes{std::move(bytes)};
         return {};
     }
 

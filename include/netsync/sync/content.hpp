@@ -110,7 +110,7 @@ struct Content {
             encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), expected);
         if (!bytes) return bytes.error();
         encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
-        encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
+        encoded.bytes = SharedBytes{*std::move(bytes)};
         return encoded;
     }
 

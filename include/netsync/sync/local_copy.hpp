@@ -146,9 +146,8 @@ class LocalCopy {
             changed = held.join(*std::move(theirs));
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
             if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
-            joined = as_received
-                         ? Result<EncodedState>{{std::make_shared<const Bytes>(std::move(bytes)), 0, header->heads}}
-                         : held.encode(options_.limits);
+            joined = as_received ? Result<EncodedState>{{SharedBytes{std::move(bytes)}, 0, header->heads}}
+                                 : held.encode(options_.limits);
             return static_cast<bool>(joined);
         });
         if (!before) return joined.error();

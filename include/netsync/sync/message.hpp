@@ -45,7 +45,7 @@ struct FrameBytes {
     template <class Archive>
     void load(Archive& in) {
         const ByteView view = in.bytes();
-        bytes = std::make_shared<const Bytes>(view.begin(), view.end());
+        bytes = SharedBytes{view};
     }
 };
 

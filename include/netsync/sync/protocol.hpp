@@ -193,7 +193,7 @@ class Protocol {
     }
 
     std::error_code on_update(Member& member, ByteView bytes, const Moment& now) {
-        const FrameBytes frame{std::make_shared<const Bytes>(bytes.begin(), bytes.end())};
+        const FrameBytes frame{SharedBytes{bytes}};
         return receive(std::span{&frame, 1}, member, now).error;
     }
 

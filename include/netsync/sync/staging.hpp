@@ -134,6 +134,7 @@ class Staging {
     /// Gives the store what it would not take before.
     std::error_code catch_up() {
         error_ = {};
+        if (unstaged_.empty()) return error_;
         std::size_t done = 0;
         while (done < unstaged_.size() && !(error_ = unstaged_[done](store_))) ++done;
         unstaged_.erase(unstaged_.begin(), unstaged_.begin() + static_cast<std::ptrdiff_t>(done));

@@ -46,7 +46,7 @@ class StateSource {
 
     /// Lets go of the snapshot when nobody has asked for a while.
     void tick(Duration now) {
-        if (snapshot_ && now >= expires_) snapshot_.reset();
+        if (snapshot_ && now >= expires_) snapshot_ = nullptr;
     }
 
     static constexpr int window = 8;  ///< chunks an answer

@@ -165,7 +165,7 @@ class Network {
     void announce(std::uint32_t from, ByteView bytes) {
         if (!stations_[from].open) return;
         const std::size_t machine = stations_[from].machine;
-        const auto message = std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+        const auto message = SharedBytes{bytes};
         trace_.add(now_, Happened::announced, machine, bytes.size());
         for (std::size_t to = 0; to < size(); ++to)
             if (to != machine && !is_cut(machine, to) && random_.below(1000) >= faults_.loss)
@@ -304,7 +304,7 @@ class Network {
         return machine;
     }
 
-    static bool begins_round(const Bytes& message) {
+    static bool begins_round(ByteView message) {
         if (kind_of(message) != MessageKind::digest) return false;
         const auto digest = decode_message<DigestMessage>(message);
         return digest && !digest->answer;
@@ -358,11 +358,11 @@ class Network {
 
     SharedBytes maybe_damaged(const SharedBytes& message, std::size_t machine) {
         if (faults_.bit_flips == 0 || random_.below(1000) >= faults_.bit_flips) return message;
-        Bytes damaged = *message;
+        Bytes damaged(message->begin(), message->end());
         for (std::uint64_t flips = 1 + random_.below(3); flips > 0; --flips)
             damaged[random_.below(damaged.size())] ^= std::byte{1} << random_.below(8);
         trace_.add(now_, Happened::damaged, machine, message->size());
-        return std::make_shared<const Bytes>(std::move(damaged));
+        return SharedBytes{std::move(damaged)};
     }
 
     void tell_closed(std::size_t at, std::uint8_t end) {
@@ -438,7 +438,7 @@ class Network {
         }
     }
 
-    static std::uint64_t hash_of(const Bytes& bytes) { return detail::hash_bytes(bytes.data(), bytes.size()); }
+    static std::uint64_t hash_of(ByteView bytes) { return detail::hash_bytes(bytes.data(), bytes.size()); }
 
     std::size_t wait(std::size_t machine, Event& event) {
         push(machines_[machine].paused_until, std::move(event));

@@ -166,7 +166,7 @@ class Oracles {
             if (const Result<Frame> frame = Frame::parse(encoded)) told(frame->header().origin, frame->header().last());
         };
         switch (kind) {
-        case MessageKind::update: return told_frame(std::make_shared<const Bytes>(bytes.begin(), bytes.end()));
+        case MessageKind::update: return told_frame(SharedBytes{bytes});
         case MessageKind::greeting:
             if (const auto message = decode_message<Greeting>(bytes)) told_all(message->self.heads);
             return;

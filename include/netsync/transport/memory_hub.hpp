@@ -98,7 +98,7 @@ class MemoryHub {
 
         void announce(std::uint16_t from, ByteView bytes) {
             const std::lock_guard lock{mutex_};
-            const auto copy = std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+            const auto copy = SharedBytes{bytes};
             for (const auto& [station, events] : stations_)
                 if (station != from) push(station, AnnouncementReceived{host, *copy}, copy, latency_);
         }

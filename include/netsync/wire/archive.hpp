@@ -83,6 +83,11 @@ template <byte_like T, class A>
 inline constexpr bool is_byte_vector<std::vector<T, A>> = true;
 
 template <class T>
+inline constexpr bool is_byte_array = false;
+template <byte_like T, std::size_t N>
+inline constexpr bool is_byte_array<std::array<T, N>> = true;
+
+template <class T>
 inline constexpr bool is_name_value_pair = false;
 template <class T>
 inline constexpr bool is_name_value_pair<cereal::NameValuePair<T>> = true;

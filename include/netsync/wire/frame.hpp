@@ -59,11 +59,13 @@ class Frame {
     static Frame make(FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
         Output out;
         write_header(out, header);
-        const std::size_t start = out.size();
-        out.raw(delta);
-        header.hash = detail::hash_bytes(out.view().data(), out.size(), previous_hash);
-        out.fixed(header.hash);
-        return Frame{std::make_shared<const Bytes>(out.take()), std::move(header), start};
+        const ByteView said = out.view();
+        SharedBytes bytes = SharedBytes::make(said.size() + delta.size() + hash_size, [&](std::byte* const at) {
+            std::byte* const end = std::copy(delta.begin(), delta.end(), std::copy(said.begin(), said.end(), at));
+            header.hash = detail::hash_bytes(at, static_cast<std::size_t>(end - at), previous_hash);
+            detail::write_word(end, header.hash);
+        });
+        return Frame{std::move(bytes), std::move(header), said.size()};
     }
 
     /// The names of one change: see FrameHeader::instead_of.
@@ -91,11 +93,10 @@ class Frame {
     /// The delta's causal context: what it minted and what it removed. Interns the origin: for frames about to be
     /// applied, whose dependencies are in.
     CausalContext context() const {
-        CausalContext context;
+        CausalContext context{minted()};
         for (const CounterRange& range : header_.removed)
             if (const ReplicaIndex replica = find_index(range.replica); replica != ReplicaIndex{})
                 context.add(DotRange{replica, range.first, range.last});
-        context.add(minted());
         return context;
     }
 
@@ -156,14 +157,11 @@ class Frame {
         if (header_.origin.is_nil() || header_.first == 0 || header_.count == 0 || header_.first > max_counter ||
             header_.count > max_counter - header_.first + 1)
             in.fail(errc::malformed);
-        read_dependencies(in, limits);
-        read_removed(in);
-        in(header_.instead_of);
-        for (const ReplicaCounter& name : header_.instead_of)
-            if (name.replica == header_.origin || name.replica.owner() != header_.origin.owner() || name.counter == 0 ||
-                name.counter > max_counter || header_.count > max_counter - name.counter + 1)
-                in.fail(errc::malformed);
-        if (header_.instead_of.size() > max_names) in.fail(errc::too_large);
+        if (!in.take_zeros(3)) {  // none of these: so it is with most
+            read_dependencies(in, limits);
+            read_removed(in);
+            read_names(in);
+        }
         if (!in.ok()) return in.error();
         if (in.remaining() < hash_size) return errc::malformed;
         delta_start_ = bytes_->size() - in.remaining();
@@ -202,6 +200,15 @@ class Frame {
             range.first = base + skip;
             range.last = range.first + more;
         }
+    }
+
+    void read_names(Input& in) {
+        in(header_.instead_of);
+        for (const ReplicaCounter& name : header_.instead_of)
+            if (name.replica == header_.origin || name.replica.owner() != header_.origin.owner() || name.counter == 0 ||
+                name.counter > max_counter || header_.count > max_counter - name.counter + 1)
+                in.fail(errc::malformed);
+        if (header_.instead_of.size() > max_names) in.fail(errc::too_large);
     }
 
     SharedBytes bytes_;

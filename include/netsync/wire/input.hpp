@@ -62,28 +62,9 @@ class Input {
         budget_ -= bytes;
     }
 
-    std::uint64_t varint() {
+    [[gnu::always_inline]] std::uint64_t varint() {
         if (at_ < end_ && bytes_[at_] < std::byte{0x80}) return std::to_integer<std::uint64_t>(bytes_[at_++]);
-        std::uint64_t value = 0;
-        if (remaining() >= detail::varint_room) {
-            const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
-            at_ += size;
-            if (size > 0) return value;
-            fail(errc::malformed);
-            return 0;
-        }
-        for (unsigned shift = 0; shift < 64; shift += 7) {
-            const auto next = static_cast<std::uint64_t>(byte());
-            if (!ok()) return 0;
-            if (shift == 63 && next > 1) break;
-            value |= (next & 0x7f) << shift;
-            if (next < 0x80) {
-                if (next == 0 && shift > 0) break;  // not minimal
-                return value;
-            }
-        }
-        fail(errc::malformed);
-        return 0;
+        return long_varint();
     }
 
     template <std::unsigned_integral T>
@@ -138,6 +119,14 @@ class Input {
         return result;
     }
     ByteView bytes() { return raw(count(1)); }
+    /// Takes `count` bytes where all of them are zero, and else nothing: false.
+    bool take_zeros(std::size_t count) noexcept {
+        if (remaining() < count) return false;
+        for (std::size_t next = at_; next < at_ + count; ++next)
+            if (bytes_[next] != std::byte{}) return false;
+        at_ += count;
+        return true;
+    }
     /// What is left; nothing of it is taken.
     ByteView peek() const noexcept { return bytes_.subspan(at_, remaining()); }
 
@@ -234,6 +223,9 @@ class Input {
                 read(item);
                 value.push_back(std::move(item));
             }
+        } else if constexpr (is_byte_array<T>) {
+            const ByteView from = raw(value.size());
+            if (!from.empty()) std::memcpy(value.data(), from.data(), from.size());
         } else if constexpr (is_std_array<T>) {
             for (auto& item : value) read(item);
         } else if constexpr (is_map<T> || is_set<T>) {
@@ -307,6 +299,29 @@ class Input {
         const Dot dot = space_ && ok() ? space_->dot(number) : Dot{};
         if (!dot) fail(errc::malformed);
         return dot;
+    }
+
+    std::uint64_t long_varint() {
+        std::uint64_t value = 0;
+        if (remaining() >= detail::varint_room) {
+            const std::size_t size = detail::read_varint(bytes_.data() + at_, value);
+            at_ += size;
+            if (size > 0) return value;
+            fail(errc::malformed);
+            return 0;
+        }
+        for (unsigned shift = 0; shift < 64; shift += 7) {
+            const auto next = static_cast<std::uint64_t>(byte());
+            if (!ok()) return 0;
+            if (shift == 63 && next > 1) break;
+            value |= (next & 0x7f) << shift;
+            if (next < 0x80) {
+                if (next == 0 && shift > 0) break;  // not minimal
+                return value;
+            }
+        }
+        fail(errc::malformed);
+        return 0;
     }
 
     std::byte byte() {

@@ -75,7 +75,7 @@ SharedBytes encode_message(const M& content) {
     out.fixed(static_cast<std::uint8_t>(M::kind));
     out(content);
     if (detail::has_checksum(M::kind)) out.fixed(detail::checksum(out.view()));
-    return std::make_shared<const Bytes>(out.take());
+    return SharedBytes{out.view()};
 }
 
 /// The kind of a message; none for an empty one. The kind may be unknown to this program.

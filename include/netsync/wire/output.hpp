@@ -66,7 +66,7 @@ class Output {
         charge(items * item_size);
     }
     void charge(std::size_t bytes) noexcept { cost_ += bytes; }
-    void varint(std::uint64_t value) {
+    [[gnu::always_inline]] void varint(std::uint64_t value) {
         if (value < 0x80) return byte(static_cast<std::byte>(value));
         long_varint(value);
     }
@@ -169,6 +169,8 @@ class Output {
         } else if constexpr (is_vector<T>) {
             count(value.size(), sizeof(typename T::value_type));
             for (const typename T::value_type& item : value) write(item);
+        } else if constexpr (is_byte_array<T>) {
+            raw(std::as_bytes(std::span{value}));
         } else if constexpr (is_std_array<T>) {
             for (const auto& item : value) write(item);
         } else if constexpr (is_map<T>) {
