@@ -782,278 +782,21 @@ constexpr Key key_of(std::uint64_t prefix) noexcept {
 
 }  // namespace netsync::detail
 
-// ---- netsync/detail/sorted_map.hpp ----
+// ---- netsync/detail/sorted_nodes.hpp ----
 
-// netsync: a sorted map that is copied in O(1). What the dot stores (crdt/dot_store.hpp) keep their elements in: a state
-// is read, encoded or joined elsewhere while its owner goes on writing, and what is sent is walked in order.
+// netsync: the nodes of a sorted map (detail/sorted_map.hpp): how they lie in memory, are searched, shared and filled.
 
 namespace netsync::detail {
 
-/// Keys to values in ascending order: a B+ tree whose nodes are shared by copies and copied when written to
-/// (copy-on-write). A leaf keeps the prefixes of its keys sorted and beside each other, and says in one byte a key where
-/// its entry lies; so a search reads few cache lines, and an insertion moves bytes, not entries. A small map is one leaf,
-/// as large as it has to be. `Value` may be incomplete where only the type of the map is named.
-/// find, insert, erase: O(log size); copy: O(1), each node is copied once when it is next written to. References are
-/// invalidated by insertion and erasure. One thread a map; copies may be used by different threads.
+/// A leaf keeps the prefixes of its keys sorted and beside each other, and says in one byte a key where its entry lies; so a
+/// search reads few cache lines, and an insertion moves bytes, not entries.
 template <class Key, class Value>
-class SortedMap {
+struct SortedNodes {
     static constexpr bool exact = is_exact_prefix<Key>;  // then the prefix is the key, and no other copy is kept
-    struct Node;
-    struct Inner;
-    struct Slot;
-
-   public:
     struct Entry {
         std::conditional_t<exact, Key, const Key&> key;
         const Value& value;
     };
-    class Iterator;
-
-    SortedMap() = default;
-    SortedMap(const SortedMap& other) noexcept : root_(share(other.root_)), size_(other.size_) {}
-    SortedMap(SortedMap&& other) noexcept
-        : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-    SortedMap& operator=(SortedMap other) noexcept {
-        std::swap(root_, other.root_);
-        std::swap(size_, other.size_);
-        return *this;
-    }
-    ~SortedMap() { release(root_); }
-
-    bool empty() const noexcept { return size_ == 0; }
-    std::size_t size() const noexcept { return size_; }
-    Iterator begin() const { return Iterator{root_}; }
-    Iterator end() const { return Iterator{nullptr}; }
-
-    /// What one entry takes in a full leaf.
-    static constexpr std::size_t entry_size() { return sizeof(Slot) + sizeof(std::uint64_t) + 1; }
-
-    template <class Query>
-    const Value* find(const Query& key) const {
-        const std::uint64_t prefix = prefix_of<Key>(key);
-        const Node* node = root_;
-        if (!node) return nullptr;
-        std::uint64_t trail = 0;
-        while (node->level > 0) {
-            const std::size_t child = child_for(inner(node), prefix, key);
-            trail = (trail | child) << 8;
-            const bool last = node->level == 1;
-            node = inner(node)->children[child];
-            if (last) prefetch_order(node);
-        }
-        prefetch_room(node);
-        const Place place = place_of(node, prefix, key);
-        last_trail_ = trail | place.at;
-        return place.found ? &entry(node, place.at)->value : nullptr;
-    }
-
-    /// From the first entry that does not lie before `key`. O(log size).
-    template <class Query>
-    Iterator lower_bound(const Query& key) const {
-        return root_ ? Iterator{root_, prefix_of<Key>(key), key} : end();
-    }
-
-    /// The last entry, of a map that is not empty. O(log size).
-    Entry last() const {
-        const Node* node = root_;
-        while (node->level > 0) node = inner(node)->children[node->count - 1u];
-        return {key_at(node, node->count - 1u), entry(node, node->count - 1u)->value};
-    }
-
-    /// For writing: nothing of it is shared any more.
-    template <class Query>
-    Value* find(const Query& key) {
-        if (!std::as_const(*this).find(key)) return nullptr;
-        Path path;
-        const std::uint64_t prefix = prefix_of<Key>(key);
-        Node* leaf = descend(path, prefix, key);
-        return &entry(leaf, place_of(leaf, prefix, key).at)->value;
-    }
-
-    /// The value under `key`, which lies beyond all that are there; made by default. O(log size), without a search.
-    template <class NewKey>
-    Value* append(NewKey&& key) {
-        const std::uint64_t prefix = prefix_of<Key>(key);
-        if (!root_) {
-            root_ = make_leaf(1);
-            ++size_;
-            return insert_at(root_, 0, prefix, std::forward<NewKey>(key));
-        }
-        Path path;
-        Node* node = own(root_);
-        while (node->level > 0) {
-            const std::size_t child = node->count - 1u;
-            path.steps[path.depth++] = {inner(node), child};
-            node = own(inner(node)->children[child]);
-        }
-        Value* value = insert(path, node, node->count, prefix, std::forward<NewKey>(key));
-        ++size_;
-        return value;
-    }
-
-    /// The value under `key`, made by default where there was none; `second` says whether it was made.
-    template <class NewKey = const Key&>
-    std::pair<Value*, bool> try_emplace(NewKey&& key) {
-        if (!root_) return {append(std::forward<NewKey>(key)), true};
-        const std::uint64_t prefix = prefix_of<Key>(key);
-        Path path;
-        Node* leaf = descend(path, prefix, key);
-        const Place place = place_again(leaf, prefix, key);
-        if (place.found) return {&entry(leaf, place.at)->value, false};
-        Value* value = insert(path, leaf, place.at, prefix, std::forward<NewKey>(key));
-        ++size_;
-        return {value, true};
-    }
-
-    template <class Query>
-    bool erase(const Query& key) {
-        if (!std::as_const(*this).find(key)) return false;
-        Path path;
-        const std::uint64_t prefix = prefix_of<Key>(key);
-        Node* leaf = descend(path, prefix, key);
-        erase_at(leaf, place_of(leaf, prefix, key).at);
-        --size_;
-        balance(path, leaf);
-        return true;
-    }
-
-    void clear() noexcept { *this = SortedMap{}; }
-
-    /// Same keys, and `same(value, value)` for each. O(size), O(1) for copies that nobody has written to since.
-    template <class Equal>
-    bool equal(const SortedMap& other, Equal&& same) const {
-        if (size_ != other.size_) return false;
-        if (root_ == other.root_) return true;
-        Iterator theirs = other.begin();
-        for (Iterator mine = begin(); mine != end(); ++mine, ++theirs)
-            if (mine.compare(theirs) != 0 || !same((*mine).value, (*theirs).value)) return false;
-        return true;
-    }
-
-    /// Goes through the entries in order. Good until the map changes.
-    class Iterator {
-       public:
-        using iterator_category = std::input_iterator_tag;
-        using value_type = Entry;
-        using difference_type = std::ptrdiff_t;
-        using reference = Entry;
-        using pointer = void;
-
-        explicit Iterator(const Node* root) {
-            if (root && root->count > 0) go_down(root);
-        }
-        template <class Query>
-        Iterator(const Node* root, std::uint64_t prefix, const Query& key) {
-            const Node* node = root;
-            while (node->level > 0) {
-                const std::size_t child = child_for(inner(node), prefix, key);
-                above_[depth_++] = {inner(node), child};
-                node = inner(node)->children[child];
-            }
-            leaf_ = node;
-            at_ = place_of(node, prefix, key).at;
-            if (at_ == leaf_->count) go_on();
-        }
-        Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
-        std::uint64_t prefix() const { return prefixes(leaf_)[at_]; }
-        /// Calls `f(key, value)` with the entry, which may be taken over where no copy shares it: for whoever lets go of the
-        /// map. It stays, without its content.
-        template <class F>
-        void take(F&& f) const {
-            Slot* slot = const_cast<Slot*>(entry(leaf_, at_));
-            if constexpr (exact) {
-                if (is_own()) return f(key_at(leaf_, at_), std::move(slot->value));
-                f(key_at(leaf_, at_), Value(slot->value));
-            } else {
-                if (is_own()) return f(std::move(slot->key), std::move(slot->value));
-                f(Key(slot->key), Value(slot->value));
-            }
-        }
-        Iterator& operator++() {
-            if (++at_ == leaf_->count) {
-                go_on();
-                return *this;
-            }
-#if defined(                                                                                                           \
-    __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
-            if (const Slot* slot = ahead(16)) __builtin_prefetch(slot);
-            if constexpr (text_key<Key>)
-                if (const Slot* slot = ahead(8)) __builtin_prefetch(std::string_view(slot->key).data());
-#endif
-            return *this;
-        }
-        void operator++(int) { ++*this; }
-        friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
-            return a.leaf_ == b.leaf_ && a.at_ == b.at_;
-        }
-        /// Whether the key here comes before the key there, is the same, or comes after it: below, at or above 0. Neither is
-        /// at its end.
-        int compare(const Iterator& there) const {
-            const std::uint64_t mine = prefix(), theirs = there.prefix();
-            if (mine != theirs) return mine < theirs ? -1 : 1;
-            if constexpr (exact) {
-                return 0;
-            } else {
-                const Key &a = key_at(leaf_, at_), &b = key_at(there.leaf_, there.at_);
-                if constexpr (text_key<Key>) return std::string_view(a).compare(b);
-                return a < b ? -1 : b < a ? 1 : 0;
-            }
-        }
-
-       private:
-        bool is_own() const {
-            for (std::size_t depth = 0; depth < depth_; ++depth)
-                if (is_shared(above_[depth].node)) return false;
-            return !is_shared(leaf_);
-        }
-        /// To the next leaf.
-        void go_on() {
-            leaf_ = nullptr;
-            at_ = 0;
-            while (depth_ > 0) {
-                auto& [node, child] = above_[depth_ - 1];
-                if (++child < node->count) {
-                    go_down(node->children[child]);
-                    break;
-                }
-                --depth_;
-            }
-        }
-        void go_down(const Node* node) {
-            for (; node->level > 0; node = inner(node)->children[0]) above_[depth_++] = {inner(node), 0};
-            leaf_ = node;
-            at_ = 0;
-            next_ = nullptr;
-            if (depth_ == 0) return;
-            const auto [above, child] = above_[depth_ - 1];
-            if (child + 1u == above->count) return;
-            next_ = above->children[child + 1];
-#if defined(__GNUC__)
-            for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
-                __builtin_prefetch(bytes(next_) + offset);
-#endif
-        }
-        /// What comes so many steps later; null where that is not known.
-        const Slot* ahead(std::size_t steps) const {
-            const std::size_t at = at_ + steps;
-            if (at < leaf_->count) return entry(leaf_, at);
-            return next_ && at - leaf_->count < next_->count ? entry(next_, at - leaf_->count) : nullptr;
-        }
-
-        struct Level {
-            const Inner* node;
-            std::size_t child;
-        };
-        std::array<Level, 16> above_;  // as deep as depth_
-        std::size_t depth_ = 0;
-        const Node* leaf_ = nullptr;
-        const Node* next_ = nullptr;  // the leaf behind it, where both lie below one node
-        std::size_t at_ = 0;
-    };
-
-   private:
-    template <class, class>
-    friend class Appender;
 
     static constexpr std::size_t fan_out = 64;
     static constexpr std::size_t leaf_size = 128;  // large, so that the nodes above, which are few, stay in a cache
@@ -1078,15 +821,6 @@ class SortedMap {
     };
     struct Slot : std::conditional_t<exact, NoKeys, KeyInSlot> {
         Value value{};
-    };
-
-    struct Step {
-        Inner* node;
-        std::size_t child;
-    };
-    struct Path {
-        std::array<Step, 16> steps;  // 2^32 entries lie at most 8 deep
-        std::size_t depth = 0;
     };
 
     // The parts of a leaf.
@@ -1227,44 +961,6 @@ class SortedMap {
         return mine;
     }
 
-    /// The leaf for a key, with the way to it; all of it writable.
-    template <class Query>
-    Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
-        Node* node = own(root_);
-        while (node->level > 0) {
-            std::size_t child = guess(node->level);
-            if (!lies_below(inner(node), child, prefix)) {
-                child = child_for(inner(node), prefix, key);
-                if (node->level == 1) prefetch_order(inner(node)->children[child]);
-            }
-            path.steps[path.depth++] = {inner(node), child};
-            node = own(inner(node)->children[child]);
-        }
-        prefetch_room(node);
-        return node;
-    }
-
-    // A change looks for a key, and its merge comes back to it: what it found is tried first. It need not be true.
-
-    static std::size_t guess(unsigned level) noexcept { return (last_trail_ >> (8 * (level % 8))) & 0xff; }
-
-    /// Whether the prefix alone says that a key lies below this child, which may not exist.
-    static bool lies_below(const Inner* node, std::size_t child, std::uint64_t prefix) noexcept {
-        return child + 1 < fan_out && node->prefixes[child] < prefix && prefix < node->prefixes[child + 1];
-    }
-
-    template <class Query>
-    static Place place_again(const Node* leaf, std::uint64_t prefix, const Query& key) {
-        const std::size_t at = guess(0);
-        const bool fits = at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
-        if (fits && prefix < prefixes(leaf)[at]) return {at, false};
-        return place_of(leaf, prefix, key);
-    }
-
-    Node*& place_in(const Path& path, std::size_t depth) {
-        return depth == 0 ? root_ : path.steps[depth - 1].node->children[path.steps[depth - 1].child];
-    }
-
     // Entries of a leaf.
 
     static void append(Node* leaf, std::uint64_t prefix, Slot&& slot) {
@@ -1342,6 +1038,377 @@ class SortedMap {
         return made;
     }
 
+    // Children of an inner node.
+
+    static Key key_of_child(const Inner* node, std::size_t at) {
+        if constexpr (exact)
+            return key_of<Key>(node->prefixes[at]);
+        else
+            return node->keys[at];
+    }
+
+    static void insert_child(Inner* node, std::size_t at, Node* child, std::uint64_t prefix, const Key& key) {
+        const auto open = [&](auto& items) {
+            std::move_backward(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + node->count,
+                               items.begin() + node->count + 1);
+        };
+        open(node->prefixes), open(node->children);
+        node->prefixes[at] = prefix;
+        node->children[at] = child;
+        if constexpr (!exact) {
+            open(node->keys);
+            node->keys[at] = key;
+        }
+        ++node->count;
+    }
+
+    static void erase_child(Inner* node, std::size_t at) {
+        const auto close = [&](auto& items) {
+            std::move(items.begin() + static_cast<std::ptrdiff_t>(at) + 1, items.begin() + node->count,
+                      items.begin() + static_cast<std::ptrdiff_t>(at));
+        };
+        close(node->prefixes), close(node->children);
+        if constexpr (!exact) {
+            close(node->keys);
+            node->keys[node->count - 1u] = Key{};
+        }
+        node->prefixes[--node->count] = beyond;
+    }
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/detail/sorted_map_iterator.hpp ----
+
+// netsync: the entries of a sorted map (detail/sorted_map.hpp) in their order.
+
+namespace netsync::detail {
+
+/// Goes through the entries in order. Good until the map changes.
+template <class Key, class Value>
+class SortedMapIterator : SortedNodes<Key, Value> {
+    using Nodes = SortedNodes<Key, Value>;
+    using Nodes::bytes, Nodes::child_for, Nodes::entry, Nodes::exact, Nodes::inner, Nodes::is_shared, Nodes::key_at,
+        Nodes::leaf_size, Nodes::place_of, Nodes::prefixes, Nodes::slots_at;
+    using typename Nodes::Entry, typename Nodes::Inner, typename Nodes::Node, typename Nodes::Slot;
+
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Entry;
+    using difference_type = std::ptrdiff_t;
+    using reference = Entry;
+    using pointer = void;
+
+    explicit SortedMapIterator(const Node* root) {
+        if (root && root->count > 0) go_down(root);
+    }
+    template <class Query>
+    SortedMapIterator(const Node* root, std::uint64_t prefix, const Query& key) {
+        const Node* node = root;
+        while (node->level > 0) {
+            const std::size_t child = child_for(inner(node), prefix, key);
+            above_[depth_++] = {inner(node), child};
+            node = inner(node)->children[child];
+        }
+        leaf_ = node;
+        at_ = place_of(node, prefix, key).at;
+        if (at_ == leaf_->count) go_on();
+    }
+    Entry operator*() const { return {key_at(leaf_, at_), entry(leaf_, at_)->value}; }
+    std::uint64_t prefix() const { return prefixes(leaf_)[at_]; }
+    /// Calls `f(key, value)` with the entry, which may be taken over where no copy shares it: for whoever lets go of the
+    /// map. It stays, without its content.
+    template <class F>
+    void take(F&& f) const {
+        Slot* slot = const_cast<Slot*>(entry(leaf_, at_));
+        if constexpr (exact) {
+            if (is_own()) return f(key_at(leaf_, at_), std::move(slot->value));
+            f(key_at(leaf_, at_), Value(slot->value));
+        } else {
+            if (is_own()) return f(std::move(slot->key), std::move(slot->value));
+            f(Key(slot->key), Value(slot->value));
+        }
+    }
+    SortedMapIterator& operator++() {
+        if (++at_ == leaf_->count) {
+            go_on();
+            return *this;
+        }
+#if defined(                                                                                                           \
+    __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
+        if (const Slot* slot = ahead(16)) __builtin_prefetch(slot);
+        if constexpr (text_key<Key>)
+            if (const Slot* slot = ahead(8)) __builtin_prefetch(std::string_view(slot->key).data());
+#endif
+        return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const SortedMapIterator& a, const SortedMapIterator& b) noexcept {
+        return a.leaf_ == b.leaf_ && a.at_ == b.at_;
+    }
+    /// Whether the key here comes before the key there, is the same, or comes after it: below, at or above 0. Neither is
+    /// at its end.
+    int compare(const SortedMapIterator& there) const {
+        const std::uint64_t mine = prefix(), theirs = there.prefix();
+        if (mine != theirs) return mine < theirs ? -1 : 1;
+        if constexpr (exact) {
+            return 0;
+        } else {
+            const Key &a = key_at(leaf_, at_), &b = key_at(there.leaf_, there.at_);
+            if constexpr (text_key<Key>) return std::string_view(a).compare(b);
+            return a < b ? -1 : b < a ? 1 : 0;
+        }
+    }
+
+   private:
+    bool is_own() const {
+        for (std::size_t depth = 0; depth < depth_; ++depth)
+            if (is_shared(above_[depth].node)) return false;
+        return !is_shared(leaf_);
+    }
+    /// To the next leaf.
+    void go_on() {
+        leaf_ = nullptr;
+        at_ = 0;
+        while (depth_ > 0) {
+            auto& [node, child] = above_[depth_ - 1];
+            if (++child < node->count) {
+                go_down(node->children[child]);
+                break;
+            }
+            --depth_;
+        }
+    }
+    void go_down(const Node* node) {
+        for (; node->level > 0; node = inner(node)->children[0]) above_[depth_++] = {inner(node), 0};
+        leaf_ = node;
+        at_ = 0;
+        next_ = nullptr;
+        if (depth_ == 0) return;
+        const auto [above, child] = above_[depth_ - 1];
+        if (child + 1u == above->count) return;
+        next_ = above->children[child + 1];
+#if defined(__GNUC__)
+        for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
+            __builtin_prefetch(bytes(next_) + offset);
+#endif
+    }
+    /// What comes so many steps later; null where that is not known.
+    const Slot* ahead(std::size_t steps) const {
+        const std::size_t at = at_ + steps;
+        if (at < leaf_->count) return entry(leaf_, at);
+        return next_ && at - leaf_->count < next_->count ? entry(next_, at - leaf_->count) : nullptr;
+    }
+
+    struct Level {
+        const Inner* node;
+        std::size_t child;
+    };
+    std::array<Level, 16> above_;  // as deep as depth_
+    std::size_t depth_ = 0;
+    const Node* leaf_ = nullptr;
+    const Node* next_ = nullptr;  // the leaf behind it, where both lie below one node
+    std::size_t at_ = 0;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/detail/sorted_map.hpp ----
+
+// netsync: a sorted map that is copied in O(1). What the dot stores (crdt/dot_store.hpp) keep their elements in: a state
+// is read, encoded or joined elsewhere while its owner goes on writing, and what is sent is walked in order.
+
+namespace netsync::detail {
+
+/// Keys to values in ascending order: a B+ tree whose nodes are shared by copies and copied when written to
+/// (copy-on-write); see SortedNodes. A small map is one leaf, as large as it has to be. `Value` may be incomplete where only
+/// the type of the map is named.
+/// find, insert, erase: O(log size); copy: O(1), each node is copied once when it is next written to. References are
+/// invalidated by insertion and erasure. One thread a map; copies may be used by different threads.
+template <class Key, class Value>
+class SortedMap : SortedNodes<Key, Value> {
+    using Nodes = SortedNodes<Key, Value>;
+    using Nodes::child_for, Nodes::entry, Nodes::erase_at, Nodes::erase_child, Nodes::exact, Nodes::fan_out,
+        Nodes::inner, Nodes::insert_at, Nodes::insert_child, Nodes::is_shared, Nodes::key_at, Nodes::key_of_child,
+        Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_order, Nodes::prefetch_room,
+        Nodes::prefixes, Nodes::release, Nodes::resize, Nodes::share, Nodes::split, Nodes::take_entries;
+    using typename Nodes::Inner, typename Nodes::Node, typename Nodes::Slot;
+
+   public:
+    using typename Nodes::Entry;
+    using Iterator = SortedMapIterator<Key, Value>;
+
+    SortedMap() = default;
+    SortedMap(const SortedMap& other) noexcept : root_(share(other.root_)), size_(other.size_) {}
+    SortedMap(SortedMap&& other) noexcept
+        : root_(std::exchange(other.root_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    SortedMap& operator=(SortedMap other) noexcept {
+        std::swap(root_, other.root_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~SortedMap() { release(root_); }
+
+    bool empty() const noexcept { return size_ == 0; }
+    std::size_t size() const noexcept { return size_; }
+    Iterator begin() const { return Iterator{root_}; }
+    Iterator end() const { return Iterator{nullptr}; }
+
+    /// What one entry takes in a full leaf.
+    static constexpr std::size_t entry_size() { return sizeof(Slot) + sizeof(std::uint64_t) + 1; }
+
+    template <class Query>
+    const Value* find(const Query& key) const {
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        const Node* node = root_;
+        if (!node) return nullptr;
+        std::uint64_t trail = 0;
+        while (node->level > 0) {
+            const std::size_t child = child_for(inner(node), prefix, key);
+            trail = (trail | child) << 8;
+            const bool last = node->level == 1;
+            node = inner(node)->children[child];
+            if (last) prefetch_order(node);
+        }
+        prefetch_room(node);
+        const Place place = place_of(node, prefix, key);
+        last_trail_ = trail | place.at;
+        return place.found ? &entry(node, place.at)->value : nullptr;
+    }
+
+    /// From the first entry that does not lie before `key`. O(log size).
+    template <class Query>
+    Iterator lower_bound(const Query& key) const {
+        return root_ ? Iterator{root_, prefix_of<Key>(key), key} : end();
+    }
+
+    /// The last entry, of a map that is not empty. O(log size).
+    Entry last() const {
+        const Node* node = root_;
+        while (node->level > 0) node = inner(node)->children[node->count - 1u];
+        return {key_at(node, node->count - 1u), entry(node, node->count - 1u)->value};
+    }
+
+    /// For writing: nothing of it is shared any more.
+    template <class Query>
+    Value* find(const Query& key) {
+        if (!std::as_const(*this).find(key)) return nullptr;
+        Path path;
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        Node* leaf = descend(path, prefix, key);
+        return &entry(leaf, place_of(leaf, prefix, key).at)->value;
+    }
+
+    /// The value under `key`, which lies beyond all that are there; made by default. O(log size), without a search.
+    template <class NewKey>
+    Value* append(NewKey&& key) {
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        if (!root_) {
+            root_ = make_leaf(1);
+            ++size_;
+            return insert_at(root_, 0, prefix, std::forward<NewKey>(key));
+        }
+        Path path;
+        Node* node = own(root_);
+        while (node->level > 0) {
+            const std::size_t child = node->count - 1u;
+            path.steps[path.depth++] = {inner(node), child};
+            node = own(inner(node)->children[child]);
+        }
+        Value* value = insert(path, node, node->count, prefix, std::forward<NewKey>(key));
+        ++size_;
+        return value;
+    }
+
+    /// The value under `key`, made by default where there was none; `second` says whether it was made.
+    template <class NewKey = const Key&>
+    std::pair<Value*, bool> try_emplace(NewKey&& key) {
+        if (!root_) return {append(std::forward<NewKey>(key)), true};
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        Path path;
+        Node* leaf = descend(path, prefix, key);
+        const Place place = place_again(leaf, prefix, key);
+        if (place.found) return {&entry(leaf, place.at)->value, false};
+        Value* value = insert(path, leaf, place.at, prefix, std::forward<NewKey>(key));
+        ++size_;
+        return {value, true};
+    }
+
+    template <class Query>
+    bool erase(const Query& key) {
+        if (!std::as_const(*this).find(key)) return false;
+        Path path;
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        Node* leaf = descend(path, prefix, key);
+        erase_at(leaf, place_of(leaf, prefix, key).at);
+        --size_;
+        balance(path, leaf);
+        return true;
+    }
+
+    void clear() noexcept { *this = SortedMap{}; }
+
+    /// Same keys, and `same(value, value)` for each. O(size), O(1) for copies that nobody has written to since.
+    template <class Equal>
+    bool equal(const SortedMap& other, Equal&& same) const {
+        if (size_ != other.size_) return false;
+        if (root_ == other.root_) return true;
+        Iterator theirs = other.begin();
+        for (Iterator mine = begin(); mine != end(); ++mine, ++theirs)
+            if (mine.compare(theirs) != 0 || !same((*mine).value, (*theirs).value)) return false;
+        return true;
+    }
+
+   private:
+    template <class, class>
+    friend class Appender;
+
+    struct Step {
+        Inner* node;
+        std::size_t child;
+    };
+    struct Path {
+        std::array<Step, 16> steps;  // 2^32 entries lie at most 8 deep
+        std::size_t depth = 0;
+    };
+    /// The leaf for a key, with the way to it; all of it writable.
+    template <class Query>
+    Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
+        Node* node = own(root_);
+        while (node->level > 0) {
+            std::size_t child = guess(node->level);
+            if (!lies_below(inner(node), child, prefix)) {
+                child = child_for(inner(node), prefix, key);
+                if (node->level == 1) prefetch_order(inner(node)->children[child]);
+            }
+            path.steps[path.depth++] = {inner(node), child};
+            node = own(inner(node)->children[child]);
+        }
+        prefetch_room(node);
+        return node;
+    }
+
+    // A change looks for a key, and its merge comes back to it: what it found is tried first. It need not be true.
+
+    static std::size_t guess(unsigned level) noexcept { return (last_trail_ >> (8 * (level % 8))) & 0xff; }
+
+    /// Whether the prefix alone says that a key lies below this child, which may not exist.
+    static bool lies_below(const Inner* node, std::size_t child, std::uint64_t prefix) noexcept {
+        return child + 1 < fan_out && node->prefixes[child] < prefix && prefix < node->prefixes[child + 1];
+    }
+
+    template <class Query>
+    static Place place_again(const Node* leaf, std::uint64_t prefix, const Query& key) {
+        const std::size_t at = guess(0);
+        const bool fits = at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
+        if (fits && prefix < prefixes(leaf)[at]) return {at, false};
+        return place_of(leaf, prefix, key);
+    }
+
+    Node*& place_in(const Path& path, std::size_t depth) {
+        return depth == 0 ? root_ : path.steps[depth - 1].node->children[path.steps[depth - 1].child];
+    }
+
     // Growing.
 
     template <class NewKey>
@@ -1398,42 +1465,6 @@ class SortedMap {
         const Key first = key_of_child(next, 0);
         add_child(path, depth - 1, next, next->prefixes[0], first);
     }
-
-    static Key key_of_child(const Inner* node, std::size_t at) {
-        if constexpr (exact)
-            return key_of<Key>(node->prefixes[at]);
-        else
-            return node->keys[at];
-    }
-
-    static void insert_child(Inner* node, std::size_t at, Node* child, std::uint64_t prefix, const Key& key) {
-        const auto open = [&](auto& items) {
-            std::move_backward(items.begin() + static_cast<std::ptrdiff_t>(at), items.begin() + node->count,
-                               items.begin() + node->count + 1);
-        };
-        open(node->prefixes), open(node->children);
-        node->prefixes[at] = prefix;
-        node->children[at] = child;
-        if constexpr (!exact) {
-            open(node->keys);
-            node->keys[at] = key;
-        }
-        ++node->count;
-    }
-
-    static void erase_child(Inner* node, std::size_t at) {
-        const auto close = [&](auto& items) {
-            std::move(items.begin() + static_cast<std::ptrdiff_t>(at) + 1, items.begin() + node->count,
-                      items.begin() + static_cast<std::ptrdiff_t>(at));
-        };
-        close(node->prefixes), close(node->children);
-        if constexpr (!exact) {
-            close(node->keys);
-            node->keys[node->count - 1u] = Key{};
-        }
-        node->prefixes[--node->count] = beyond;
-    }
-
     // Shrinking.
 
     /// After an erasure: no node is empty, small neighbours become one, and the root has more than one child.
@@ -4936,6 +4967,217 @@ struct Run {
 
 }  // namespace netsync::detail
 
+// ---- netsync/crdt/rope_nodes.hpp ----
+
+// netsync: the nodes of a rope (crdt/rope.hpp): how they lie in memory, are shared, and what becomes of the runs of one leaf.
+
+namespace netsync::detail {
+
+/// A leaf holds up to 32 runs, and beside them their values in one `Content`; an inner node holds of each child how many
+/// elements it has and the first of them.
+template <class Content>
+struct RopeNodes {
+    static constexpr std::size_t fan_out = 32;
+    static constexpr std::size_t max_runs = 32;
+
+    struct Node {
+        std::atomic<std::uint32_t> owners{1};
+        std::uint8_t level = 0;  // 0: a leaf
+        std::uint8_t count = 0;
+        std::uint8_t capacity = 0;
+    };
+    /// Followed in memory by `capacity` runs, of which it holds the bunches of the first `count`.
+    struct Leaf : Node {
+        Content content;
+        Run* runs() noexcept { return reinterpret_cast<Run*>(this + 1); }
+        const Run* runs() const noexcept { return reinterpret_cast<const Run*>(this + 1); }
+    };
+    struct Child {
+        Node* node = nullptr;
+        std::size_t size = 0;
+        Element first;
+    };
+    struct Inner : Node {
+        std::array<std::size_t, fan_out> sizes;
+        std::array<Node*, fan_out> nodes;
+        std::array<Element, fan_out> firsts;
+
+        Child child(std::size_t at) const { return {nodes[at], sizes[at], firsts[at]}; }
+        void put(std::size_t at, const Child& child) {
+            nodes[at] = child.node;
+            sizes[at] = child.size;
+            firsts[at] = child.first;
+        }
+        /// Moves the children from `from` up to the last to `to`.
+        void shift(std::size_t from, std::size_t to) {
+            const auto slide = [&](auto& items) {
+                const auto first = items.begin() + static_cast<std::ptrdiff_t>(from);
+                const auto last = items.begin() + static_cast<std::ptrdiff_t>(this->count);
+                if (to < from)
+                    std::copy(first, last, items.begin() + static_cast<std::ptrdiff_t>(to));
+                else
+                    std::copy_backward(first, last, last + static_cast<std::ptrdiff_t>(to - from));
+            };
+            slide(sizes), slide(nodes), slide(firsts);
+        }
+    };
+    static_assert(std::is_trivially_copyable_v<Run> && alignof(Leaf) >= alignof(Run));
+
+    static const Inner* inner(const Node* node) { return static_cast<const Inner*>(node); }
+    static Inner* inner(Node* node) { return static_cast<Inner*>(node); }
+    static const Leaf* leaf(const Node* node) { return static_cast<const Leaf*>(node); }
+    static Leaf* leaf(Node* node) { return static_cast<Leaf*>(node); }
+
+    // Nodes come and go.
+
+    static Leaf* make_leaf(std::size_t capacity) {
+        Leaf* made = new (::operator new(sizeof(Leaf) + capacity * sizeof(Run))) Leaf;
+        made->capacity = static_cast<std::uint8_t>(capacity);
+        return made;
+    }
+    static Node* share(Node* node) noexcept {
+        if (node) node->owners.fetch_add(1, std::memory_order_relaxed);
+        return node;
+    }
+    static void release(Node* node) noexcept {
+        if (!node || (node->owners.load(std::memory_order_acquire) != 1 &&
+                      node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1))
+            return;
+        if (node->level > 0) {
+            for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->nodes[at]);
+            delete inner(node);
+        } else {
+            for (std::size_t at = 0; at < node->count; ++at) detail::release(leaf(node)->runs()[at].bunch);
+            leaf(node)->~Leaf();
+            ::operator delete(node);
+        }
+    }
+    static Node* copy(const Node* node) {
+        if (node->level > 0) {
+            Inner* made = new Inner;
+            made->level = node->level;
+            made->count = node->count;
+            for (std::size_t at = 0; at < node->count; ++at) {
+                made->put(at, inner(node)->child(at));
+                share(made->nodes[at]);
+            }
+            return made;
+        }
+        Leaf* made = make_leaf(node->capacity);
+        made->content = leaf(node)->content;
+        made->count = node->count;
+        std::copy_n(leaf(node)->runs(), node->count, made->runs());
+        for (std::size_t at = 0; at < node->count; ++at) retain(made->runs()[at].bunch);
+        return made;
+    }
+    /// Makes the node writable, in its place.
+    static Node* own(Node*& place) {
+        if (place->owners.load(std::memory_order_acquire) != 1) {
+            Node* mine = copy(place);
+            release(std::exchange(place, mine));
+        }
+        return place;
+    }
+
+    static Element first_of(const Node* node) {
+        return node->level > 0 ? inner(node)->firsts[0] : leaf(node)->runs()[0].element();
+    }
+    static std::size_t size_of(const Node* node) {
+        if (node->level == 0) return leaf(node)->content.size();
+        std::size_t size = 0;
+        for (std::size_t at = 0; at < node->count; ++at) size += inner(node)->sizes[at];
+        return size;
+    }
+    static Child describe(Node* node) { return {node, size_of(node), first_of(node)}; }
+    static bool is_small(const Node* node) {
+        return node->count < fan_out / 4 && (node->level > 0 || leaf(node)->content.is_small());
+    }
+
+    // Runs of a leaf.
+
+    static void open(Leaf* leaf, std::size_t at, const Run& run) {
+        Run* runs = leaf->runs();
+        std::copy_backward(runs + at, runs + leaf->count, runs + leaf->count + 1);
+        runs[at] = run;
+        retain(run.bunch);
+        ++leaf->count;
+    }
+    static void close(Leaf* leaf, std::size_t from, std::size_t to) {
+        Run* runs = leaf->runs();
+        for (std::size_t at = from; at < to; ++at) detail::release(runs[at].bunch);
+        std::copy(runs + to, runs + leaf->count, runs + from);
+        leaf->count = static_cast<std::uint8_t>(leaf->count - (to - from));
+    }
+    /// Makes room for `more` runs, of at most max_runs; in the place of the leaf may come a larger one.
+    static Leaf* reserve(Node*& place, std::size_t more) {
+        Leaf* held = leaf(place);
+        if (held->count + more <= held->capacity) return held;
+        Leaf* made = make_leaf(std::min(max_runs, std::max<std::size_t>(held->capacity * 2u, held->count + more)));
+        made->content = std::move(held->content);
+        made->count = std::exchange(held->count, std::uint8_t{0});
+        std::copy_n(held->runs(), made->count, made->runs());
+        release(std::exchange(place, made));
+        return made;
+    }
+
+    /// The elements of `run` are now before the one at `at`; values apart.
+    static void insert_run(Leaf* leaf, std::size_t at, const Run& run) {
+        Run* runs = leaf->runs();
+        std::size_t which = 0;
+        while (which < leaf->count && at > runs[which].length) at -= runs[which++].length;
+        if (at == 0 || which == leaf->count) return open(leaf, which, run);
+        const auto within = static_cast<std::uint32_t>(at);
+        Run& before = runs[which];
+        if (within == before.length) {
+            if (!before.continues(run)) return open(leaf, which + 1, run);
+            before.length += run.length;
+            return;
+        }
+        const Run after = before.part(within, before.length - within);
+        before.length = within;
+        open(leaf, which + 1, after);
+        open(leaf, which + 1, run);
+    }
+
+    /// The elements from `at` on are there no more; values apart. A run may become two.
+    static void erase_runs(Leaf* leaf, std::size_t at, std::size_t count) {
+        Run* runs = leaf->runs();
+        std::size_t which = 0;
+        while (at >= runs[which].length) at -= runs[which++].length;
+        auto within = static_cast<std::uint32_t>(at);
+        auto left = static_cast<std::uint32_t>(count);
+        if (within > 0) {
+            Run& run = runs[which++];
+            const std::uint32_t tail = run.length - within;
+            if (left < tail) {
+                const Run after = run.part(within + left, tail - left);
+                run.length = within;
+                return open(leaf, which, after);
+            }
+            run.length = within;
+            left -= tail;
+        }
+        std::size_t end = which;
+        while (left > 0 && left >= runs[end].length) left -= runs[end++].length;
+        if (left > 0) runs[end] = runs[end].part(left, runs[end].length - left);
+        close(leaf, which, end);
+    }
+
+    // Children of an inner node.
+
+    static void insert_child(Inner* node, std::size_t at, const Child& child) {
+        node->shift(at, at + 1);
+        node->put(at, child);
+        ++node->count;
+    }
+    static void erase_child(Inner* node, std::size_t at) {
+        node->shift(at + 1, at);
+        --node->count;
+    }
+};
+
+}  // namespace netsync::detail
+
 // ---- netsync/crdt/rope.hpp ----
 
 // netsync: the elements of a sequence in their order, as runs in a balanced tree that is copied in O(1). Found by index
@@ -4943,15 +5185,16 @@ struct Run {
 
 namespace netsync::detail {
 
-/// A B+ tree of runs whose nodes are shared by copies and copied when written to (copy-on-write, as in SortedMap). A leaf
-/// holds up to 32 runs, and beside them their values in one `Content`; an inner node holds of each child how many elements
-/// it has and the first of them. All operations: O(log runs); by position: times O(log depth of the bunches). One thread a
-/// rope; copies may be used by different threads.
+/// A B+ tree of runs whose nodes are shared by copies and copied when written to (copy-on-write, as in SortedMap); see
+/// RopeNodes. All operations: O(log runs); by position: times O(log depth of the bunches). One thread a rope; copies may be
+/// used by different threads.
 template <class Content>
-class Rope {
-    struct Node;
-    struct Leaf;
-    struct Inner;
+class Rope : RopeNodes<Content> {
+    using Nodes = RopeNodes<Content>;
+    using Nodes::describe, Nodes::erase_child, Nodes::erase_runs, Nodes::fan_out, Nodes::first_of, Nodes::inner,
+        Nodes::insert_child, Nodes::insert_run, Nodes::is_small, Nodes::leaf, Nodes::make_leaf, Nodes::max_runs,
+        Nodes::open, Nodes::own, Nodes::release, Nodes::reserve, Nodes::share;
+    using typename Nodes::Child, typename Nodes::Inner, typename Nodes::Leaf, typename Nodes::Node;
 
    public:
     class Walk;
@@ -5068,118 +5311,7 @@ class Rope {
         while (count > 0) count -= erase_in_leaf(index, count);
     }
 
-    /// Goes through the runs in order. Good until the rope changes.
-    class Walk {
-       public:
-        Walk(const Rope& rope, std::size_t index) {
-            if (index >= rope.size_) return;
-            const Node* node = rope.root_;
-            const bool near = rope.finger_.is_at(index);
-            if (near) index -= rope.finger_.start;
-            for (; node->level > 0;) {
-                std::size_t child = near ? rope.finger_.steps[depth_] : 0;
-                for (; !near && index >= inner(node)->sizes[child]; ++child) index -= inner(node)->sizes[child];
-                above_[depth_++] = {inner(node), child};
-                node = inner(node)->nodes[child];
-            }
-            leaf_ = leaf(node);
-            for (; index >= leaf_->runs()[run_].length; ++run_) {
-                index -= leaf_->runs()[run_].length;
-                at_ += leaf_->runs()[run_].length;
-            }
-            within_ = static_cast<std::uint32_t>(index);
-            at_ += index;
-        }
-
-        explicit operator bool() const noexcept { return leaf_ != nullptr; }
-        Run run() const noexcept {
-            const Run& run = leaf_->runs()[run_];
-            return run.part(within_, run.length - within_);
-        }
-        /// The values of the run are those of content() from at() on.
-        const Content& content() const noexcept { return leaf_->content; }
-        std::size_t at() const noexcept { return at_; }
-
-        void next() {
-            at_ += leaf_->runs()[run_].length - within_;
-            within_ = 0;
-            if (++run_ < leaf_->count) return;
-            next_leaf();
-        }
-        /// Past all runs that share their content with this one.
-        void next_leaf() {
-            leaf_ = nullptr;
-            run_ = 0;
-            at_ = 0;
-            within_ = 0;
-            for (; depth_ > 0; --depth_) {
-                auto& [node, child] = above_[depth_ - 1];
-                if (++child == node->count) continue;
-                const Node* down = node->nodes[child];
-                for (; down->level > 0; down = inner(down)->nodes[0]) above_[depth_++] = {inner(down), 0};
-                leaf_ = leaf(down);
-                return;
-            }
-        }
-
-       private:
-        struct Level {
-            const Inner* node;
-            std::size_t child;
-        };
-        std::array<Level, 16> above_;  // as deep as depth_
-        std::size_t depth_ = 0;
-        const Leaf* leaf_ = nullptr;
-        std::size_t run_ = 0;
-        std::uint32_t within_ = 0;
-        std::size_t at_ = 0;
-    };
-
    private:
-    static constexpr std::size_t fan_out = 32;
-    static constexpr std::size_t max_runs = 32;
-
-    struct Node {
-        std::atomic<std::uint32_t> owners{1};
-        std::uint8_t level = 0;  // 0: a leaf
-        std::uint8_t count = 0;
-        std::uint8_t capacity = 0;
-    };
-    /// Followed in memory by `capacity` runs, of which it holds the bunches of the first `count`.
-    struct Leaf : Node {
-        Content content;
-        Run* runs() noexcept { return reinterpret_cast<Run*>(this + 1); }
-        const Run* runs() const noexcept { return reinterpret_cast<const Run*>(this + 1); }
-    };
-    struct Child {
-        Node* node = nullptr;
-        std::size_t size = 0;
-        Element first;
-    };
-    struct Inner : Node {
-        std::array<std::size_t, fan_out> sizes;
-        std::array<Node*, fan_out> nodes;
-        std::array<Element, fan_out> firsts;
-
-        Child child(std::size_t at) const { return {nodes[at], sizes[at], firsts[at]}; }
-        void put(std::size_t at, const Child& child) {
-            nodes[at] = child.node;
-            sizes[at] = child.size;
-            firsts[at] = child.first;
-        }
-        /// Moves the children from `from` up to the last to `to`.
-        void shift(std::size_t from, std::size_t to) {
-            const auto slide = [&](auto& items) {
-                const auto first = items.begin() + static_cast<std::ptrdiff_t>(from);
-                const auto last = items.begin() + static_cast<std::ptrdiff_t>(this->count);
-                if (to < from)
-                    std::copy(first, last, items.begin() + static_cast<std::ptrdiff_t>(to));
-                else
-                    std::copy_backward(first, last, last + static_cast<std::ptrdiff_t>(to - from));
-            };
-            slide(sizes), slide(nodes), slide(firsts);
-        }
-    };
     /// The leaf that was last written to, since the next change is mostly beside it: of which elements it is, and the way.
     struct Finger {
         std::size_t start = 0;
@@ -5199,63 +5331,6 @@ class Rope {
         std::array<Step, 16> steps;
         std::size_t depth = 0;
     };
-    static_assert(std::is_trivially_copyable_v<Run> && alignof(Leaf) >= alignof(Run));
-
-    static const Inner* inner(const Node* node) { return static_cast<const Inner*>(node); }
-    static Inner* inner(Node* node) { return static_cast<Inner*>(node); }
-    static const Leaf* leaf(const Node* node) { return static_cast<const Leaf*>(node); }
-    static Leaf* leaf(Node* node) { return static_cast<Leaf*>(node); }
-
-    // Nodes come and go.
-
-    static Leaf* make_leaf(std::size_t capacity) {
-        Leaf* made = new (::operator new(sizeof(Leaf) + capacity * sizeof(Run))) Leaf;
-        made->capacity = static_cast<std::uint8_t>(capacity);
-        return made;
-    }
-    static Node* share(Node* node) noexcept {
-        if (node) node->owners.fetch_add(1, std::memory_order_relaxed);
-        return node;
-    }
-    static void release(Node* node) noexcept {
-        if (!node || (node->owners.load(std::memory_order_acquire) != 1 &&
-                      node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1))
-            return;
-        if (node->level > 0) {
-            for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->nodes[at]);
-            delete inner(node);
-        } else {
-            for (std::size_t at = 0; at < node->count; ++at) detail::release(leaf(node)->runs()[at].bunch);
-            leaf(node)->~Leaf();
-            ::operator delete(node);
-        }
-    }
-    static Node* copy(const Node* node) {
-        if (node->level > 0) {
-            Inner* made = new Inner;
-            made->level = node->level;
-            made->count = node->count;
-            for (std::size_t at = 0; at < node->count; ++at) {
-                made->put(at, inner(node)->child(at));
-                share(made->nodes[at]);
-            }
-            return made;
-        }
-        Leaf* made = make_leaf(node->capacity);
-        made->content = leaf(node)->content;
-        made->count = node->count;
-        std::copy_n(leaf(node)->runs(), node->count, made->runs());
-        for (std::size_t at = 0; at < node->count; ++at) retain(made->runs()[at].bunch);
-        return made;
-    }
-    /// Makes the node writable, in its place.
-    static Node* own(Node*& place) {
-        if (place->owners.load(std::memory_order_acquire) != 1) {
-            Node* mine = copy(place);
-            release(std::exchange(place, mine));
-        }
-        return place;
-    }
 
     Node*& place_in(const Path& path, std::size_t depth) {
         if (depth == 0) return root_;
@@ -5283,44 +5358,6 @@ class Rope {
         return leaf(node);
     }
 
-    static Element first_of(const Node* node) {
-        return node->level > 0 ? inner(node)->firsts[0] : leaf(node)->runs()[0].element();
-    }
-    static std::size_t size_of(const Node* node) {
-        if (node->level == 0) return leaf(node)->content.size();
-        std::size_t size = 0;
-        for (std::size_t at = 0; at < node->count; ++at) size += inner(node)->sizes[at];
-        return size;
-    }
-    static Child describe(Node* node) { return {node, size_of(node), first_of(node)}; }
-
-    // Runs of a leaf.
-
-    static void open(Leaf* leaf, std::size_t at, const Run& run) {
-        Run* runs = leaf->runs();
-        std::copy_backward(runs + at, runs + leaf->count, runs + leaf->count + 1);
-        runs[at] = run;
-        retain(run.bunch);
-        ++leaf->count;
-    }
-    static void close(Leaf* leaf, std::size_t from, std::size_t to) {
-        Run* runs = leaf->runs();
-        for (std::size_t at = from; at < to; ++at) detail::release(runs[at].bunch);
-        std::copy(runs + to, runs + leaf->count, runs + from);
-        leaf->count = static_cast<std::uint8_t>(leaf->count - (to - from));
-    }
-    /// Makes room for `more` runs, of at most max_runs; in the place of the leaf may come a larger one.
-    static Leaf* reserve(Node*& place, std::size_t more) {
-        Leaf* held = leaf(place);
-        if (held->count + more <= held->capacity) return held;
-        Leaf* made = make_leaf(std::min(max_runs, std::max<std::size_t>(held->capacity * 2u, held->count + more)));
-        made->content = std::move(held->content);
-        made->count = std::exchange(held->count, std::uint8_t{0});
-        std::copy_n(held->runs(), made->count, made->runs());
-        release(std::exchange(place, made));
-        return made;
-    }
-
     // Growing.
 
     void insert_chunk(std::size_t index, const Run& run, const Content& from, std::size_t first) {
@@ -5337,8 +5374,8 @@ class Rope {
         }
         Path path;
         std::size_t at = index;
-        Leaf* leaf = descend(path, at, true);
-        if (leaf->count + 2u > max_runs || leaf->content.is_full(from, first, run.length)) {
+        Leaf* here = descend(path, at, true);
+        if (here->count + 2u > max_runs || here->content.is_full(from, first, run.length)) {
             if (index == size_) {  // what comes in order fills its leaves
                 Leaf* right = make_leaf(max_runs);
                 right->content.insert(0, from, first, run.length);
@@ -5349,36 +5386,18 @@ class Rope {
             add_child(path, path.depth, split(path));
             return insert_chunk(index, run, from, first);
         }
-        leaf = reserve(place_in(path, path.depth), 2);
-        leaf->content.insert(at, from, first, run.length);
-        insert_run(leaf, at, run);
+        here = reserve(place_in(path, path.depth), 2);
+        here->content.insert(at, from, first, run.length);
+        insert_run(here, at, run);
         size_ += run.length;
         finger_.size += run.length;
-        const Node* node = leaf;
+        const Node* node = here;
         for (std::size_t depth = path.depth; depth > 0; --depth) {
             const auto [above, child] = path.steps[depth - 1];
             above->sizes[child] += run.length;
             if (at == 0) above->firsts[child] = first_of(node);
             node = above;
         }
-    }
-
-    static void insert_run(Leaf* leaf, std::size_t at, const Run& run) {
-        Run* runs = leaf->runs();
-        std::size_t which = 0;
-        while (which < leaf->count && at > runs[which].length) at -= runs[which++].length;
-        if (at == 0 || which == leaf->count) return open(leaf, which, run);
-        const auto within = static_cast<std::uint32_t>(at);
-        Run& before = runs[which];
-        if (within == before.length) {
-            if (!before.continues(run)) return open(leaf, which + 1, run);
-            before.length += run.length;
-            return;
-        }
-        const Run after = before.part(within, before.length - within);
-        before.length = within;
-        open(leaf, which + 1, after);
-        open(leaf, which + 1, run);
     }
 
     /// The right half of a full leaf, taken out of it: of its runs where these are many, else of its elements.
@@ -5439,58 +5458,25 @@ class Rope {
         add_child(path, depth - 1, next);
     }
 
-    static void insert_child(Inner* node, std::size_t at, const Child& child) {
-        node->shift(at, at + 1);
-        node->put(at, child);
-        ++node->count;
-    }
-    static void erase_child(Inner* node, std::size_t at) {
-        node->shift(at + 1, at);
-        --node->count;
-    }
-
     // Shrinking.
 
     /// Erases what one leaf holds of the elements from `index` on; says how many.
     std::size_t erase_in_leaf(std::size_t index, std::size_t count) {
         Path path;
         std::size_t at = index;
-        Leaf* leaf = descend(path, at, false);
-        count = std::min(count, leaf->content.size() - at);
-        if (leaf->count == max_runs) {  // a run may become two
+        Leaf* here = descend(path, at, false);
+        count = std::min(count, here->content.size() - at);
+        if (here->count == max_runs) {  // a run may become two
             add_child(path, path.depth, split(path));
             return erase_in_leaf(index, count);
         }
-        leaf = reserve(place_in(path, path.depth), 1);
-        leaf->content.erase(at, count);
-        erase_runs(leaf, at, count);
+        here = reserve(place_in(path, path.depth), 1);
+        here->content.erase(at, count);
+        erase_runs(here, at, count);
         size_ -= count;
         finger_.size -= count;
-        balance(path, leaf, count);
+        balance(path, here, count);
         return count;
-    }
-
-    static void erase_runs(Leaf* leaf, std::size_t at, std::size_t count) {
-        Run* runs = leaf->runs();
-        std::size_t which = 0;
-        while (at >= runs[which].length) at -= runs[which++].length;
-        auto within = static_cast<std::uint32_t>(at);
-        auto left = static_cast<std::uint32_t>(count);
-        if (within > 0) {
-            Run& run = runs[which++];
-            const std::uint32_t tail = run.length - within;
-            if (left < tail) {
-                const Run after = run.part(within + left, tail - left);
-                run.length = within;
-                return open(leaf, which, after);
-            }
-            run.length = within;
-            left -= tail;
-        }
-        std::size_t end = which;
-        while (left > 0 && left >= runs[end].length) left -= runs[end++].length;
-        if (left > 0) runs[end] = runs[end].part(left, runs[end].length - left);
-        close(leaf, which, end);
     }
 
     /// After an erasure: no node is empty, small neighbours become one, and the root has more than one child.
@@ -5517,10 +5503,6 @@ class Rope {
             release(std::exchange(root_, only));
         }
         if (root_->count == 0) release(std::exchange(root_, nullptr));
-    }
-
-    static bool is_small(const Node* node) {
-        return node->count < fan_out / 4 && (node->level > 0 || leaf(node)->content.is_small());
     }
 
     /// The children `at` and `at + 1` become one, if that leaves it room.
@@ -5550,6 +5532,74 @@ class Rope {
     Node* root_ = nullptr;
     std::size_t size_ = 0;
     Finger finger_;
+};
+
+/// Goes through the runs in order. Good until the rope changes.
+template <class Content>
+class Rope<Content>::Walk {
+   public:
+    Walk(const Rope& rope, std::size_t index) {
+        if (index >= rope.size_) return;
+        const Node* node = rope.root_;
+        const bool near = rope.finger_.is_at(index);
+        if (near) index -= rope.finger_.start;
+        for (; node->level > 0;) {
+            std::size_t child = near ? rope.finger_.steps[depth_] : 0;
+            for (; !near && index >= inner(node)->sizes[child]; ++child) index -= inner(node)->sizes[child];
+            above_[depth_++] = {inner(node), child};
+            node = inner(node)->nodes[child];
+        }
+        leaf_ = leaf(node);
+        for (; index >= leaf_->runs()[run_].length; ++run_) {
+            index -= leaf_->runs()[run_].length;
+            at_ += leaf_->runs()[run_].length;
+        }
+        within_ = static_cast<std::uint32_t>(index);
+        at_ += index;
+    }
+
+    explicit operator bool() const noexcept { return leaf_ != nullptr; }
+    Run run() const noexcept {
+        const Run& run = leaf_->runs()[run_];
+        return run.part(within_, run.length - within_);
+    }
+    /// The values of the run are those of content() from at() on.
+    const Content& content() const noexcept { return leaf_->content; }
+    std::size_t at() const noexcept { return at_; }
+
+    void next() {
+        at_ += leaf_->runs()[run_].length - within_;
+        within_ = 0;
+        if (++run_ < leaf_->count) return;
+        next_leaf();
+    }
+    /// Past all runs that share their content with this one.
+    void next_leaf() {
+        leaf_ = nullptr;
+        run_ = 0;
+        at_ = 0;
+        within_ = 0;
+        for (; depth_ > 0; --depth_) {
+            auto& [node, child] = above_[depth_ - 1];
+            if (++child == node->count) continue;
+            const Node* down = node->nodes[child];
+            for (; down->level > 0; down = inner(down)->nodes[0]) above_[depth_++] = {inner(down), 0};
+            leaf_ = leaf(down);
+            return;
+        }
+    }
+
+   private:
+    struct Level {
+        const Inner* node;
+        std::size_t child;
+    };
+    std::array<Level, 16> above_;  // as deep as depth_
+    std::size_t depth_ = 0;
+    const Leaf* leaf_ = nullptr;
+    std::size_t run_ = 0;
+    std::uint32_t within_ = 0;
+    std::size_t at_ = 0;
 };
 
 }  // namespace netsync::detail

@@ -4,25 +4,25 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <netsync/crdt/rope_nodes.hpp>
 #include <netsync/crdt/run.hpp>
-#include <new>
-#include <type_traits>
 #include <utility>
 
 namespace netsync::detail {
 
-/// A B+ tree of runs whose nodes are shared by copies and copied when written to (copy-on-write, as in SortedMap). A leaf
-/// holds up to 32 runs, and beside them their values in one `Content`; an inner node holds of each child how many elements
-/// it has and the first of them. All operations: O(log runs); by position: times O(log depth of the bunches). One thread a
-/// rope; copies may be used by different threads.
+/// A B+ tree of runs whose nodes are shared by copies and copied when written to (copy-on-write, as in SortedMap); see
+/// RopeNodes. All operations: O(log runs); by position: times O(log depth of the bunches). One thread a rope; copies may be
+/// used by different threads.
 template <class Content>
-class Rope {
-    struct Node;
-    struct Leaf;
-    struct Inner;
+class Rope : RopeNodes<Content> {
+    using Nodes = RopeNodes<Content>;
+    using Nodes::describe, Nodes::erase_child, Nodes::erase_runs, Nodes::fan_out, Nodes::first_of, Nodes::inner,
+        Nodes::insert_child, Nodes::insert_run, Nodes::is_small, Nodes::leaf, Nodes::make_leaf, Nodes::max_runs,
+        Nodes::open, Nodes::own, Nodes::release, Nodes::reserve, Nodes::share;
+    using typename Nodes::Child, typename Nodes::Inner, typename Nodes::Leaf, typename Nodes::Node;
 
    public:
     class Walk;
@@ -139,118 +139,7 @@ class Rope {
         while (count > 0) count -= erase_in_leaf(index, count);
     }
 
-    /// Goes through the runs in order. Good until the rope changes.
-    class Walk {
-       public:
-        Walk(const Rope& rope, std::size_t index) {
-            if (index >= rope.size_) return;
-            const Node* node = rope.root_;
-            const bool near = rope.finger_.is_at(index);
-            if (near) index -= rope.finger_.start;
-            for (; node->level > 0;) {
-                std::size_t child = near ? rope.finger_.steps[depth_] : 0;
-                for (; !near && index >= inner(node)->sizes[child]; ++child) index -= inner(node)->sizes[child];
-                above_[depth_++] = {inner(node), child};
-                node = inner(node)->nodes[child];
-            }
-            leaf_ = leaf(node);
-            for (; index >= leaf_->runs()[run_].length; ++run_) {
-                index -= leaf_->runs()[run_].length;
-                at_ += leaf_->runs()[run_].length;
-            }
-            within_ = static_cast<std::uint32_t>(index);
-            at_ += index;
-        }
-
-        explicit operator bool() const noexcept { return leaf_ != nullptr; }
-        Run run() const noexcept {
-            const Run& run = leaf_->runs()[run_];
-            return run.part(within_, run.length - within_);
-        }
-        /// The values of the run are those of content() from at() on.
-        const Content& content() const noexcept { return leaf_->content; }
-        std::size_t at() const noexcept { return at_; }
-
-        void next() {
-            at_ += leaf_->runs()[run_].length - within_;
-            within_ = 0;
-            if (++run_ < leaf_->count) return;
-            next_leaf();
-        }
-        /// Past all runs that share their content with this one.
-        void next_leaf() {
-            leaf_ = nullptr;
-            run_ = 0;
-            at_ = 0;
-            within_ = 0;
-            for (; depth_ > 0; --depth_) {
-                auto& [node, child] = above_[depth_ - 1];
-                if (++child == node->count) continue;
-                const Node* down = node->nodes[child];
-                for (; down->level > 0; down = inner(down)->nodes[0]) above_[depth_++] = {inner(down), 0};
-                leaf_ = leaf(down);
-                return;
-            }
-        }
-
-       private:
-        struct Level {
-            const Inner* node;
-            std::size_t child;
-        };
-        std::array<Level, 16> above_;  // as deep as depth_
-        std::size_t depth_ = 0;
-        const Leaf* leaf_ = nullptr;
-        std::size_t run_ = 0;
-        std::uint32_t within_ = 0;
-        std::size_t at_ = 0;
-    };
-
    private:
-    static constexpr std::size_t fan_out = 32;
-    static constexpr std::size_t max_runs = 32;
-
-    struct Node {
-        std::atomic<std::uint32_t> owners{1};
-        std::uint8_t level = 0;  // 0: a leaf
-        std::uint8_t count = 0;
-        std::uint8_t capacity = 0;
-    };
-    /// Followed in memory by `capacity` runs, of which it holds the bunches of the first `count`.
-    struct Leaf : Node {
-        Content content;
-        Run* runs() noexcept { return reinterpret_cast<Run*>(this + 1); }
-        const Run* runs() const noexcept { return reinterpret_cast<const Run*>(this + 1); }
-    };
-    struct Child {
-        Node* node = nullptr;
-        std::size_t size = 0;
-        Element first;
-    };
-    struct Inner : Node {
-        std::array<std::size_t, fan_out> sizes;
-        std::array<Node*, fan_out> nodes;
-        std::array<Element, fan_out> firsts;
-
-        Child child(std::size_t at) const { return {nodes[at], sizes[at], firsts[at]}; }
-        void put(std::size_t at, const Child& child) {
-            nodes[at] = child.node;
-            sizes[at] = child.size;
-            firsts[at] = child.first;
-        }
-        /// Moves the children from `from` up to the last to `to`.
-        void shift(std::size_t from, std::size_t to) {
-            const auto slide = [&](auto& items) {
-                const auto first = items.begin() + static_cast<std::ptrdiff_t>(from);
-                const auto last = items.begin() + static_cast<std::ptrdiff_t>(this->count);
-                if (to < from)
-                    std::copy(first, last, items.begin() + static_cast<std::ptrdiff_t>(to));
-                else
-                    std::copy_backward(first, last, last + static_cast<std::ptrdiff_t>(to - from));
-            };
-            slide(sizes), slide(nodes), slide(firsts);
-        }
-    };
     /// The leaf that was last written to, since the next change is mostly beside it: of which elements it is, and the way.
     struct Finger {
         std::size_t start = 0;
@@ -270,63 +159,6 @@ class Rope {
         std::array<Step, 16> steps;
         std::size_t depth = 0;
     };
-    static_assert(std::is_trivially_copyable_v<Run> && alignof(Leaf) >= alignof(Run));
-
-    static const Inner* inner(const Node* node) { return static_cast<const Inner*>(node); }
-    static Inner* inner(Node* node) { return static_cast<Inner*>(node); }
-    static const Leaf* leaf(const Node* node) { return static_cast<const Leaf*>(node); }
-    static Leaf* leaf(Node* node) { return static_cast<Leaf*>(node); }
-
-    // Nodes come and go.
-
-    static Leaf* make_leaf(std::size_t capacity) {
-        Leaf* made = new (::operator new(sizeof(Leaf) + capacity * sizeof(Run))) Leaf;
-        made->capacity = static_cast<std::uint8_t>(capacity);
-        return made;
-    }
-    static Node* share(Node* node) noexcept {
-        if (node) node->owners.fetch_add(1, std::memory_order_relaxed);
-        return node;
-    }
-    static void release(Node* node) noexcept {
-        if (!node || (node->owners.load(std::memory_order_acquire) != 1 &&
-                      node->owners.fetch_sub(1, std::memory_order_acq_rel) != 1))
-            return;
-        if (node->level > 0) {
-            for (std::size_t at = 0; at < node->count; ++at) release(inner(node)->nodes[at]);
-            delete inner(node);
-        } else {
-            for (std::size_t at = 0; at < node->count; ++at) detail::release(leaf(node)->runs()[at].bunch);
-            leaf(node)->~Leaf();
-            ::operator delete(node);
-        }
-    }
-    static Node* copy(const Node* node) {
-        if (node->level > 0) {
-            Inner* made = new Inner;
-            made->level = node->level;
-            made->count = node->count;
-            for (std::size_t at = 0; at < node->count; ++at) {
-                made->put(at, inner(node)->child(at));
-                share(made->nodes[at]);
-            }
-            return made;
-        }
-        Leaf* made = make_leaf(node->capacity);
-        made->content = leaf(node)->content;
-        made->count = node->count;
-        std::copy_n(leaf(node)->runs(), node->count, made->runs());
-        for (std::size_t at = 0; at < node->count; ++at) retain(made->runs()[at].bunch);
-        return made;
-    }
-    /// Makes the node writable, in its place.
-    static Node* own(Node*& place) {
-        if (place->owners.load(std::memory_order_acquire) != 1) {
-            Node* mine = copy(place);
-            release(std::exchange(place, mine));
-        }
-        return place;
-    }
 
     Node*& place_in(const Path& path, std::size_t depth) {
         if (depth == 0) return root_;
@@ -354,44 +186,6 @@ class Rope {
         return leaf(node);
     }
 
-    static Element first_of(const Node* node) {
-        return node->level > 0 ? inner(node)->firsts[0] : leaf(node)->runs()[0].element();
-    }
-    static std::size_t size_of(const Node* node) {
-        if (node->level == 0) return leaf(node)->content.size();
-        std::size_t size = 0;
-        for (std::size_t at = 0; at < node->count; ++at) size += inner(node)->sizes[at];
-        return size;
-    }
-    static Child describe(Node* node) { return {node, size_of(node), first_of(node)}; }
-
-    // Runs of a leaf.
-
-    static void open(Leaf* leaf, std::size_t at, const Run& run) {
-        Run* runs = leaf->runs();
-        std::copy_backward(runs + at, runs + leaf->count, runs + leaf->count + 1);
-        runs[at] = run;
-        retain(run.bunch);
-        ++leaf->count;
-    }
-    static void close(Leaf* leaf, std::size_t from, std::size_t to) {
-        Run* runs = leaf->runs();
-        for (std::size_t at = from; at < to; ++at) detail::release(runs[at].bunch);
-        std::copy(runs + to, runs + leaf->count, runs + from);
-        leaf->count = static_cast<std::uint8_t>(leaf->count - (to - from));
-    }
-    /// Makes room for `more` runs, of at most max_runs; in the place of the leaf may come a larger one.
-    static Leaf* reserve(Node*& place, std::size_t more) {
-        Leaf* held = leaf(place);
-        if (held->count + more <= held->capacity) return held;
-        Leaf* made = make_leaf(std::min(max_runs, std::max<std::size_t>(held->capacity * 2u, held->count + more)));
-        made->content = std::move(held->content);
-        made->count = std::exchange(held->count, std::uint8_t{0});
-        std::copy_n(held->runs(), made->count, made->runs());
-        release(std::exchange(place, made));
-        return made;
-    }
-
     // Growing.
 
     void insert_chunk(std::size_t index, const Run& run, const Content& from, std::size_t first) {
@@ -408,8 +202,8 @@ class Rope {
         }
         Path path;
         std::size_t at = index;
-        Leaf* leaf = descend(path, at, true);
-        if (leaf->count + 2u > max_runs || leaf->content.is_full(from, first, run.length)) {
+        Leaf* here = descend(path, at, true);
+        if (here->count + 2u > max_runs || here->content.is_full(from, first, run.length)) {
             if (index == size_) {  // what comes in order fills its leaves
                 Leaf* right = make_leaf(max_runs);
                 right->content.insert(0, from, first, run.length);
@@ -420,36 +214,18 @@ class Rope {
             add_child(path, path.depth, split(path));
             return insert_chunk(index, run, from, first);
         }
-        leaf = reserve(place_in(path, path.depth), 2);
-        leaf->content.insert(at, from, first, run.length);
-        insert_run(leaf, at, run);
+        here = reserve(place_in(path, path.depth), 2);
+        here->content.insert(at, from, first, run.length);
+        insert_run(here, at, run);
         size_ += run.length;
         finger_.size += run.length;
-        const Node* node = leaf;
+        const Node* node = here;
         for (std::size_t depth = path.depth; depth > 0; --depth) {
             const auto [above, child] = path.steps[depth - 1];
             above->sizes[child] += run.length;
             if (at == 0) above->firsts[child] = first_of(node);
             node = above;
         }
-    }
-
-    static void insert_run(Leaf* leaf, std::size_t at, const Run& run) {
-        Run* runs = leaf->runs();
-        std::size_t which = 0;
-        while (which < leaf->count && at > runs[which].length) at -= runs[which++].length;
-        if (at == 0 || which == leaf->count) return open(leaf, which, run);
-        const auto within = static_cast<std::uint32_t>(at);
-        Run& before = runs[which];
-        if (within == before.length) {
-            if (!before.continues(run)) return open(leaf, which + 1, run);
-            before.length += run.length;
-            return;
-        }
-        const Run after = before.part(within, before.length - within);
-        before.length = within;
-        open(leaf, which + 1, after);
-        open(leaf, which + 1, run);
     }
 
     /// The right half of a full leaf, taken out of it: of its runs where these are many, else of its elements.
@@ -510,58 +286,25 @@ class Rope {
         add_child(path, depth - 1, next);
     }
 
-    static void insert_child(Inner* node, std::size_t at, const Child& child) {
-        node->shift(at, at + 1);
-        node->put(at, child);
-        ++node->count;
-    }
-    static void erase_child(Inner* node, std::size_t at) {
-        node->shift(at + 1, at);
-        --node->count;
-    }
-
     // Shrinking.
 
     /// Erases what one leaf holds of the elements from `index` on; says how many.
     std::size_t erase_in_leaf(std::size_t index, std::size_t count) {
         Path path;
         std::size_t at = index;
-        Leaf* leaf = descend(path, at, false);
-        count = std::min(count, leaf->content.size() - at);
-        if (leaf->count == max_runs) {  // a run may become two
+        Leaf* here = descend(path, at, false);
+        count = std::min(count, here->content.size() - at);
+        if (here->count == max_runs) {  // a run may become two
             add_child(path, path.depth, split(path));
             return erase_in_leaf(index, count);
         }
-        leaf = reserve(place_in(path, path.depth), 1);
-        leaf->content.erase(at, count);
-        erase_runs(leaf, at, count);
+        here = reserve(place_in(path, path.depth), 1);
+        here->content.erase(at, count);
+        erase_runs(here, at, count);
         size_ -= count;
         finger_.size -= count;
-        balance(path, leaf, count);
+        balance(path, here, count);
         return count;
-    }
-
-    static void erase_runs(Leaf* leaf, std::size_t at, std::size_t count) {
-        Run* runs = leaf->runs();
-        std::size_t which = 0;
-        while (at >= runs[which].length) at -= runs[which++].length;
-        auto within = static_cast<std::uint32_t>(at);
-        auto left = static_cast<std::uint32_t>(count);
-        if (within > 0) {
-            Run& run = runs[which++];
-            const std::uint32_t tail = run.length - within;
-            if (left < tail) {
-                const Run after = run.part(within + left, tail - left);
-                run.length = within;
-                return open(leaf, which, after);
-            }
-            run.length = within;
-            left -= tail;
-        }
-        std::size_t end = which;
-        while (left > 0 && left >= runs[end].length) left -= runs[end++].length;
-        if (left > 0) runs[end] = runs[end].part(left, runs[end].length - left);
-        close(leaf, which, end);
     }
 
     /// After an erasure: no node is empty, small neighbours become one, and the root has more than one child.
@@ -588,10 +331,6 @@ class Rope {
             release(std::exchange(root_, only));
         }
         if (root_->count == 0) release(std::exchange(root_, nullptr));
-    }
-
-    static bool is_small(const Node* node) {
-        return node->count < fan_out / 4 && (node->level > 0 || leaf(node)->content.is_small());
     }
 
     /// The children `at` and `at + 1` become one, if that leaves it room.
@@ -621,6 +360,74 @@ class Rope {
     Node* root_ = nullptr;
     std::size_t size_ = 0;
     Finger finger_;
+};
+
+/// Goes through the runs in order. Good until the rope changes.
+template <class Content>
+class Rope<Content>::Walk {
+   public:
+    Walk(const Rope& rope, std::size_t index) {
+        if (index >= rope.size_) return;
+        const Node* node = rope.root_;
+        const bool near = rope.finger_.is_at(index);
+        if (near) index -= rope.finger_.start;
+        for (; node->level > 0;) {
+            std::size_t child = near ? rope.finger_.steps[depth_] : 0;
+            for (; !near && index >= inner(node)->sizes[child]; ++child) index -= inner(node)->sizes[child];
+            above_[depth_++] = {inner(node), child};
+            node = inner(node)->nodes[child];
+        }
+        leaf_ = leaf(node);
+        for (; index >= leaf_->runs()[run_].length; ++run_) {
+            index -= leaf_->runs()[run_].length;
+            at_ += leaf_->runs()[run_].length;
+        }
+        within_ = static_cast<std::uint32_t>(index);
+        at_ += index;
+    }
+
+    explicit operator bool() const noexcept { return leaf_ != nullptr; }
+    Run run() const noexcept {
+        const Run& run = leaf_->runs()[run_];
+        return run.part(within_, run.length - within_);
+    }
+    /// The values of the run are those of content() from at() on.
+    const Content& content() const noexcept { return leaf_->content; }
+    std::size_t at() const noexcept { return at_; }
+
+    void next() {
+        at_ += leaf_->runs()[run_].length - within_;
+        within_ = 0;
+        if (++run_ < leaf_->count) return;
+        next_leaf();
+    }
+    /// Past all runs that share their content with this one.
+    void next_leaf() {
+        leaf_ = nullptr;
+        run_ = 0;
+        at_ = 0;
+        within_ = 0;
+        for (; depth_ > 0; --depth_) {
+            auto& [node, child] = above_[depth_ - 1];
+            if (++child == node->count) continue;
+            const Node* down = node->nodes[child];
+            for (; down->level > 0; down = inner(down)->nodes[0]) above_[depth_++] = {inner(down), 0};
+            leaf_ = leaf(down);
+            return;
+        }
+    }
+
+   private:
+    struct Level {
+        const Inner* node;
+        std::size_t child;
+    };
+    std::array<Level, 16> above_;  // as deep as depth_
+    std::size_t depth_ = 0;
+    const Leaf* leaf_ = nullptr;
+    std::size_t run_ = 0;
+    std::uint32_t within_ = 0;
+    std::size_t at_ = 0;
 };
 
 }  // namespace netsync::detail
