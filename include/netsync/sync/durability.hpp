@@ -57,6 +57,7 @@ class Durability {
         committing_ = false;
         if (!error) durable_to_ = committing_to_;
         if (!error) succeeded_ = begun_;
+        if (waiters_.empty()) return;
         std::erase_if(waiters_, [&](const Waiter& waiter) {
             if (!error && waiter.commit > begun_) return false;
             answer(*waiter.observers, error, notifications);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <netsync/causal/causal_buffer.hpp>
@@ -39,6 +40,8 @@ struct FrameHeader {
     std::uint64_t hash = 0;                      ///< rolling: of all the origin's frames up to this one
 
     std::uint64_t last() const noexcept { return first + count - 1; }
+    /// As most are: it says of itself only who, what and when.
+    bool is_plain() const noexcept { return dependencies.empty() && removed.empty() && instead_of.empty(); }
 };
 
 /// One change, encoded. Cheap to copy: the bytes are shared. The same bytes are logged and are the message that brings
@@ -57,15 +60,14 @@ class Frame {
     /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the
     /// origin's frame before this one, 0 before the first. O(size).
     static Frame make(FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
-        Output out;
-        write_header(out, header);
-        const ByteView said = out.view();
-        SharedBytes bytes = SharedBytes::make(said.size() + delta.size() + hash_size, [&](std::byte* const at) {
-            std::byte* const end = std::copy(delta.begin(), delta.end(), std::copy(said.begin(), said.end(), at));
-            header.hash = detail::hash_bytes(at, static_cast<std::size_t>(end - at), previous_hash);
-            detail::write_word(end, header.hash);
-        });
-        return Frame{std::move(bytes), std::move(header), said.size()};
+        if (!header.is_plain()) {
+            Output out;
+            write_header(out, header);
+            return assemble(out.view(), std::move(header), delta, previous_hash);
+        }
+        std::array<std::byte, plain_header_size> said;
+        const std::byte* const end = write_plain_header(said.data(), header);
+        return assemble({said.data(), end}, std::move(header), delta, previous_hash);
     }
 
     /// The names of one change: see FrameHeader::instead_of.
@@ -112,6 +114,7 @@ class Frame {
 
    private:
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
+    static constexpr std::size_t plain_header_size = 2 + 3 * sizeof(std::uint64_t) + 2 * detail::varint_room + 3;
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
     Frame(SharedBytes bytes, FrameHeader&& header, std::size_t delta_start)
@@ -120,19 +123,29 @@ class Frame {
     DotRange minted() const { return {intern(header_.origin), header_.first, header_.last()}; }
     ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }
 
-    static void write_header(Output& out, const FrameHeader& header) {
-        constexpr std::size_t most = 2 + 3 * sizeof(std::uint64_t) + 2 * detail::varint_room;
-        out.in_one_piece(most, [&](std::byte* at) {
-            *at++ = static_cast<std::byte>(MessageKind::update);
-            *at++ = static_cast<std::byte>(wire_version);
-            at = detail::write_word(at, header.origin.owner_bits);
-            at = detail::write_word(at, header.origin.incarnation);
-            at += detail::write_varint(at, header.first);
-            at += detail::write_varint(at, header.count);
-            return detail::write_word(at, header.time.value);
+    static Frame assemble(ByteView said, FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
+        SharedBytes bytes = SharedBytes::make(said.size() + delta.size() + hash_size, [&](std::byte* const at) {
+            std::byte* const end = std::copy(delta.begin(), delta.end(), std::copy(said.begin(), said.end(), at));
+            header.hash = detail::hash_bytes(at, static_cast<std::size_t>(end - at), previous_hash);
+            detail::write_word(end, header.hash);
         });
-        if (header.dependencies.empty() && header.removed.empty() && header.instead_of.empty())
-            return out.in_one_piece(3, [](std::byte* at) { return std::fill_n(at, 3, std::byte{}); });  // as below
+        return Frame{std::move(bytes), std::move(header), said.size()};
+    }
+
+    /// Says where it ends.
+    static std::byte* write_plain_header(std::byte* at, const FrameHeader& header) {
+        *at++ = static_cast<std::byte>(MessageKind::update);
+        *at++ = static_cast<std::byte>(wire_version);
+        at = detail::write_word(at, header.origin.owner_bits);
+        at = detail::write_word(at, header.origin.incarnation);
+        at += detail::write_varint(at, header.first);
+        at += detail::write_varint(at, header.count);
+        at = detail::write_word(at, header.time.value);
+        return std::fill_n(at, 3, std::byte{});  // no dependencies, nothing removed, no other names
+    }
+
+    static void write_header(Output& out, const FrameHeader& header) {
+        out.in_one_piece(plain_header_size, [&](std::byte* at) { return write_plain_header(at, header) - 3; });
         out.count(header.dependencies.size());
         for (const ReplicaCounter& needed : header.dependencies) out(needed.replica, needed.counter);
         out.count(header.removed.size());
