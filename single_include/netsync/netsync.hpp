@@ -15289,9 +15289,8 @@ class LoggedContent {
     const Store& store() const noexcept { return staging.store(); }
     const History& history() const noexcept { return held.history; }
 
-    /// Reads what the store holds, as far as it goes, in the place of what is held. True if the log told of any of it.
-    bool read() {
-        bool any = false;
+    /// Reads what the store holds, as far as it goes, in the place of what is held.
+    void read() {
         held = {};
         log_bytes_ = 0;
         if (const SharedBytes bytes = store().snapshot())
@@ -15299,10 +15298,9 @@ class LoggedContent {
                 static_cast<void>(held.join(*std::move(snapshot)));
         in_snapshot_ = history().vector();
         store().replay([&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, limits_)) any |= replay(*frame);
+            if (const Result<Frame> frame = Frame::parse(bytes, limits_)) replay(*frame);
             return true;
         });
-        return any;
     }
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours. True if it goes on from what is
@@ -15770,7 +15768,8 @@ class LocalCopy {
         settled_ = open_value<bool>(opened, "settled");
         forgotten_ = Forgotten::of(open_value<std::vector<ReplicaCounter>>(opened, "forgotten"));
         retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
-        if (kept_.read()) issuing_.vector_rose();
+        kept_.read();
+        issuing_.restart();  // the log need not tell what this replica's last frame depended on
         clock_.restore(history().time());
         open_ = kept_.staging.begin();
         if (open_ && kept.is_nil()) keep("replica", id());

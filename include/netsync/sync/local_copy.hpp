@@ -331,7 +331,8 @@ class LocalCopy {
         settled_ = open_value<bool>(opened, "settled");
         forgotten_ = Forgotten::of(open_value<std::vector<ReplicaCounter>>(opened, "forgotten"));
         retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
-        if (kept_.read()) issuing_.vector_rose();
+        kept_.read();
+        issuing_.restart();  // the log need not tell what this replica's last frame depended on
         clock_.restore(history().time());
         open_ = kept_.staging.begin();
         if (open_ && kept.is_nil()) keep("replica", id());

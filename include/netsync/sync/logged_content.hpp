@@ -27,9 +27,8 @@ class LoggedContent {
     const Store& store() const noexcept { return staging.store(); }
     const History& history() const noexcept { return held.history; }
 
-    /// Reads what the store holds, as far as it goes, in the place of what is held. True if the log told of any of it.
-    bool read() {
-        bool any = false;
+    /// Reads what the store holds, as far as it goes, in the place of what is held.
+    void read() {
         held = {};
         log_bytes_ = 0;
         if (const SharedBytes bytes = store().snapshot())
@@ -37,10 +36,9 @@ class LoggedContent {
                 static_cast<void>(held.join(*std::move(snapshot)));
         in_snapshot_ = history().vector();
         store().replay([&](const SharedBytes& bytes) {
-            if (const Result<Frame> frame = Frame::parse(bytes, limits_)) any |= replay(*frame);
+            if (const Result<Frame> frame = Frame::parse(bytes, limits_)) replay(*frame);
             return true;
         });
-        return any;
     }
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours. True if it goes on from what is
