@@ -7,11 +7,14 @@ file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${root}/include ${root}/inc
 set(all_headers "")
 foreach(header IN LISTS headers)
     string(APPEND all_headers "#include <${header}>\n")
-    set(unit alone/${header}.cpp)
-    file(CONFIGURE OUTPUT ${unit} CONTENT "#include <${header}>\n#include <${header}>\n")
-    list(APPEND units ${CMAKE_CURRENT_BINARY_DIR}/${unit})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${root}/include/${header}) # which header shares a unit
 endforeach()
+execute_process(
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/alone.py ${root}/include ${CMAKE_CURRENT_BINARY_DIR}/alone
+    OUTPUT_VARIABLE units OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+string(REPLACE "\n" ";" units "${units}")
 add_library(headers_alone OBJECT ${units})
+set_target_properties(headers_alone PROPERTIES CXX_COMPILER_LAUNCHER ${only_compile})
 
 set(everything ${CMAKE_CURRENT_BINARY_DIR}/everything.cpp)
 file(CONFIGURE OUTPUT ${everything} CONTENT "${all_headers}int everything() { return 0; }\n")
