@@ -45,10 +45,10 @@ TEST_CASE("measured or not, a snapshot has the same bytes") {
         const Library state = library.state();
         const auto heads = library.report().heads;
         const Ntp64 time{~std::uint64_t{0} >> 1};
-        const auto plain = encode_snapshot(heads, time, state);
-        const std::size_t measured = size_of_snapshot(heads, time, state);
-        const auto frugal = encode_snapshot(heads, time, state, {}, {}, measured);
-        const auto surprised = encode_snapshot(heads, time, state, {}, {}, measured / 3);
+        const auto plain = encode_snapshot({heads, time}, state);
+        const std::size_t measured = size_of_snapshot({heads, time}, state);
+        const auto frugal = encode_snapshot({heads, time}, state, {}, measured);
+        const auto surprised = encode_snapshot({heads, time}, state, {}, measured / 3);
         REQUIRE(plain);
         REQUIRE(frugal);
         REQUIRE(surprised);
