@@ -135,7 +135,7 @@ void measure_pause(const std::filesystem::path& folder) {
     std::uint64_t next = 0;
     static_cast<void>(store.append(frame(++next, 100)));
     expect(!store.commit(), "commit");
-    const auto large = std::make_shared<const netsync::Bytes>(100'000'000, std::byte{5});
+    const netsync::SharedBytes large{netsync::Bytes(100'000'000, std::byte{5})};
     std::vector<double> calls, commits;
     std::atomic<bool> durable{true};
     const Clock::time_point begin = Clock::now();
@@ -205,7 +205,7 @@ void measure_opening(const std::filesystem::path& folder) {
         expect(static_cast<bool>(bytes), "encode");
         netsync::SqliteStore store{options};
         static_cast<void>(netsync::keep_value(store, "replica", made.id()));
-        static_cast<void>(store.adopt(std::make_shared<const netsync::Bytes>(*bytes), report.heads));
+        static_cast<void>(store.adopt(netsync::SharedBytes{*bytes}, report.heads));
         expect(!store.commit(), "commit");
         std::ofstream(plain, std::ios::binary)
             .write(reinterpret_cast<const char*>(bytes->data()), static_cast<std::streamsize>(bytes->size()));
