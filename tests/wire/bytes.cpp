@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <array>
 #include <netsync/netsync.hpp>
 #include <thread>
 #include <vector>
@@ -10,13 +11,14 @@ using netsync::SharedBytes;
 
 TEST_CASE("shared bytes: a copy is the same piece, and equal is what has the same bytes") {
     const Bytes plain(100, std::byte{7});
-    const SharedBytes one{plain}, other = one, again{ByteView{plain}};
-    CHECK(one->data() == other->data());
+    const SharedBytes one{plain}, again{ByteView{plain}};
+    const std::vector<SharedBytes> others(2, one);
+    CHECK(one->data() == others[1]->data());
     CHECK(one->data() != again->data());
     CHECK(one->data() != plain.data());
     CHECK(one == again);
     CHECK(one != SharedBytes{Bytes(99, std::byte{7})});
-    CHECK(one.use_count() == 2);
+    CHECK(one.use_count() == 3);
     CHECK(again.use_count() == 1);
 }
 
@@ -48,13 +50,13 @@ TEST_CASE("shared bytes: null is not empty") {
 
 TEST_CASE("shared bytes: the last owner lets go, on whichever thread") {
     SharedBytes shared{Bytes(1000)};
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 4; ++i)
-        threads.emplace_back([mine = shared] {
-            for (int round = 0; round < 1000; ++round) const SharedBytes copy = mine;
-        });
+    std::array<std::thread, 4> threads;
+    for (std::thread& thread : threads)
+        thread = std::thread{[mine = shared] {
+            for (std::size_t round = 0; round < 100; ++round)
+                CHECK(std::vector<SharedBytes>(round, mine).size() == round);
+        }};
     const SharedBytes last = std::move(shared);
     for (std::thread& thread : threads) thread.join();
-    threads.clear();
     CHECK(last.use_count() == 1);
 }
