@@ -919,6 +919,14 @@ class SortedMap {
 
     void clear() noexcept { *this = SortedMap{}; }
 
+    /// Calls `f(entry)` for each, in order, and lets go of what lies behind: a copy that writes there need not copy it any
+    /// more. A key that was visited may be looked at until the next one was. Empty afterwards.
+    template <class F>
+    void drain(F&& f) {
+        SortedMap going = std::move(*this), behind;
+        if (going.root_) drain(going.root_, behind.root_, f);
+    }
+
     /// Same keys, and `same(value, value)` for each. O(size), O(1) for copies that nobody has written to since.
     template <class Equal>
     bool equal(const SortedMap& other, Equal&& same) const {
@@ -1121,6 +1129,24 @@ class SortedMap {
     }
     static const Inner* inner(const Node* node) { return static_cast<const Inner*>(node); }
     static Inner* inner(Node* node) { return static_cast<Inner*>(node); }
+
+    /// Takes the node out of its place, and puts the last leaf of it `behind`.
+    template <class F>
+    static void drain(Node*& place, Node*& behind, F& f) {
+        if (place->level == 0) {
+            for (std::size_t at = 0; at < place->count; ++at) {
+#if defined(__GNUC__)
+                if (at + 16u < place->count) __builtin_prefetch(entry(place, at + 16));
+#endif
+                f(Entry{key_at(place, at), entry(place, at)->value});
+            }
+            release(std::exchange(behind, std::exchange(place, nullptr)));
+            return;
+        }
+        Node* node = own(place);
+        for (std::size_t at = 0; at < node->count; ++at) drain(inner(node)->children[at], behind, f);
+        release(std::exchange(place, nullptr));
+    }
 
     // Search.
 
@@ -2828,21 +2854,14 @@ class DotMap {
 
     template <class Archive>
     void save(Archive& out) const {
-        out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
-        out.charge(entries_.size() * entry_size());
-        const Key* before = nullptr;
-        for (const Entry entry : entries_) {
-            detail::save_key(out, before, entry.key);
-            out(entry.value);
-            if constexpr (held_by_reference) before = &entry.key;
-        }
-        if (!emptied_) return;
-        out.count(emptied_->size(), Keys::entry_size());
-        before = nullptr;
-        for_each_emptied([&](const Key& key) {
-            detail::save_key(out, before, key);
-            before = &key;
+        save(out, [&](auto&& write) {
+            for (const Entry entry : entries_) write(entry);
         });
+    }
+    /// The same of what is not needed any more: see Output::let_go.
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        save(out, [&](auto&& write) { entries_.drain(write); });
     }
 
     template <class Archive>
@@ -2885,6 +2904,26 @@ class DotMap {
     static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
 
     static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
+
+    /// `for_each_entry(write)` calls `write(entry)` for each.
+    template <class Archive, class F>
+    void save(Archive& out, F&& for_each_entry) const {
+        out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
+        out.charge(entries_.size() * entry_size());
+        const Key* before = nullptr;
+        for_each_entry([&](const Entry& entry) {
+            detail::save_key(out, before, entry.key);
+            out(entry.value);
+            if constexpr (held_by_reference) before = &entry.key;
+        });
+        if (!emptied_) return;
+        out.count(emptied_->size(), Keys::entry_size());
+        before = nullptr;
+        for_each_emptied([&](const Key& key) {
+            detail::save_key(out, before, key);
+            before = &key;
+        });
+    }
 
     template <class F>
     void for_each_emptied(F&& visit) const {
@@ -3488,6 +3527,10 @@ class Bag {
         elements_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
     }
@@ -4086,6 +4129,10 @@ class GMap {
         entries_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        entries_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         entries_.load(in);
     }
@@ -4154,6 +4201,10 @@ class GSet {
     template <class Archive>
     void save(Archive& out) const {
         elements_.save(out);
+    }
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
     }
     template <class Archive>
     void load(Archive& in) {
@@ -6758,6 +6809,10 @@ class LwwMap {
         entries_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        entries_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         entries_.load(in);
     }
@@ -7051,6 +7106,10 @@ class OrMap {
         entries_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        entries_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         entries_.load(in);
     }
@@ -7165,6 +7224,10 @@ class OrSet {
     template <class Archive>
     void save(Archive& out) const {
         elements_.save(out);
+    }
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
     }
     template <class Archive>
     void load(Archive& in) {
@@ -7757,6 +7820,10 @@ class RwSet {
     template <class Archive>
     void save(Archive& out) const {
         elements_.save(out);
+    }
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
     }
     template <class Archive>
     void load(Archive& in) {
@@ -9273,6 +9340,10 @@ class TwoPhaseSet {
         elements_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
     }
@@ -10271,6 +10342,17 @@ class Output {
         (write(values), ...);
         return *this;
     }
+    /// Writes the same, and lets go of the value on the way, part by part, where its type says how (save_and_let_go): so a
+    /// copy that goes on being written to need not copy the parts that are done. It is not to be looked at any more.
+    template <class T>
+    void let_go(T& value) {
+        if constexpr (requires { value.save_and_let_go(*this); })
+            within([&] { value.save_and_let_go(*this); });
+        else if constexpr (is_of_fields<T>)
+            within([&] { record([&] { detail::for_each_field([this](auto& field) { let_go(field); }, value); }); });
+        else
+            write(value);
+    }
     template <class T>
     Output& operator&(const T& value) {
         return (*this)(value);
@@ -10342,6 +10424,13 @@ class Output {
     Bytes take() { return bytes_.take(); }
 
    private:
+    /// Whether it is written as a record of its fields, and in no other way that comes before that.
+    template <class T>
+    static constexpr bool is_of_fields =
+        detail::plain_struct<T> && !detail::has_record<T, Output> && !detail::tuple_like<T> &&
+        !std::same_as<T, ReplicaId> && !std::convertible_to<const T&, std::string_view> &&
+        !requires(const T& value, Output& out) { value.save(out); };
+
     template <class T>
     void write(const T& value) {
         if constexpr (std::same_as<T, Dot>) {
@@ -10368,11 +10457,16 @@ class Output {
         } else if constexpr (std::same_as<T, double>) {
             fixed(std::bit_cast<std::uint64_t>(value));
         } else {
-            if (depth_left_ == 0) return fail(errc::too_deep);
-            --depth_left_;
-            write_compound(value);
-            ++depth_left_;
+            within([&] { write_compound(value); });
         }
+    }
+
+    template <class F>
+    void within(F&& write) {
+        if (depth_left_ == 0) return fail(errc::too_deep);
+        --depth_left_;
+        write();
+        ++depth_left_;
     }
 
     template <class T>
@@ -10937,13 +11031,37 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
     return {std::move(ranges), time};
 }
 
-template <crdt T>
-void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, const T& state, const Reissues& reissues) {
+/// A state that is not const is let go of.
+template <class T>
+void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, T& state, const Reissues& reissues) {
     out.fixed(wire_version);
     out(heads);
     out.fixed(time.value);
     out(reissues.all());
-    out(state);
+    if constexpr (std::is_const_v<T>)
+        out(state);
+    else
+        out.let_go(state);
+}
+
+template <class T>
+Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, T& state, const Limits& limits,
+                              const Reissues& reissues, std::size_t expected) {
+    Output out{state_space(heads, time), limits.depth};
+    if (expected > 0) out.expect(expected + varint_room);  // as much as is ever asked for at once
+    write_snapshot(out, heads, time, state, reissues);
+    if (out.error()) return out.error();
+    if (out.size() > limits.state) return errc::too_large;
+    return out.take();
+}
+
+template <class T>
+std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, T& state, const Limits& limits,
+                             const Reissues& reissues) {
+    Output out{state_space(heads, time), limits.depth};
+    out.measure();
+    write_snapshot(out, heads, time, state, reissues);
+    return out.size();
 }
 
 }  // namespace detail
@@ -10953,22 +11071,27 @@ void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, con
 template <crdt T>
 Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
                               const Reissues& reissues = {}, std::size_t expected = 0) {
-    Output out{detail::state_space(heads, time), limits.depth};
-    if (expected > 0) out.expect(expected + detail::varint_room);  // as much as is ever asked for at once
-    detail::write_snapshot(out, heads, time, state, reissues);
-    if (out.error()) return out.error();
-    if (out.size() > limits.state) return errc::too_large;
-    return out.take();
+    return detail::encode_snapshot(heads, time, state, limits, reissues, expected);
+}
+/// The same of a copy that is let go of on the way: see Output::let_go.
+template <crdt T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>)
+Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, T&& state, const Limits& limits = {},
+                              const Reissues& reissues = {}, std::size_t expected = 0) {
+    return detail::encode_snapshot(heads, time, state, limits, reissues, expected);
 }
 
 /// Of what encode_snapshot gives. In the same time, without memory.
 template <crdt T>
 std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
                              const Reissues& reissues = {}) {
-    Output out{detail::state_space(heads, time), limits.depth};
-    out.measure();
-    detail::write_snapshot(out, heads, time, state, reissues);
-    return out.size();
+    return detail::size_of_snapshot(heads, time, state, limits, reissues);
+}
+template <crdt T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>)
+std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, T&& state, const Limits& limits = {},
+                             const Reissues& reissues = {}) {
+    return detail::size_of_snapshot(heads, time, state, limits, reissues);
 }
 
 /// The heads and the time alone, and where the state starts. Nothing is interned.
@@ -13381,20 +13504,18 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    /// `expected`: see encode_snapshot.
-    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const {
-        EncodedState encoded{.heads = history.heads()};
-        Result<Bytes> bytes =
-            encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), expected);
-        if (!bytes) return bytes.error();
-        encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
-        encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
-        return encoded;
+    /// `expected`: see encode_snapshot, also of what becomes of a copy that is moved from.
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const& {
+        return encoded(encode_snapshot(history.heads(), history.time(), state, limits, history.reissues(), expected));
+    }
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) && {
+        return encoded(
+            encode_snapshot(history.heads(), history.time(), std::move(state), limits, history.reissues(), expected));
     }
 
     /// Of the bytes of encode(). O(state).
-    std::size_t size_encoded(const Limits& limits) const {
-        return size_of_snapshot(history.heads(), history.time(), state, limits, history.reissues());
+    std::size_t size_encoded(const Limits& limits) && {
+        return size_of_snapshot(history.heads(), history.time(), std::move(state), limits, history.reissues());
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
@@ -13408,6 +13529,12 @@ struct Content {
     }
 
    private:
+    Result<EncodedState> encoded(Result<Bytes> bytes) const {
+        if (!bytes) return bytes.error();
+        const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
+        return EncodedState{std::make_shared<const Bytes>(*std::move(bytes)), digest, history.heads()};
+    }
+
     bool has_other_names(const FrameHeader& header) const {
         const Reissues& reissues = history.reissues();
         if (reissues.empty()) return false;
@@ -15248,12 +15375,16 @@ class LocalCopy {
     Result<EncodedState> encode_frugally() {
         const std::size_t logged = log_bytes_;
         std::size_t size = 0;
-        Content<CrdtType> held = held_;  // not kept for the second time: what is changed meanwhile is held twice
+        may_change_ = few_changes;
+        Content<CrdtType> held = held_;  // let go of on the way: what is changed before its turn is held twice
         aside([&] {
-            size = held.size_encoded(options_.limits);
+            size = std::move(held).size_encoded(options_.limits);
             held = {};
         });
-        return encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
+        may_change_ = few_changes;
+        Result<EncodedState> encoded = encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
+        may_change_.reset();
+        return encoded;
     }
 
     // What all have seen.
@@ -15418,7 +15549,11 @@ class LocalCopy {
     void close() { staging_.close(); }
     std::error_code store_error() const noexcept { return staging_.error(); }
     /// Why nothing more may be changed now, if it may not.
-    std::error_code refusal() const { return staging_.refusal(); }
+    std::error_code refusal() const {
+        if constexpr (asynchronous_store<Store>)
+            if (may_change_ == 0u) return errc::store_behind;
+        return staging_.refusal();
+    }
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
@@ -15539,7 +15674,7 @@ class LocalCopy {
         Result<EncodedState> encoded = EncodedState{};
         Content<CrdtType> held = held_;
         aside([&] {
-            encoded = held.encode(options_.limits, expected);
+            encoded = std::move(held).encode(options_.limits, expected);
             held = {};
         });
         return encoded;
@@ -15673,6 +15808,7 @@ class LocalCopy {
     /// 4: the log and the version vector derived from it move together.
     std::error_code log(const Frame& frame) {
         if (meanwhile_) meanwhile_->push_back(frame);
+        if (may_change_) *may_change_ -= std::min(*may_change_, frame.header().count);
         log_bytes_ += frame.size_bytes();
         return staging_.append(frame);
     }
@@ -15735,6 +15871,7 @@ class LocalCopy {
 
     static constexpr std::size_t max_successions = 16;
     static constexpr std::size_t few_frames = 64;
+    static constexpr std::uint64_t few_changes = 4096;  // some MiB, where each is of another element
     static constexpr int catch_up_rounds = 8;
 
     const Options& options_;
@@ -15743,6 +15880,7 @@ class LocalCopy {
     std::atomic<ReplicaIndex> self_{};
     Content<CrdtType> held_;
     std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
+    std::optional<std::uint64_t> may_change_;      // while a copy is encoded frugally: how many dots more
     bool open_ = false;
     Retirements retirements_;
     CausalBuffer<Frame> buffer_;

@@ -164,7 +164,7 @@ struct SqliteOptions {
     std::string pool = "netsync";  ///< a file belongs to one pool
     Synchronous synchronous = Synchronous::full;
     std::size_t waiting =
-        8u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
+        4u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
     std::size_t step = 1u << 20;  ///< bytes of a snapshot that one transaction writes
     std::string vfs{};            ///< of SQLite, by name; empty: its default
 };
@@ -494,7 +494,7 @@ class SqliteReader {
         connection_.be_patient();
         connection_.checkpoint_at_close(false);
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
-                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
+                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL; PRAGMA cache_size = -256");
         for (auto [statement, text] : {
                  std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame"
                                        " WHERE origin = ? AND first <= ? AND first + count - 1 > ? AND sequence > ?"

@@ -199,3 +199,65 @@ TEST_CASE("a replica that ends makes durable what it has") {
     CHECK(answers == std::vector<std::error_code>{{}});
     CHECK_FALSE(store.is_committing());
 }
+
+namespace {
+
+/// Says when it is encoded.
+struct Tell {
+    bool merge(const Tell&) { return false; }
+    template <class Archive>
+    void save(Archive& out) const {
+        if (on_save) on_save();
+        out(true);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        bool read = false;
+        in(read);
+    }
+    friend bool operator==(const Tell&, const Tell&) = default;
+    static inline std::function<void()> on_save;
+};
+struct Probed {
+    Words words{};
+    Tell tell{};
+};
+
+}  // namespace
+
+TEST_CASE("while a snapshot is made for a store, not much is changed that would be in memory twice") {
+    Network<Probed> net;
+    LateStore store;
+    Options options{.name = "a", .seed = 1};
+    options.limits.log = 4000;
+    Replica<LateStore, TapTransport, ManualClock, Probed> a{TapTransport{net.hub, net.wire, "a"}, options, store,
+                                                            ManualClock{100ms, net.wall}};
+    const auto b = net.join("b");
+    const auto pass = [&](Duration time) {
+        for (Duration passed{}; passed < time; passed += 10ms) {
+            net.run_for(10ms);
+            while (store.is_committing()) store.end();
+        }
+    };
+    pass(3s);
+    for (int word = 0; word < 300; ++word) a.update(&Probed::words, add(std::to_string(word)));
+    std::vector<int> changed;
+    bool armed = true;
+    Tell::on_save = [&] {
+        if (!std::exchange(armed, false)) return;
+        changed.push_back(0);
+        for (int word = 0; word < 10'000 && a.try_update(&Probed::words, add("at " + std::to_string(word))); ++word)
+            ++changed.back();
+        CHECK(a.try_update(&Probed::words, add("more")).error() == errc::store_behind);
+        armed = changed.size() < 2;  // it is measured, and then encoded
+    };
+    pass(5s);
+    Tell::on_save = nullptr;
+    CHECK(changed == std::vector<int>{4096, 4096});
+    CHECK(a.try_update(&Probed::words, add("again")));
+    pass(5s);
+    CHECK(b->state().words.contains("again"));
+    CHECK(b->state().words.contains("at 4095"));
+    CHECK_FALSE(b->state().words.contains("more"));
+    CHECK(a.digest() == b->digest());
+}

@@ -19,7 +19,7 @@ class SqliteReader {
         connection_.be_patient();
         connection_.checkpoint_at_close(false);
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
-                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
+                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL; PRAGMA cache_size = -256");
         for (auto [statement, text] : {
                  std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame"
                                        " WHERE origin = ? AND first <= ? AND first + count - 1 > ? AND sequence > ?"

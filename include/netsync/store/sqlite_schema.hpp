@@ -33,7 +33,7 @@ struct SqliteOptions {
     std::string pool = "netsync";  ///< a file belongs to one pool
     Synchronous synchronous = Synchronous::full;
     std::size_t waiting =
-        8u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
+        4u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
     std::size_t step = 1u << 20;  ///< bytes of a snapshot that one transaction writes
     std::string vfs{};            ///< of SQLite, by name; empty: its default
 };

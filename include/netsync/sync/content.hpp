@@ -103,20 +103,18 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    /// `expected`: see encode_snapshot.
-    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const {
-        EncodedState encoded{.heads = history.heads()};
-        Result<Bytes> bytes =
-            encode_snapshot(encoded.heads, history.time(), state, limits, history.reissues(), expected);
-        if (!bytes) return bytes.error();
-        encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
-        encoded.bytes = std::make_shared<const Bytes>(*std::move(bytes));
-        return encoded;
+    /// `expected`: see encode_snapshot, also of what becomes of a copy that is moved from.
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const& {
+        return encoded(encode_snapshot(history.heads(), history.time(), state, limits, history.reissues(), expected));
+    }
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) && {
+        return encoded(
+            encode_snapshot(history.heads(), history.time(), std::move(state), limits, history.reissues(), expected));
     }
 
     /// Of the bytes of encode(). O(state).
-    std::size_t size_encoded(const Limits& limits) const {
-        return size_of_snapshot(history.heads(), history.time(), state, limits, history.reissues());
+    std::size_t size_encoded(const Limits& limits) && {
+        return size_of_snapshot(history.heads(), history.time(), std::move(state), limits, history.reissues());
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
@@ -130,6 +128,12 @@ struct Content {
     }
 
    private:
+    Result<EncodedState> encoded(Result<Bytes> bytes) const {
+        if (!bytes) return bytes.error();
+        const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
+        return EncodedState{std::make_shared<const Bytes>(*std::move(bytes)), digest, history.heads()};
+    }
+
     bool has_other_names(const FrameHeader& header) const {
         const Reissues& reissues = history.reissues();
         if (reissues.empty()) return false;

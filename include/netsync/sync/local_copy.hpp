@@ -168,12 +168,16 @@ class LocalCopy {
     Result<EncodedState> encode_frugally() {
         const std::size_t logged = log_bytes_;
         std::size_t size = 0;
-        Content<CrdtType> held = held_;  // not kept for the second time: what is changed meanwhile is held twice
+        may_change_ = few_changes;
+        Content<CrdtType> held = held_;  // let go of on the way: what is changed before its turn is held twice
         aside([&] {
-            size = held.size_encoded(options_.limits);
+            size = std::move(held).size_encoded(options_.limits);
             held = {};
         });
-        return encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
+        may_change_ = few_changes;
+        Result<EncodedState> encoded = encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
+        may_change_.reset();
+        return encoded;
     }
 
     // What all have seen.
@@ -338,7 +342,11 @@ class LocalCopy {
     void close() { staging_.close(); }
     std::error_code store_error() const noexcept { return staging_.error(); }
     /// Why nothing more may be changed now, if it may not.
-    std::error_code refusal() const { return staging_.refusal(); }
+    std::error_code refusal() const {
+        if constexpr (asynchronous_store<Store>)
+            if (may_change_ == 0u) return errc::store_behind;
+        return staging_.refusal();
+    }
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
@@ -459,7 +467,7 @@ class LocalCopy {
         Result<EncodedState> encoded = EncodedState{};
         Content<CrdtType> held = held_;
         aside([&] {
-            encoded = held.encode(options_.limits, expected);
+            encoded = std::move(held).encode(options_.limits, expected);
             held = {};
         });
         return encoded;
@@ -593,6 +601,7 @@ class LocalCopy {
     /// 4: the log and the version vector derived from it move together.
     std::error_code log(const Frame& frame) {
         if (meanwhile_) meanwhile_->push_back(frame);
+        if (may_change_) *may_change_ -= std::min(*may_change_, frame.header().count);
         log_bytes_ += frame.size_bytes();
         return staging_.append(frame);
     }
@@ -655,6 +664,7 @@ class LocalCopy {
 
     static constexpr std::size_t max_successions = 16;
     static constexpr std::size_t few_frames = 64;
+    static constexpr std::uint64_t few_changes = 4096;  // some MiB, where each is of another element
     static constexpr int catch_up_rounds = 8;
 
     const Options& options_;
@@ -663,6 +673,7 @@ class LocalCopy {
     std::atomic<ReplicaIndex> self_{};
     Content<CrdtType> held_;
     std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
+    std::optional<std::uint64_t> may_change_;      // while a copy is encoded frugally: how many dots more
     bool open_ = false;
     Retirements retirements_;
     CausalBuffer<Frame> buffer_;

@@ -6,6 +6,7 @@
 #include <netsync/crdt/composition.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/reissue.hpp>
+#include <type_traits>
 #include <vector>
 
 namespace netsync {
@@ -43,13 +44,37 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
     return {std::move(ranges), time};
 }
 
-template <crdt T>
-void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, const T& state, const Reissues& reissues) {
+/// A state that is not const is let go of.
+template <class T>
+void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, T& state, const Reissues& reissues) {
     out.fixed(wire_version);
     out(heads);
     out.fixed(time.value);
     out(reissues.all());
-    out(state);
+    if constexpr (std::is_const_v<T>)
+        out(state);
+    else
+        out.let_go(state);
+}
+
+template <class T>
+Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, T& state, const Limits& limits,
+                              const Reissues& reissues, std::size_t expected) {
+    Output out{state_space(heads, time), limits.depth};
+    if (expected > 0) out.expect(expected + varint_room);  // as much as is ever asked for at once
+    write_snapshot(out, heads, time, state, reissues);
+    if (out.error()) return out.error();
+    if (out.size() > limits.state) return errc::too_large;
+    return out.take();
+}
+
+template <class T>
+std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, T& state, const Limits& limits,
+                             const Reissues& reissues) {
+    Output out{state_space(heads, time), limits.depth};
+    out.measure();
+    write_snapshot(out, heads, time, state, reissues);
+    return out.size();
 }
 
 }  // namespace detail
@@ -59,22 +84,27 @@ void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, con
 template <crdt T>
 Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
                               const Reissues& reissues = {}, std::size_t expected = 0) {
-    Output out{detail::state_space(heads, time), limits.depth};
-    if (expected > 0) out.expect(expected + detail::varint_room);  // as much as is ever asked for at once
-    detail::write_snapshot(out, heads, time, state, reissues);
-    if (out.error()) return out.error();
-    if (out.size() > limits.state) return errc::too_large;
-    return out.take();
+    return detail::encode_snapshot(heads, time, state, limits, reissues, expected);
+}
+/// The same of a copy that is let go of on the way: see Output::let_go.
+template <crdt T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>)
+Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, T&& state, const Limits& limits = {},
+                              const Reissues& reissues = {}, std::size_t expected = 0) {
+    return detail::encode_snapshot(heads, time, state, limits, reissues, expected);
 }
 
 /// Of what encode_snapshot gives. In the same time, without memory.
 template <crdt T>
 std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
                              const Reissues& reissues = {}) {
-    Output out{detail::state_space(heads, time), limits.depth};
-    out.measure();
-    detail::write_snapshot(out, heads, time, state, reissues);
-    return out.size();
+    return detail::size_of_snapshot(heads, time, state, limits, reissues);
+}
+template <crdt T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>)
+std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, T&& state, const Limits& limits = {},
+                             const Reissues& reissues = {}) {
+    return detail::size_of_snapshot(heads, time, state, limits, reissues);
 }
 
 /// The heads and the time alone, and where the state starts. Nothing is interned.
