@@ -258,6 +258,11 @@ inline std::int64_t checksum_of(const OriginRow& row) noexcept {
     return sqlite_checksum({}, row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since);
 }
 
+/// Of a statement that is prepared: where it does not fit the tables, these are not what they were.
+inline std::error_code schema_error(int result) {
+    return (result & 0xff) == SQLITE_ERROR ? make_error_code(errc::store_damaged) : sqlite_error(result);
+}
+
 /// A PRAGMA or a SELECT of one number.
 inline int sqlite_number(const SqliteConnection& connection, const char* text, std::int64_t& number) {
     SqliteStatement statement;
@@ -273,7 +278,7 @@ inline std::error_code read_file_row(const SqliteConnection& connection, FileRow
     SqliteStatement statement;
     int result =
         statement.prepare(connection, "SELECT pool, since, generation, size, heads, checksum FROM file WHERE one = 1");
-    if (result != SQLITE_OK) return sqlite_error(result);
+    if (result != SQLITE_OK) return schema_error(result);
     if (!statement.step(result))
         return result == SQLITE_DONE ? make_error_code(errc::store_damaged) : sqlite_error(result);
     const ByteView heads = statement.blob(4);
@@ -325,20 +330,22 @@ inline int bring_up(const SqliteConnection& connection, std::span<const char* co
 inline std::error_code check_pool(const SqliteConnection& connection, const SqliteOptions& options) {
     SqliteStatement pool;
     int result = pool.prepare(connection, "SELECT pool FROM file WHERE one = 1");
-    if (result != SQLITE_OK) return sqlite_error(result);
+    if (result != SQLITE_OK) return schema_error(result);
     if (!pool.step(result)) return result == SQLITE_DONE ? make_error_code(errc::store_damaged) : sqlite_error(result);
     return pool.text(0) == options.pool ? std::error_code{} : errc::wrong_pool;
 }
 
-/// Checks whose file this is; makes the tables in one that is new, and brings those of an older program up to date.
+/// Checks whose file this is; makes the tables in one that is new, and brings those of an older program up to date. Where
+/// none may be made, one without tables has lost them.
 inline std::error_code open_schema(const SqliteConnection& connection, const SqliteOptions& options,
-                                   std::span<const char* const> versions = sqlite_versions) {
+                                   std::span<const char* const> versions = sqlite_versions, bool may_create = true) {
     std::int64_t application = 0, version = 0, tables = 0;
     int result = sqlite_number(connection, "PRAGMA application_id", application);
     if (result == SQLITE_OK) result = sqlite_number(connection, "PRAGMA user_version", version);
     if (result == SQLITE_OK) result = sqlite_number(connection, "SELECT count(*) FROM sqlite_schema", tables);
     if (result != SQLITE_OK) return sqlite_error(result);
     const bool is_new = application == 0 && tables == 0;
+    if (is_new && !may_create) return errc::store_damaged;
     if (!is_new && application != sqlite_application) return errc::not_a_store;
     const auto last = static_cast<std::int64_t>(versions.size());
     if (!is_new && (version < 1 || version > last)) return errc::store_version;
@@ -513,10 +520,18 @@ class SqliteReader {
                                      " ORDER BY number"},
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
-        return sqlite_error(result);
+        if (result != SQLITE_OK) close();
+        return schema_error(result);
     }
 
     bool is_open() const noexcept { return connection_.is_open(); }
+    /// Whether the file that is open is still the one of that name.
+    bool is_in_place() const noexcept {
+        int moved = 1;
+        return is_open() &&
+               sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+               moved == 0;
+    }
     void close() {
         for (SqliteStatement* statement : {&covering_, &range_, &all_, &last_, &origins_, &values_, &chunks_})
             *statement = {};
@@ -655,6 +670,62 @@ class SqliteReader {
 
 }  // namespace netsync::detail
 
+// ---- netsync/store/sqlite_replacement.hpp ----
+
+// netsync: a whole SQLite file takes the place of one that SQLite does not open any more. For whoever has the lock of a
+// file.
+
+namespace netsync::detail {
+
+/// The old write-ahead log must not be read as that of the new file, and the two do not go in one step. So the new file
+/// gets a name first that says that it is the one that counts; with that it is decided, and what is left to do is done
+/// at once, or at the next opening.
+class SqliteReplacement {
+   public:
+    explicit SqliteReplacement(const SqliteOptions& options)
+        : file_(options.file), whole_(options.file + "-whole"),
+          vfs_(sqlite3_vfs_find(options.vfs.empty() ? nullptr : options.vfs.c_str())) {}
+
+    /// `file`: on disk, all of it, and closed; its lock lies beside it.
+    std::error_code replace_by(const std::string& file) const {
+        if (const std::error_code error = move(file, whole_)) return error;
+        if (const std::error_code error = remove(file + "-lock")) return error;
+        return finish();
+    }
+
+    /// Where it was decided and not done.
+    std::error_code finish() const {
+        std::error_code none;
+        if (!std::filesystem::exists(whole_, none)) return {};
+        if (const std::error_code error = remove(file_ + "-wal")) return error;
+        if (const std::error_code error = move(whole_, file_)) return error;
+        static_cast<void>(remove(file_ + "-shm"));  // is made anew
+        return {};
+    }
+
+   private:
+    static std::error_code move(const std::string& from, const std::string& to) {
+        std::error_code failed;
+        std::filesystem::rename(from, to, failed);
+        if (!failed) return {};
+        return failed == std::errc::permission_denied || failed == std::errc::read_only_file_system
+                   ? errc::store_read_only
+                   : errc::store_io;
+    }
+
+    /// The folder is synced with it, and so what was moved before.
+    std::error_code remove(const std::string& file) const {
+        if (!vfs_) return errc::store_io;
+        const int result = vfs_->xDelete(vfs_, file.c_str(), 1);
+        return result == SQLITE_IOERR_DELETE_NOENT ? std::error_code{} : sqlite_error(result);
+    }
+
+    const std::string file_, whole_;
+    sqlite3_vfs* const vfs_;
+};
+
+}  // namespace netsync::detail
+
 // ---- netsync/store/sqlite_writer.hpp ----
 
 // netsync: writes a replica's SQLite file: whole commits, and between them, in bounded steps, what may wait.
@@ -672,13 +743,15 @@ class SqliteWriter {
         close();
         const std::error_code locked = lock_.take(options_);
         if (locked && locked != errc::store_read_only) return locked;
+        if (!locked)
+            if (const std::error_code error = SqliteReplacement{options_}.finish()) return error;
         const int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0);
         int result = connection_.open(options_.file, flags, options_.vfs);
         if (result == SQLITE_OK) protect(), connection_.be_patient();
         if (result == SQLITE_OK) result = connection_.run("PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1");
         if (result == SQLITE_OK) connection_.checkpoint_at_close(false);
         std::error_code error = sqlite_error(result);
-        if (!error) error = open_schema(connection_, options_);
+        if (!error) error = open_schema(connection_, options_, sqlite_versions, may_create);
         if (!error) connection_.checkpoint_at_close(true);
         if (!error) error = read_file_row(connection_, file_);
         if (!error) error = locked ? locked : prepare();
@@ -793,8 +866,8 @@ class SqliteWriter {
         return {};
     }
 
-    /// What another file holds takes the place of what is in this one: all of it, or nothing, whatever is damaged here but
-    /// its first page.
+    /// What another file holds takes the place of what is in this one: all of it, or nothing, whatever is damaged here, as
+    /// long as SQLite opens it.
     std::error_code become(const SqliteWriter& other) {
         close();
         SqliteConnection to;
@@ -807,12 +880,26 @@ class SqliteWriter {
         result = sqlite3_backup_finish(copy);
         to.close();
         if (result != SQLITE_OK) return sqlite_error(result);
-        file_ = other.file_;
-        last_ = maybe_ = other.last_;
-        later_ = other.later_;
-        garbage_ = true;
-        again_ = false;
+        know_as(other);
         return {};
+    }
+
+    /// All that was written is on disk, and in the file itself.
+    std::error_code settle() {
+        int result = connection_.run("PRAGMA synchronous = FULL");
+        if (result != SQLITE_OK) return sqlite_error(result);
+        if (const std::error_code error = transact([&] { return put(file_); })) return error;  // so that it syncs
+        result = sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+        return sqlite_error(result);
+    }
+
+    /// The other file itself, which is settled, takes the place of this one.
+    std::error_code give_way_to(SqliteWriter& other) {
+        close();
+        know_as(other);
+        other.close();
+        other.lock_.release();
+        return SqliteReplacement{options_}.replace_by(other.options_.file);
     }
 
     /// The last frame in the file, as it was read at the opening.
@@ -860,7 +947,7 @@ class SqliteWriter {
                                       " WHERE o.since > 0 LIMIT 500)"},
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
-        return sqlite_error(result);
+        return schema_error(result);
     }
 
     /// After an error other than a full disk the connection starts again.
@@ -874,6 +961,14 @@ class SqliteWriter {
         if (!error && (last > maybe_ || file_.generation < generation)) error = errc::store_in_use;
         if (error) close();
         return error;
+    }
+
+    void know_as(const SqliteWriter& other) {
+        file_ = other.file_;
+        last_ = maybe_ = other.last_;
+        later_ = other.later_;
+        garbage_ = true;
+        again_ = false;
     }
 
     template <class F>
@@ -1011,7 +1106,8 @@ struct SqliteContent {
 };
 
 /// For the thread of a store. The new content is made in a file of its own, and takes the place of the old one in one
-/// transaction: so a crash leaves the one or the other.
+/// transaction: so a crash leaves the one or the other. Where SQLite does not open the old file any more (its first page is
+/// damaged), the new file itself takes its place.
 class SqliteRepair {
    public:
     explicit SqliteRepair(SqliteOptions options) : options_(std::move(options)) {
@@ -1028,6 +1124,7 @@ class SqliteRepair {
     /// Says in `content` where the frames begin that can be kept: of each origin the last ones, without a gap.
     std::error_code look(SqliteContent& content) {
         std::error_code error = reader_.open(options_);
+        is_lost_ = error == errc::store_damaged || error == errc::not_a_store;
         if (!error)
             error = reader_.all(content.since, content.until, [&](const FrameRow& row) {
                 SqliteContent::Log* log = content.logs.find(row.origin);
@@ -1038,11 +1135,12 @@ class SqliteRepair {
             });
         for (const auto& [number, log] : content.logs)
             if (log.last == 0 || log.next != log.last + 1) content.logs[number].first = 0;
-        return error == errc::store_damaged ? std::error_code{} : error;
+        return is_lost_ || error == errc::store_damaged ? std::error_code{} : error;
     }
 
-    /// `operations`, with a snapshot of all among them, are committed with it.
-    std::error_code write(SqliteContent& content, const std::deque<SqliteOperation>& operations, SqliteWriter& into) {
+    /// `operations`, with a snapshot of all among them, are committed with it. `reading`: held by whoever reads the file.
+    std::error_code write(SqliteContent& content, const std::deque<SqliteOperation>& operations, SqliteWriter& into,
+                          std::mutex& reading) {
         SqliteWriter writer{file_};
         if (const std::error_code error = writer.open(true)) return error;
         std::deque<SqliteOperation> part{ClearRow{content.since, 0}};
@@ -1056,17 +1154,23 @@ class SqliteRepair {
             size = 0;
             return !failed;
         };
-        const std::error_code read = reader_.all(content.since, content.until, [&](const FrameRow& row) {
-            const SqliteContent::Log* log = content.logs.find(row.origin);
-            if (!log || log->first == 0 || row.first < log->first || row.sequence <= log->row.since) return true;
-            part.push_back(row);
-            size += row.bytes->size();
-            return size < options_.step || put();
-        });
+        std::error_code read;
+        if (!is_lost_)
+            read = reader_.all(content.since, content.until, [&](const FrameRow& row) {
+                const SqliteContent::Log* log = content.logs.find(row.origin);
+                if (!log || log->first == 0 || row.first < log->first || row.sequence <= log->row.since) return true;
+                part.push_back(row);
+                size += row.bytes->size();
+                return size < options_.step || put();
+            });
         if (failed || (read && read != errc::store_damaged)) return failed ? failed : read;
         if (put()) failed = writer.write(operations);
         reader_.close();
-        return failed ? failed : into.become(writer);
+        if (failed) return failed;
+        if (!is_lost_) return into.become(writer);
+        if (const std::error_code error = writer.settle()) return error;
+        const std::lock_guard nobody_reads{reading};
+        return into.give_way_to(writer);
     }
 
    private:
@@ -1079,6 +1183,7 @@ class SqliteRepair {
     const SqliteOptions options_;
     SqliteOptions file_;
     SqliteReader reader_;
+    bool is_lost_ = false;
 };
 
 }  // namespace netsync::detail
@@ -1308,7 +1413,7 @@ class SqliteLog {
             }
             if (first && next < before) {  // the frame around the first dot
                 const Result<bool> found = reader_.covering(origin, since, next, row);
-                if (!found && found.error() == errc::store_damaged) note(found.error());
+                if (!found && is_damage(found.error())) note(errc::store_damaged);
                 if (!found || !*found || row.first + row.count <= next) return false;
                 if (!visit(row.bytes)) return true;
                 next = row.first + row.count;
@@ -1321,7 +1426,7 @@ class SqliteLog {
                         next = found.first + found.count;
                         return enough = !visit(found.bytes), !enough;
                     });
-                if (hole || error == errc::store_damaged) note(errc::store_damaged);
+                if (hole || is_damage(error)) note(errc::store_damaged);
                 if (enough || hole || error || next == from) return true;
             }
             for (const FrameRow& entry : staged) {
@@ -1462,9 +1567,13 @@ class SqliteLog {
     void note(std::error_code error) {
         if (!error) return;
         const std::lock_guard lock{mutex_};
+        if (is_read_ && is_damage(error)) error = errc::store_damaged;
         std::error_code& kept = is_read_ ? damage_ : opening_error_;
         if (!kept) kept = error;
     }
+
+    /// Of a file that is ours. A first page that is damaged says that there is no database.
+    static bool is_damage(std::error_code error) { return error == errc::store_damaged || error == errc::not_a_store; }
 
     // The thread of the store.
 
@@ -1508,7 +1617,7 @@ class SqliteLog {
             error = writer_.write(writing_);
             lock.lock();
         }
-        if (error == errc::store_damaged && is_read_) note_damage();
+        error = judge(error, lock);
         error_ = error;
         stuck_ = static_cast<bool>(error);
         if (!error) forget_written(lock);
@@ -1526,14 +1635,30 @@ class SqliteLog {
         lock.unlock();
         const std::error_code error = writer_.work();
         lock.lock();
-        busy_ = false;
         stuck_ = static_cast<bool>(error);  // until the next commit
-        if (error == errc::store_damaged && is_read_) note_damage();
+        static_cast<void>(judge(error, lock));
+        busy_ = false;
         if (!error && !writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
     }
 
-    void note_damage() {
-        if (!damage_) damage_ = errc::store_damaged;
+    /// What the writer found, which opens the file anew at times. One that was ours and looks like another's is damaged,
+    /// unless it is another.
+    std::error_code judge(std::error_code error, std::unique_lock<std::mutex>& lock) {
+        if (!is_read_ || opening_error_) return error;
+        const bool is_other = error == errc::not_a_store || error == errc::wrong_pool || error == errc::store_version;
+        if (is_other) {
+            lock.unlock();
+            bool replaced = false;
+            {
+                const std::lock_guard reading{reading_};
+                replaced = !reader_.is_in_place();
+            }
+            lock.lock();
+            if (replaced) return error;
+            error = errc::store_damaged;
+        }
+        if (error == errc::store_damaged && !damage_) damage_ = error;
+        return error;
     }
 
     /// Whether a snapshot up to there says all that the logs do.
@@ -1559,9 +1684,7 @@ class SqliteLog {
         }
         for (const auto& [key, bytes] : values_) content.values.push_back(ValueRow{key, bytes});
         lock.unlock();
-        SqliteRepair repair{options};
-        std::error_code error = repair.look(content);
-        if (!error) error = repair.write(content, writing_, writer_);
+        const std::error_code error = write_anew(content);
         lock.lock();
         if (error) return error;
         damage_ = {};
@@ -1572,6 +1695,20 @@ class SqliteLog {
             if (log && log->staged.empty() && kept.first == 0 && log->last == kept.last) empty(*log);
         }
         return {};
+    }
+
+    std::error_code write_anew(SqliteContent& content) {
+        SqliteRepair repair{options};
+        if (const std::error_code error = repair.look(content)) return error;
+        {
+            const std::lock_guard reading{reading_};
+            if (reader_.is_open() && !reader_.is_in_place()) return errc::store_in_use;  // what is there is not ours
+        }
+        if (const std::error_code error = repair.write(content, writing_, writer_, reading_)) return error;
+        const std::lock_guard reading{reading_};
+        if (reader_.is_in_place()) return {};
+        reader_.close();
+        return reader_.open(options);
     }
 
     /// In portions, between which others have the mutex; what was written is let go of without it.

@@ -239,7 +239,7 @@ class SqliteLog {
             }
             if (first && next < before) {  // the frame around the first dot
                 const Result<bool> found = reader_.covering(origin, since, next, row);
-                if (!found && found.error() == errc::store_damaged) note(found.error());
+                if (!found && is_damage(found.error())) note(errc::store_damaged);
                 if (!found || !*found || row.first + row.count <= next) return false;
                 if (!visit(row.bytes)) return true;
                 next = row.first + row.count;
@@ -252,7 +252,7 @@ class SqliteLog {
                         next = found.first + found.count;
                         return enough = !visit(found.bytes), !enough;
                     });
-                if (hole || error == errc::store_damaged) note(errc::store_damaged);
+                if (hole || is_damage(error)) note(errc::store_damaged);
                 if (enough || hole || error || next == from) return true;
             }
             for (const FrameRow& entry : staged) {
@@ -393,9 +393,13 @@ class SqliteLog {
     void note(std::error_code error) {
         if (!error) return;
         const std::lock_guard lock{mutex_};
+        if (is_read_ && is_damage(error)) error = errc::store_damaged;
         std::error_code& kept = is_read_ ? damage_ : opening_error_;
         if (!kept) kept = error;
     }
+
+    /// Of a file that is ours. A first page that is damaged says that there is no database.
+    static bool is_damage(std::error_code error) { return error == errc::store_damaged || error == errc::not_a_store; }
 
     // The thread of the store.
 
@@ -439,7 +443,7 @@ class SqliteLog {
             error = writer_.write(writing_);
             lock.lock();
         }
-        if (error == errc::store_damaged && is_read_) note_damage();
+        error = judge(error, lock);
         error_ = error;
         stuck_ = static_cast<bool>(error);
         if (!error) forget_written(lock);
@@ -457,14 +461,30 @@ class SqliteLog {
         lock.unlock();
         const std::error_code error = writer_.work();
         lock.lock();
-        busy_ = false;
         stuck_ = static_cast<bool>(error);  // until the next commit
-        if (error == errc::store_damaged && is_read_) note_damage();
+        static_cast<void>(judge(error, lock));
+        busy_ = false;
         if (!error && !writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
     }
 
-    void note_damage() {
-        if (!damage_) damage_ = errc::store_damaged;
+    /// What the writer found, which opens the file anew at times. One that was ours and looks like another's is damaged,
+    /// unless it is another.
+    std::error_code judge(std::error_code error, std::unique_lock<std::mutex>& lock) {
+        if (!is_read_ || opening_error_) return error;
+        const bool is_other = error == errc::not_a_store || error == errc::wrong_pool || error == errc::store_version;
+        if (is_other) {
+            lock.unlock();
+            bool replaced = false;
+            {
+                const std::lock_guard reading{reading_};
+                replaced = !reader_.is_in_place();
+            }
+            lock.lock();
+            if (replaced) return error;
+            error = errc::store_damaged;
+        }
+        if (error == errc::store_damaged && !damage_) damage_ = error;
+        return error;
     }
 
     /// Whether a snapshot up to there says all that the logs do.
@@ -490,9 +510,7 @@ class SqliteLog {
         }
         for (const auto& [key, bytes] : values_) content.values.push_back(ValueRow{key, bytes});
         lock.unlock();
-        SqliteRepair repair{options};
-        std::error_code error = repair.look(content);
-        if (!error) error = repair.write(content, writing_, writer_);
+        const std::error_code error = write_anew(content);
         lock.lock();
         if (error) return error;
         damage_ = {};
@@ -503,6 +521,20 @@ class SqliteLog {
             if (log && log->staged.empty() && kept.first == 0 && log->last == kept.last) empty(*log);
         }
         return {};
+    }
+
+    std::error_code write_anew(SqliteContent& content) {
+        SqliteRepair repair{options};
+        if (const std::error_code error = repair.look(content)) return error;
+        {
+            const std::lock_guard reading{reading_};
+            if (reader_.is_open() && !reader_.is_in_place()) return errc::store_in_use;  // what is there is not ours
+        }
+        if (const std::error_code error = repair.write(content, writing_, writer_, reading_)) return error;
+        const std::lock_guard reading{reading_};
+        if (reader_.is_in_place()) return {};
+        reader_.close();
+        return reader_.open(options);
     }
 
     /// In portions, between which others have the mutex; what was written is let go of without it.
