@@ -45,7 +45,7 @@ class Replica {
         : options_(std::move(options)), transport_(std::move(transport)),
           random_(options_.seed != 0 ? options_.seed : transport_.entropy()),
           copy_(options_, std::move(store), std::move(clock), random_), protocol_(options_, copy_, random_) {
-        copy_.aside = Aside{mutex_};
+        copy_.work_aside(Aside{mutex_});
         copy_.on_committed = [this](std::error_code error) { on_committed(error); };
         if (options_.manual_start) return;
         if (const std::error_code error = start()) throw std::system_error(error, "netsync: cannot start");

@@ -92,3 +92,24 @@ TEST_CASE("replicas that changed their data apart are, after a restart, what the
     }
     CHECK(as_received > 8);
 }
+
+TEST_CASE("whose disk holds a state and no frame says in its next change what it had seen") {
+    Network<Box> net;
+    MemoryStore disk;
+    const auto a = net.join("a");
+    a->update(&Box::set, add("x"));
+    net.run_for(1s);
+    {
+        const auto b = net.join("b", {}, disk);
+        net.run_for(10s);
+        REQUIRE(b->state().set.contains("x"));
+    }
+    const auto again = net.join("b", {.manual_start = true}, disk);
+    again->update(&Box::set, netsync::remove("x"));  // who gets this before the addition has to wait for it
+    std::vector<ReplicaCounter> dependencies;
+    disk.replay([&](const SharedBytes& bytes) {
+        dependencies = Frame::parse(bytes)->header().dependencies;
+        return true;
+    });
+    CHECK(dependencies == std::vector<ReplicaCounter>{{a->id(), 1}});
+}

@@ -1,7 +1,6 @@
 // netsync: what a replica knows of another.
 #pragma once
 
-#include <algorithm>
 #include <netsync/causal/replica_id.hpp>
 #include <netsync/clock/ntp64.hpp>
 #include <netsync/transport/concept.hpp>
@@ -63,11 +62,7 @@ struct Member {
     Duration redial_at{};
 
     /// The counter of `origin` that it was last known to hold. O(log origins).
-    std::uint64_t holds(const ReplicaId& origin) const {
-        const auto at = std::lower_bound(heads.begin(), heads.end(), origin,
-                                         [](const Head& head, const ReplicaId& key) { return head.replica < key; });
-        return at != heads.end() && at->replica == origin ? at->counter : 0;
-    }
+    std::uint64_t holds(const ReplicaId& origin) const { return counter_in(heads, origin); }
 };
 
 /// What observers of the pool hear: a member is new or changed its state, or the pool refused a peer or a frame.

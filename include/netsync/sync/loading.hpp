@@ -12,6 +12,7 @@
 #include <netsync/sync/message.hpp>
 #include <netsync/sync/report.hpp>
 #include <netsync/sync/state_transfer.hpp>
+#include <netsync/sync/succession.hpp>
 #include <netsync/wire/history.hpp>
 #include <optional>
 #include <utility>

@@ -2,6 +2,7 @@
 // version vectors make the same bytes, so a transfer can go on from any of them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <netsync/crdt/composition.hpp>
 #include <netsync/wire/frame.hpp>
@@ -24,6 +25,13 @@ inline bool are_sorted(const std::vector<Head>& heads) {
     for (std::size_t at = 1; at < heads.size(); ++at)
         if (!(heads[at - 1].replica < heads[at].replica)) return false;
     return true;
+}
+
+/// How much of a replica's changes somebody holds whose heads, sorted, these are. O(log heads).
+inline std::uint64_t counter_in(const std::vector<Head>& heads, const ReplicaId& replica) {
+    const auto at = std::lower_bound(heads.begin(), heads.end(), replica,
+                                     [](const Head& head, const ReplicaId& key) { return head.replica < key; });
+    return at != heads.end() && at->replica == replica ? at->counter : 0;
 }
 
 /// What comes out of snapshot bytes.
