@@ -11651,11 +11651,12 @@ struct Outbox {
     std::vector<Endpoint> dials;
     std::optional<Bytes> announcement;
     std::vector<PoolEvent> events;
-    std::vector<Link> introduced;  ///< on which this replica introduces itself by one of the sends
+    std::vector<Link> introduced;  ///< on which this replica introduces itself by one of the sends that wait
 
     template <message M>
     void send(Link link, const M& content, bool at_once = detail::tells_nothing(M::kind)) {
-        if (M::kind == MessageKind::greeting || M::kind == MessageKind::handshake) introduced.push_back(link);
+        if (!at_once && (M::kind == MessageKind::greeting || M::kind == MessageKind::handshake))
+            introduced.push_back(link);
         sends.push_back({link, encode_message(content), at_once});
     }
 
@@ -12341,7 +12342,7 @@ class Pool {
         case MessageKind::response: on_response(*peer, link, bytes, now, out); return false;
         case MessageKind::greeting: return on_introduction<Greeting>(*peer, link, bytes, now, out);
         case MessageKind::handshake: return on_introduction<Handshake>(*peer, link, bytes, now, out);
-        case MessageKind::introduce_yourself: out.send(link, Greeting{introduction(now)}); return false;
+        case MessageKind::introduce_yourself: introduce<Greeting>(link, now, out); return false;
         case MessageKind::refusal: on_refusal(link, bytes, out); return false;
         case MessageKind::ping: on_ping(link, bytes, now, out); return false;
         case MessageKind::pong: on_pong(link, bytes, now, out); return false;
@@ -12518,7 +12519,10 @@ class Pool {
         member->redial_at = now.time + options_.redial.least;
     }
 
-    Introduction introduction(const Moment& now) const {
+    /// Says no more of histories than is durable, and then need not wait for the commit under way, which may take longer than
+    /// a peer waits.
+    template <class Message>
+    void introduce(Link link, const Moment& now, Outbox& out) const {
         Introduction self{.pool = options_.pool,
                           .replica = self_,
                           .name = options_.name,
@@ -12529,8 +12533,10 @@ class Pool {
                           .ready = ready_,
                           .retired = copy_.retirements().records(),
                           .settled = copy_.is_settled()};
-        if (shown_) self.heads = copy_.history().heads();
-        return self;
+        std::optional<std::vector<Head>> durable = copy_.durable_heads();
+        const bool at_once = durable.has_value();
+        if (shown_) self.heads = durable ? *std::move(durable) : copy_.history().heads();
+        out.send(link, Message{std::move(self)}, at_once);
     }
 
     void on_response(Peer& peer, Link link, ByteView bytes, const Moment& now, Outbox& out) {
@@ -12541,7 +12547,7 @@ class Pool {
         peer.replica = response->replica;
         peer.session = response->session;
         if (const std::error_code error = judge(*response)) return refuse_self(peer, link, error, out);
-        out.send(link, Greeting{introduction(now)});
+        introduce<Greeting>(link, now, out);
     }
 
     /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, and the one
@@ -12575,7 +12581,7 @@ class Pool {
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
-        if (Message::kind == MessageKind::greeting && !peer.introduced) out.send(link, Handshake{introduction(now)});
+        if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
     }
@@ -12604,7 +12610,7 @@ class Pool {
         member.link = link;
         heard_from(member, now, out);
         on_acquaintances(theirs.members, now, out);
-        copy_.keep("members", acquaintances());
+        copy_.keep_in_the_open("members", acquaintances());
         return fresh && !again;
     }
 
@@ -15165,27 +15171,51 @@ class Aside {
 
 namespace netsync {
 
-/// Of each origin that has any: where its changes begin that are not durable yet.
+/// What is not durable yet: of each origin that has any, the changes behind a head; and whether there is more than changes.
 class Undurable {
    public:
-    void add(const ReplicaId& origin, std::uint64_t counter) {
-        if (!staged_.contains(origin)) staged_[origin] = counter;
+    /// A change of an origin whose history stood here before.
+    void add(const Head& before) {
+        if (!staged_.behind.contains(before.replica)) staged_.behind[before.replica] = before;
     }
+    void add_more() noexcept { staged_.more = true; }
     void begin_commit() { committing_ = std::exchange(staged_, {}); }
     void end_commit(bool succeeded) {
-        if (!succeeded)
-            for (const auto& [origin, counter] : committing_) staged_[origin] = counter;  // the earlier one
-        committing_.clear();
+        if (!succeeded) {
+            for (const auto& [origin, head] : committing_.behind) staged_.behind[origin] = head;  // the earlier one
+            staged_.more = staged_.more || committing_.more;
+        }
+        committing_ = {};
     }
 
     bool contains(const ReplicaId& origin, std::uint64_t counter) const {
-        const std::uint64_t* later = staged_.find(origin);
-        const std::uint64_t* earlier = committing_.find(origin);
-        return (later && counter >= *later) || (earlier && counter >= *earlier);
+        const Head* before = before_first(origin);
+        return before && counter > before->counter;
+    }
+    bool is_changes_only() const noexcept { return !staged_.more && !committing_.more; }
+
+    /// Where the histories stand without it, if it is changes only.
+    std::vector<Head> heads_without(const std::vector<Head>& heads) const {
+        std::vector<Head> durable;
+        for (const Head& head : heads) {
+            const Head* before = before_first(head.replica);
+            if (!before || before->counter > 0) durable.push_back(before ? *before : head);
+        }
+        return durable;
     }
 
    private:
-    detail::OrderedMap<ReplicaId, std::uint64_t> staged_, committing_;
+    struct Part {
+        detail::OrderedMap<ReplicaId, Head> behind{};
+        bool more = false;
+    };
+
+    const Head* before_first(const ReplicaId& origin) const {
+        const Head* earlier = committing_.behind.find(origin);
+        return earlier ? earlier : staged_.behind.find(origin);
+    }
+
+    Part staged_, committing_;
 };
 
 /// Commits are numbered from 1; one at a time is under way. Every call is made under the replica's mutex; answers go out
@@ -15292,30 +15322,36 @@ class Staging {
     /// What was staged while opening.
     void open() {
         if (uncommitted_ || asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
+        if (!uncommitted_) undurable_ = {};
     }
 
-    std::error_code append(const Frame& frame) {
-        if constexpr (asynchronous_store<Store>) undurable_.add(frame.header().origin, frame.header().first);
+    /// `before`: the hash of its origin's history before it.
+    std::error_code append(const Frame& frame, std::uint64_t before) {
+        if constexpr (asynchronous_store<Store>)
+            undurable_.add({frame.header().origin, frame.header().first - 1, before});
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
             if (!told(store_.append(frame))) return {};
         }
-        return stage([frame](Store& store) { return store.append(frame); });
+        return put([frame](Store& store) { return store.append(frame); });
     }
 
     /// Does something to the store, or keeps it for when the store works again: in order, and nothing is left out.
     template <class F>
     std::error_code stage(F&& operation) {
-        uncommitted_ = true;
-        if (unstaged_.empty() && !told(operation(store_))) return {};
-        unstaged_.push_back(std::forward<F>(operation));
-        return error_;
+        if constexpr (asynchronous_store<Store>) undurable_.add_more();
+        return put(std::forward<F>(operation));
     }
 
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
         stage([key, value](Store& store) { return keep_value(store, key, value); });
+    }
+    /// The same for what others may be told of before it is durable.
+    template <class T>
+    void keep_in_the_open(const char* key, const T& value) {
+        put([key, value](Store& store) { return keep_value(store, key, value); });
     }
 
     /// Makes what was staged durable, and with it this replica's own changes up to `counter`: now, or, where the store does
@@ -15360,6 +15396,11 @@ class Staging {
     bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
         return !undurable_.contains(origin, counter);
     }
+    /// Where the histories stand as far as they are durable, if nothing else waits to be: of a store whose commits take time.
+    std::optional<std::vector<Head>> durable(const std::vector<Head>& heads) const {
+        if (!asynchronous_store<Store> || !undurable_.is_changes_only()) return std::nullopt;
+        return undurable_.heads_without(heads);
+    }
     /// The commit with which all that there is now is durable, and whether it has been made.
     std::uint64_t commit_of_all() const noexcept { return durability_.commit_of_all(uncommitted_); }
     bool is_durable_with(std::uint64_t commit) const noexcept { return durability_.has_succeeded(commit); }
@@ -15373,6 +15414,14 @@ class Staging {
     }
 
    private:
+    template <class F>
+    std::error_code put(F&& operation) {
+        uncommitted_ = true;
+        if (unstaged_.empty() && !told(operation(store_))) return {};
+        unstaged_.push_back(std::forward<F>(operation));
+        return error_;
+    }
+
     /// What staging says of the store: that it works, unless only the next commit can tell.
     std::error_code told(std::error_code error) {
         if (error || !asynchronous_store<Store>) error_ = error;
@@ -15437,12 +15486,12 @@ class LoggedContent {
         return held.replay(frame, limits_);
     }
 
-    /// 4: the log and the version vector derived from it move together.
-    std::error_code log(const Frame& frame) {
+    /// 4: the log and the version vector derived from it move together. `before`: the hash of its origin's history before it.
+    std::error_code log(const Frame& frame, std::uint64_t before) {
         if (meanwhile_) meanwhile_->push_back(frame);
         if (may_change_) *may_change_ -= std::min(*may_change_, frame.header().count);
         log_bytes_ += frame.size_bytes();
-        return staging.append(frame);
+        return staging.append(frame, before);
     }
 
     /// The frames of the log, in its order.
@@ -15677,8 +15726,9 @@ class LocalCopy {
                                           batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
+        const std::uint64_t before = history().hash(self_);
         kept_.held.advance(frame, self_);
-        if (const std::error_code failed = kept_.log(frame)) error = failed;
+        if (const std::error_code failed = kept_.log(frame, before)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
         publish(frame);
         return error;
@@ -15879,6 +15929,7 @@ class LocalCopy {
     bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
         return kept_.staging.is_durable(origin, counter);
     }
+    std::optional<std::vector<Head>> durable_heads() const { return kept_.staging.durable(history().heads()); }
     std::uint64_t commit_of_all() const noexcept { return kept_.staging.commit_of_all(); }
     bool is_durable_with(std::uint64_t commit) const noexcept { return kept_.staging.is_durable_with(commit); }
     /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
@@ -15890,6 +15941,10 @@ class LocalCopy {
     template <class T>
     void keep(const char* key, const T& value) {
         kept_.staging.keep(key, value);
+    }
+    template <class T>
+    void keep_in_the_open(const char* key, const T& value) {
+        kept_.staging.keep_in_the_open(key, value);
     }
 
     std::function<void(std::error_code)> on_committed;  ///< called by a store that commits on its own thread
@@ -15991,8 +16046,9 @@ class LocalCopy {
             netsync::issue_again<CrdtType>(old, minted, clock_.tick(), succession, by_name, options_.limits);
         if (!again) return;
         const Frame frame = issuing_.make(history(), self_, std::move(again->issue), again->bytes);
+        const std::uint64_t before = history().hash(self_);
         kept_.held.merge(frame, self_, again->delta);
-        static_cast<void>(kept_.log(frame));
+        static_cast<void>(kept_.log(frame, before));
     }
 
     /// 9: one frame whose dependencies are in.
@@ -16007,7 +16063,8 @@ class LocalCopy {
         }
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
-        if (!frame.continues(history().hash(origin))) return errc::forked;
+        const std::uint64_t before = history().hash(origin);
+        if (!frame.continues(before)) return errc::forked;
         Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
@@ -16016,7 +16073,7 @@ class LocalCopy {
         const bool changed =
             watched ? kept_.held.merge(frame, origin, *delta) : kept_.held.merge(frame, origin, *std::move(delta));
         issuing_.vector_rose();
-        if (const std::error_code error = kept_.log(frame)) return error;
+        if (const std::error_code error = kept_.log(frame, before)) return error;
         if (changed && watched) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }

@@ -113,6 +113,54 @@ TEST_CASE("no frame is visible before it is durable, however it could be asked f
     CHECK(late.answers.size() == 2);  // at once
 }
 
+TEST_CASE("who comes while a commit is under way is told who is here, and of what is durable") {
+    Late late;
+    late.a.update(add("x"));
+    late.store.end();
+    const Token durable = late.a.update(add("y"));
+    late.store.end();
+    late.pass(1s, true);
+    const Token token = late.a.update(add("z"));
+    REQUIRE(late.store.is_committing());
+    const auto c = late.net.join("c");
+    late.pass(2s, false);
+    CHECK(c->report().members.size() == 2);
+    for (const Member& member : c->report().members) CHECK(member.state == MemberState::live);
+    std::size_t told = 0;
+    const auto check = [&](const Introduction& self) {
+        ++told;
+        REQUIRE(self.heads.size() == 1);
+        CHECK(self.heads[0].counter == durable.counter);
+        late.store.frames({token.replica, durable.counter, durable.counter}, [&](const SharedBytes& bytes) {
+            CHECK(self.heads[0].hash == Frame::parse(bytes)->header().hash);
+            return false;
+        });
+    };
+    for (const Sent& sent : late.net.wire->log) {
+        if (sent.from == "a" && sent.kind == MessageKind::greeting) check(decode_message<Greeting>(*sent.bytes)->self);
+        if (sent.from == "a" && sent.kind == MessageKind::handshake)
+            check(decode_message<Handshake>(*sent.bytes)->self);
+    }
+    CHECK(told > 0);
+    CHECK(c->state().contains("y"));
+    CHECK_FALSE(c->state().contains("z"));
+    late.pass(3s, true);
+    CHECK(c->state().contains("z"));
+}
+
+TEST_CASE("who comes is told who is retired, and so nothing, before that is durable") {
+    Late late;
+    REQUIRE_FALSE(late.a.retire(late.b->id()));
+    REQUIRE(late.store.is_committing());
+    const auto introductions = [&] { return late.sent(MessageKind::greeting) + late.sent(MessageKind::handshake); };
+    const std::size_t before = introductions();
+    const auto c = late.net.join("c");
+    late.pass(2s, false);
+    CHECK(introductions() == before);
+    late.pass(5s, true);
+    CHECK(introductions() > before);
+}
+
 TEST_CASE("changes that are made while a commit is under way share the next one") {
     Late late;
     const int before = late.store.commits();

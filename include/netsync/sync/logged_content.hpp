@@ -49,12 +49,12 @@ class LoggedContent {
         return held.replay(frame, limits_);
     }
 
-    /// 4: the log and the version vector derived from it move together.
-    std::error_code log(const Frame& frame) {
+    /// 4: the log and the version vector derived from it move together. `before`: the hash of its origin's history before it.
+    std::error_code log(const Frame& frame, std::uint64_t before) {
         if (meanwhile_) meanwhile_->push_back(frame);
         if (may_change_) *may_change_ -= std::min(*may_change_, frame.header().count);
         log_bytes_ += frame.size_bytes();
-        return staging.append(frame);
+        return staging.append(frame, before);
     }
 
     /// The frames of the log, in its order.
