@@ -15192,14 +15192,15 @@ class Undurable {
         const Head* before = before_first(origin);
         return before && counter > before->counter;
     }
-    bool is_changes_only() const noexcept { return !staged_.more && !committing_.more; }
-
-    /// Where the histories stand without it, if it is changes only.
-    std::vector<Head> heads_without(const std::vector<Head>& heads) const {
+    /// Where the histories stand without it, if it is changes only, and none is of an origin of which nothing is durable: who
+    /// comes to a pool asks nobody for a state who seems to hold nothing.
+    std::optional<std::vector<Head>> heads_without(const std::vector<Head>& heads) const {
+        if (staged_.more || committing_.more) return std::nullopt;
         std::vector<Head> durable;
         for (const Head& head : heads) {
             const Head* before = before_first(head.replica);
-            if (!before || before->counter > 0) durable.push_back(before ? *before : head);
+            if (before && before->counter == 0) return std::nullopt;
+            durable.push_back(before ? *before : head);
         }
         return durable;
     }
@@ -15396,10 +15397,11 @@ class Staging {
     bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
         return !undurable_.contains(origin, counter);
     }
-    /// Where the histories stand as far as they are durable, if nothing else waits to be: of a store whose commits take time.
+    /// Where the histories stand as far as they are durable: see Undurable. Nothing for a store whose commits take no time.
     std::optional<std::vector<Head>> durable(const std::vector<Head>& heads) const {
-        if (!asynchronous_store<Store> || !undurable_.is_changes_only()) return std::nullopt;
-        return undurable_.heads_without(heads);
+        if constexpr (asynchronous_store<Store>) return undurable_.heads_without(heads);
+        static_cast<void>(heads);
+        return std::nullopt;
     }
     /// The commit with which all that there is now is durable, and whether it has been made.
     std::uint64_t commit_of_all() const noexcept { return durability_.commit_of_all(uncommitted_); }

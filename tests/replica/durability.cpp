@@ -148,6 +148,20 @@ TEST_CASE("who comes while a commit is under way is told who is here, and of wha
     CHECK(c->state().contains("z"));
 }
 
+TEST_CASE("who comes does not hear that there is nothing of an origin of which nothing is durable yet") {
+    Late late;
+    late.a.update(add("first of all"));
+    REQUIRE(late.store.is_committing());
+    const auto introductions = [&] { return late.sent(MessageKind::greeting) + late.sent(MessageKind::handshake); };
+    const std::size_t before = introductions();
+    const auto c = late.net.join("c");
+    late.pass(2s, false);
+    CHECK(introductions() == before);
+    late.pass(5s, true);
+    CHECK(introductions() > before);
+    CHECK(c->state().contains("first of all"));
+}
+
 TEST_CASE("who comes is told who is retired, and so nothing, before that is durable") {
     Late late;
     REQUIRE_FALSE(late.a.retire(late.b->id()));

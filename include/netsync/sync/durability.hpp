@@ -9,6 +9,7 @@
 #include <netsync/detail/ordered_map.hpp>
 #include <netsync/observe/subscription.hpp>
 #include <netsync/wire/snapshot.hpp>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -36,14 +37,15 @@ class Undurable {
         const Head* before = before_first(origin);
         return before && counter > before->counter;
     }
-    bool is_changes_only() const noexcept { return !staged_.more && !committing_.more; }
-
-    /// Where the histories stand without it, if it is changes only.
-    std::vector<Head> heads_without(const std::vector<Head>& heads) const {
+    /// Where the histories stand without it, if it is changes only, and none is of an origin of which nothing is durable: who
+    /// comes to a pool asks nobody for a state who seems to hold nothing.
+    std::optional<std::vector<Head>> heads_without(const std::vector<Head>& heads) const {
+        if (staged_.more || committing_.more) return std::nullopt;
         std::vector<Head> durable;
         for (const Head& head : heads) {
             const Head* before = before_first(head.replica);
-            if (!before || before->counter > 0) durable.push_back(before ? *before : head);
+            if (before && before->counter == 0) return std::nullopt;
+            durable.push_back(before ? *before : head);
         }
         return durable;
     }

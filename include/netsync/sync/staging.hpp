@@ -119,10 +119,11 @@ class Staging {
     bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
         return !undurable_.contains(origin, counter);
     }
-    /// Where the histories stand as far as they are durable, if nothing else waits to be: of a store whose commits take time.
+    /// Where the histories stand as far as they are durable: see Undurable. Nothing for a store whose commits take no time.
     std::optional<std::vector<Head>> durable(const std::vector<Head>& heads) const {
-        if (!asynchronous_store<Store> || !undurable_.is_changes_only()) return std::nullopt;
-        return undurable_.heads_without(heads);
+        if constexpr (asynchronous_store<Store>) return undurable_.heads_without(heads);
+        static_cast<void>(heads);
+        return std::nullopt;
     }
     /// The commit with which all that there is now is durable, and whether it has been made.
     std::uint64_t commit_of_all() const noexcept { return durability_.commit_of_all(uncommitted_); }
