@@ -50,17 +50,20 @@ void write_frames(const std::filesystem::path& file) {
     SqliteStore store{{.file = file}};
     static_cast<void>(store.commit());
     std::atomic<bool> committing{false};
+    const auto commit = [&] {
+        if (!committing.exchange(true)) store.commit_later([&](std::error_code) { committing = false; });
+    };
     const ReplicaId origin{1, 1};
     const Bytes delta(14, std::byte{7});
     for (std::uint64_t element = 1; element <= elements; ++element) {
-        while (store.is_behind()) std::this_thread::sleep_for(std::chrono::microseconds{200});
+        for (; store.is_behind(); commit()) std::this_thread::sleep_for(std::chrono::microseconds{200});
         static_cast<void>(
             store.append(Frame::make({.origin = origin, .first = element, .time = {element << 32}}, delta, element)));
         if (element % (elements / 5) == 0) {
             static_cast<void>(store.adopt(SharedBytes{Bytes(element * 12)}, {{origin, element, 0}}));
             static_cast<void>(store.cut({{origin, element}}));
         }
-        if (!committing.exchange(true)) store.commit_later([&](std::error_code) { committing = false; });
+        commit();
     }
     static_cast<void>(store.commit());
 }

@@ -20,12 +20,13 @@
 namespace library {
 
 inline constexpr std::string_view usage =
-    "usage: library --files DIR [--name NAME] [--pool NAME] [--peer HOST:PORT]... [--port PORT] [--discovery-port "
-    "PORT]\n"
+    "usage: library --files DIR [--data FILE] [--name NAME] [--pool NAME] [--peer HOST:PORT]... [--port PORT]\n"
+    "               [--discovery-port PORT]\n"
     "\n"
     "Shares which files are below DIR with every library of the same pool, and tags, comments and albums about them.\n"
     "The files themselves stay where they are. At its prompt, or piped in: help lists the commands.\n"
     "\n"
+    "  --data   where it keeps what it knows, also of the others; by default \"library.db\"\n"
     "  --name   of this machine, one of a kind in its pool; by default its host name\n"
     "  --pool   who shares with whom; by default \"library\"\n"
     "  --peer   a machine that announcements do not reach\n"
@@ -41,7 +42,7 @@ inline constexpr std::size_t most_in_name = 100;  // it travels in every announc
 
 struct Arguments {
     std::filesystem::path files{};
-    netsync::Options options{.pool = "library"};
+    netsync::Options options{.pool = "library", .file = "library.db"};
     bool help = false;
 };
 
@@ -68,12 +69,13 @@ inline Arguments parse_arguments(std::span<char*> words) {
             result.help = true;
             return result;
         }
-        const bool known = option == "--files" || option == "--name" || option == "--pool" || option == "--peer" ||
-                           option == "--port" || option == "--discovery-port";
+        const bool known = option == "--files" || option == "--data" || option == "--name" || option == "--pool" ||
+                           option == "--peer" || option == "--port" || option == "--discovery-port";
         if (!known) throw BadArguments(fmt::format("unknown option: {}", printable(option)));
         if (at + 1 == words.size()) throw BadArguments(fmt::format("{} needs a value", option));
         const std::string_view value = words[++at];
         if (option == "--files") result.files = value;
+        if (option == "--data") options.file = value;
         if (option == "--name") options.name = value;
         if (option == "--pool") options.pool = value;
         if (option == "--peer") options.peers.emplace_back(value);
@@ -81,6 +83,7 @@ inline Arguments parse_arguments(std::span<char*> words) {
         if (option == "--discovery-port") options.discovery_port = to_port(value);
     }
     if (result.files.empty()) throw BadArguments("--files DIR is missing: what is to be shared?");
+    if (options.file.empty()) throw BadArguments("--data needs the name of a file");
     if (options.name.empty()) options.name = host_name();
     for (const std::string& name : {options.name, options.pool}) {
         if (!netsync::is_utf8(name)) throw BadArguments(fmt::format("this name is not UTF-8: {}", printable(name)));

@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <netsync/lan.hpp>
+#include <netsync/sqlite.hpp>
 #include <string>
 
 #include "content_hash.hpp"
@@ -47,6 +48,7 @@ struct Library {
     netsync::OrMap<std::string, Album> albums{};
 };
 
-using Replica = netsync::LanReplica<Library>;
+/// Keeps it in options.file.
+using Replica = netsync::LanReplica<Library, netsync::SqliteStore>;
 
 }  // namespace library

@@ -60,6 +60,10 @@ int run(const Arguments& arguments) {
         return 1;
     }
     Replica replica{options};
+    if (const std::error_code unusable = replica.report().store_error) {
+        console.note("cannot keep data in {}: {}", printable(options.file), unusable.message());
+        return 1;
+    }
     Session session{replica, console, options.name, arguments.files};
     const News news{session};
     if (!start(replica, options, console)) return 1;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -98,9 +99,21 @@ bool comes_true(std::chrono::seconds seconds, Condition&& condition) {
     return true;
 }
 
-/// wait peers N [SECONDS], wait digest HEX [SECONDS], wait passed-on [SECONDS]: for scripts.
+/// Whether all that was done here is in the file, within so long.
+inline bool is_durable_within(Replica& replica, std::chrono::seconds seconds) {
+    const netsync::Report report = replica.report();
+    const auto own = std::find_if(report.heads.begin(), report.heads.end(),
+                                  [&](const netsync::Head& head) { return head.replica == report.replica; });
+    if (own == report.heads.end()) return true;
+    std::atomic<bool> durable{false};
+    const netsync::Subscription asked =
+        replica.on_durable({own->replica, own->counter}, [&](std::error_code error) { durable = !error; });
+    return comes_true(seconds, [&] { return durable.load(); });
+}
+
+/// wait peers N [SECONDS], wait digest HEX [SECONDS], wait passed-on [SECONDS], wait durable [SECONDS]: for scripts.
 inline void wait_for(Session& session, const Words& words) {
-    const bool has_value = words[1] != "passed-on";
+    const bool has_value = words[1] != "passed-on" && words[1] != "durable";
     if (words.size() < (has_value ? 3u : 2u))
         throw CommandFailed(fmt::format("wait {} for what?", printable(words[1])));
     const std::size_t at = has_value ? 3 : 2;
@@ -114,8 +127,10 @@ inline void wait_for(Session& session, const Words& words) {
         came = comes_true(seconds, [&] { return session.replica.digest() == wanted; });
     } else if (words[1] == "passed-on") {
         came = comes_true(seconds, [&] { return is_passed_on(session.replica.report()); });
+    } else if (words[1] == "durable") {
+        came = is_durable_within(session.replica, seconds);
     } else {
-        throw CommandFailed("say: wait peers N | digest HEX | passed-on, and how many SECONDS at most");
+        throw CommandFailed("say: wait peers N | digest HEX | passed-on | durable, and how many SECONDS at most");
     }
     if (!came) throw CommandFailed(fmt::format("waited {} s for {} in vain", seconds.count(), printable(words[1])));
 }

@@ -1348,6 +1348,14 @@ class SortedMap : SortedNodes<Key, Value> {
 
     void clear() noexcept { *this = SortedMap{}; }
 
+    /// Calls `f(entry)` for each, in order, and lets go of what lies behind: a copy that writes there need not copy it any
+    /// more. A key that was visited may be looked at until the next one was. Empty afterwards.
+    template <class F>
+    void drain(F&& f) {
+        SortedMap going = std::move(*this), behind;
+        if (going.root_) drain(going.root_, behind.root_, f);
+    }
+
     /// Same keys, and `same(value, value)` for each. O(size), O(1) for copies that nobody has written to since.
     template <class Equal>
     bool equal(const SortedMap& other, Equal&& same) const {
@@ -1371,6 +1379,25 @@ class SortedMap : SortedNodes<Key, Value> {
         std::array<Step, 16> steps;  // 2^32 entries lie at most 8 deep
         std::size_t depth = 0;
     };
+
+    /// Takes the node out of its place, and puts the last leaf of it `behind`.
+    template <class F>
+    static void drain(Node*& place, Node*& behind, F& f) {
+        if (place->level == 0) {
+            for (std::size_t at = 0; at < place->count; ++at) {
+#if defined(__GNUC__)
+                if (at + 16u < place->count) __builtin_prefetch(entry(place, at + 16));
+#endif
+                f(Entry{key_at(place, at), entry(place, at)->value});
+            }
+            release(std::exchange(behind, std::exchange(place, nullptr)));
+            return;
+        }
+        Node* node = own(place);
+        for (std::size_t at = 0; at < node->count; ++at) drain(inner(node)->children[at], behind, f);
+        release(std::exchange(place, nullptr));
+    }
+
     /// The leaf for a key, with the way to it; all of it writable.
     template <class Query>
     Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
@@ -2873,21 +2900,14 @@ class DotMap {
 
     template <class Archive>
     void save(Archive& out) const {
-        out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
-        out.charge(entries_.size() * entry_size());
-        const Key* before = nullptr;
-        for (const Entry entry : entries_) {
-            detail::save_key(out, before, entry.key);
-            out(entry.value);
-            if constexpr (held_by_reference) before = &entry.key;
-        }
-        if (!emptied_) return;
-        out.count(emptied_->size(), Keys::entry_size());
-        before = nullptr;
-        for_each_emptied([&](const Key& key) {
-            detail::save_key(out, before, key);
-            before = &key;
+        save(out, [&](auto&& write) {
+            for (const Entry entry : entries_) write(entry);
         });
+    }
+    /// The same of what is not needed any more: see Output::let_go.
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        save(out, [&](auto&& write) { entries_.drain(write); });
     }
 
     template <class Archive>
@@ -2930,6 +2950,26 @@ class DotMap {
     static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
 
     static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
+
+    /// `for_each_entry(write)` calls `write(entry)` for each.
+    template <class Archive, class F>
+    void save(Archive& out, F&& for_each_entry) const {
+        out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
+        out.charge(entries_.size() * entry_size());
+        const Key* before = nullptr;
+        for_each_entry([&](const Entry& entry) {
+            detail::save_key(out, before, entry.key);
+            out(entry.value);
+            if constexpr (held_by_reference) before = &entry.key;
+        });
+        if (!emptied_) return;
+        out.count(emptied_->size(), Keys::entry_size());
+        before = nullptr;
+        for_each_emptied([&](const Key& key) {
+            detail::save_key(out, before, key);
+            before = &key;
+        });
+    }
 
     template <class F>
     void for_each_emptied(F&& visit) const {
@@ -3533,6 +3573,10 @@ class Bag {
         elements_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
     }
@@ -4131,6 +4175,10 @@ class GMap {
         entries_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        entries_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         entries_.load(in);
     }
@@ -4199,6 +4247,10 @@ class GSet {
     template <class Archive>
     void save(Archive& out) const {
         elements_.save(out);
+    }
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
     }
     template <class Archive>
     void load(Archive& in) {
@@ -6822,6 +6874,10 @@ class LwwMap {
         entries_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        entries_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         entries_.load(in);
     }
@@ -7115,6 +7171,10 @@ class OrMap {
         entries_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        entries_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         entries_.load(in);
     }
@@ -7229,6 +7289,10 @@ class OrSet {
     template <class Archive>
     void save(Archive& out) const {
         elements_.save(out);
+    }
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
     }
     template <class Archive>
     void load(Archive& in) {
@@ -7821,6 +7885,10 @@ class RwSet {
     template <class Archive>
     void save(Archive& out) const {
         elements_.save(out);
+    }
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
     }
     template <class Archive>
     void load(Archive& in) {
@@ -9337,6 +9405,10 @@ class TwoPhaseSet {
         elements_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
     }
@@ -10425,6 +10497,17 @@ class Output {
         (write(values), ...);
         return *this;
     }
+    /// Writes the same, and lets go of the value on the way, part by part, where its type says how (save_and_let_go): so a
+    /// copy that goes on being written to need not copy the parts that are done. It is not to be looked at any more.
+    template <class T>
+    void let_go(T& value) {
+        if constexpr (requires { value.save_and_let_go(*this); })
+            within([&] { value.save_and_let_go(*this); });
+        else if constexpr (is_of_fields<T>)
+            within([&] { record([&] { detail::for_each_field([this](auto& field) { let_go(field); }, value); }); });
+        else
+            write(value);
+    }
     template <class T>
     Output& operator&(const T& value) {
         return (*this)(value);
@@ -10496,6 +10579,13 @@ class Output {
     Bytes take() { return bytes_.take(); }
 
    private:
+    /// Whether it is written as a record of its fields, and in no other way that comes before that.
+    template <class T>
+    static constexpr bool is_of_fields =
+        detail::plain_struct<T> && !detail::has_record<T, Output> && !detail::tuple_like<T> &&
+        !std::same_as<T, ReplicaId> && !std::convertible_to<const T&, std::string_view> &&
+        !requires(const T& value, Output& out) { value.save(out); };
+
     template <class T>
     void write(const T& value) {
         if constexpr (std::same_as<T, Dot>) {
@@ -10522,11 +10612,16 @@ class Output {
         } else if constexpr (std::same_as<T, double>) {
             fixed(std::bit_cast<std::uint64_t>(value));
         } else {
-            if (depth_left_ == 0) return fail(errc::too_deep);
-            --depth_left_;
-            write_compound(value);
-            ++depth_left_;
+            within([&] { write_compound(value); });
         }
+    }
+
+    template <class F>
+    void within(F&& write) {
+        if (depth_left_ == 0) return fail(errc::too_deep);
+        --depth_left_;
+        write();
+        ++depth_left_;
     }
 
     template <class T>
@@ -11183,15 +11278,35 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
     return {std::move(ranges), time};
 }
 
-template <crdt T>
-void write_snapshot(Output& out, const SnapshotHeader& header, const T& state) {
+/// A state that is not const is let go of.
+template <class T>
+void write_snapshot(Output& out, const SnapshotHeader& header, T& state) {
     out.fixed(wire_version);
     out(header.heads);
     out.fixed(header.time.value);
-    out(header.reissues.all());
-    out(header.forgotten);
-    out(header.lineage);
-    out(state);
+    out(header.reissues.all(), header.forgotten, header.lineage);
+    if constexpr (std::is_const_v<T>)
+        out(state);
+    else
+        out.let_go(state);
+}
+
+template <class T>
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, T& state, const Limits& limits, std::size_t expected) {
+    Output out{state_space(header.heads, header.time), limits.depth};
+    if (expected > 0) out.expect(expected + varint_room);  // as much as is ever asked for at once
+    write_snapshot(out, header, state);
+    if (out.error()) return out.error();
+    if (out.size() > limits.state) return errc::too_large;
+    return out.take();
+}
+
+template <class T>
+std::size_t size_of_snapshot(const SnapshotHeader& header, T& state, const Limits& limits) {
+    Output out{state_space(header.heads, header.time), limits.depth};
+    out.measure();
+    write_snapshot(out, header, state);
+    return out.size();
 }
 
 /// Of a header that was read.
@@ -11216,21 +11331,25 @@ inline std::error_code check(const SnapshotHeader& header, const Limits& limits)
 template <crdt T>
 Result<Bytes> encode_snapshot(const SnapshotHeader& header, const T& state, const Limits& limits = {},
                               std::size_t expected = 0) {
-    Output out{detail::state_space(header.heads, header.time), limits.depth};
-    if (expected > 0) out.expect(expected + detail::varint_room);  // as much as is ever asked for at once
-    detail::write_snapshot(out, header, state);
-    if (out.error()) return out.error();
-    if (out.size() > limits.state) return errc::too_large;
-    return out.take();
+    return detail::encode_snapshot(header, state, limits, expected);
+}
+/// The same of a copy that is let go of on the way: see Output::let_go.
+template <crdt T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>)
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, T&& state, const Limits& limits = {},
+                              std::size_t expected = 0) {
+    return detail::encode_snapshot(header, state, limits, expected);
 }
 
 /// Of what encode_snapshot gives. In the same time, without memory.
 template <crdt T>
 std::size_t size_of_snapshot(const SnapshotHeader& header, const T& state, const Limits& limits = {}) {
-    Output out{detail::state_space(header.heads, header.time), limits.depth};
-    out.measure();
-    detail::write_snapshot(out, header, state);
-    return out.size();
+    return detail::size_of_snapshot(header, state, limits);
+}
+template <crdt T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>)
+std::size_t size_of_snapshot(const SnapshotHeader& header, T&& state, const Limits& limits = {}) {
+    return detail::size_of_snapshot(header, state, limits);
 }
 
 /// The header alone. Nothing is interned.
@@ -11773,11 +11892,12 @@ struct Outbox {
     std::vector<Endpoint> dials;
     std::optional<Bytes> announcement;
     std::vector<PoolEvent> events;
-    std::vector<Link> introduced;  ///< on which this replica introduces itself by one of the sends
+    std::vector<Link> introduced;  ///< on which this replica introduces itself by one of the sends that wait
 
     template <message M>
     void send(Link link, const M& content, bool at_once = detail::tells_nothing(M::kind)) {
-        if (M::kind == MessageKind::greeting || M::kind == MessageKind::handshake) introduced.push_back(link);
+        if (!at_once && (M::kind == MessageKind::greeting || M::kind == MessageKind::handshake))
+            introduced.push_back(link);
         sends.push_back({link, encode_message(content), at_once});
     }
 
@@ -12468,7 +12588,7 @@ class Pool {
         case MessageKind::response: on_response(*peer, link, bytes, now, out); return false;
         case MessageKind::greeting: return on_introduction<Greeting>(*peer, link, bytes, now, out);
         case MessageKind::handshake: return on_introduction<Handshake>(*peer, link, bytes, now, out);
-        case MessageKind::introduce_yourself: out.send(link, Greeting{introduction(now)}); return false;
+        case MessageKind::introduce_yourself: introduce<Greeting>(link, now, out); return false;
         case MessageKind::refusal: on_refusal(link, bytes, out); return false;
         case MessageKind::ping: on_ping(link, bytes, now, out); return false;
         case MessageKind::pong: on_pong(link, bytes, now, out); return false;
@@ -12645,7 +12765,10 @@ class Pool {
         member->redial_at = now.time + options_.redial.least;
     }
 
-    Introduction introduction(const Moment& now) const {
+    /// Says no more of histories than is durable, and then need not wait for the commit under way, which may take longer than
+    /// a peer waits.
+    template <class Message>
+    void introduce(Link link, const Moment& now, Outbox& out) const {
         Introduction self{.pool = options_.pool,
                           .replica = self_,
                           .name = options_.name,
@@ -12656,8 +12779,10 @@ class Pool {
                           .ready = ready_,
                           .retired = copy_.retirements().records(),
                           .settled = copy_.is_settled()};
-        if (shown_) self.heads = copy_.history().heads();
-        return self;
+        std::optional<std::vector<Head>> durable = copy_.durable_heads();
+        const bool at_once = durable.has_value();
+        if (shown_) self.heads = durable ? *std::move(durable) : copy_.history().heads();
+        out.send(link, Message{std::move(self)}, at_once);
     }
 
     void on_response(Peer& peer, Link link, ByteView bytes, const Moment& now, Outbox& out) {
@@ -12668,7 +12793,7 @@ class Pool {
         peer.replica = response->replica;
         peer.session = response->session;
         if (const std::error_code error = judge(*response)) return refuse_self(peer, link, error, out);
-        out.send(link, Greeting{introduction(now)});
+        introduce<Greeting>(link, now, out);
     }
 
     /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, and the one
@@ -12702,7 +12827,7 @@ class Pool {
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
-        if (Message::kind == MessageKind::greeting && !peer.introduced) out.send(link, Handshake{introduction(now)});
+        if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
     }
@@ -12731,7 +12856,7 @@ class Pool {
         member.link = link;
         heard_from(member, now, out);
         on_acquaintances(theirs.members, now, out);
-        copy_.keep("members", acquaintances());
+        copy_.keep_in_the_open("members", acquaintances());
         return fresh && !again;
     }
 
@@ -13633,19 +13758,18 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    /// `expected`: see encode_snapshot.
-    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const {
-        SnapshotHeader header = history.header();
-        Result<Bytes> bytes = encode_snapshot(header, state, limits, expected);
-        if (!bytes) return bytes.error();
-        EncodedState encoded{.heads = std::move(header.heads)};
-        encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
-        encoded.bytes = SharedBytes{*std::move(bytes)};
-        return encoded;
+    /// `expected`: see encode_snapshot, also of what becomes of a copy that is moved from.
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const& {
+        return encoded(encode_snapshot(history.header(), state, limits, expected));
+    }
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) && {
+        return encoded(encode_snapshot(history.header(), std::move(state), limits, expected));
     }
 
     /// Of the bytes of encode(). O(state).
-    std::size_t size_encoded(const Limits& limits) const { return size_of_snapshot(history.header(), state, limits); }
+    std::size_t size_encoded(const Limits& limits) && {
+        return size_of_snapshot(history.header(), std::move(state), limits);
+    }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
     /// already, because all had seen it. O(state).
@@ -13661,6 +13785,12 @@ struct Content {
     }
 
    private:
+    Result<EncodedState> encoded(Result<Bytes> bytes) const {
+        if (!bytes) return bytes.error();
+        const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
+        return EncodedState{SharedBytes{*std::move(bytes)}, digest, history.heads()};
+    }
+
     /// What both sides of a join read before it.
     struct Sides {
         std::uint64_t ours = 0;
@@ -15315,27 +15445,52 @@ class Aside {
 
 namespace netsync {
 
-/// Of each origin that has any: where its changes begin that are not durable yet.
+/// What is not durable yet: of each origin that has any, the changes behind a head; and whether there is more than changes.
 class Undurable {
    public:
-    void add(const ReplicaId& origin, std::uint64_t counter) {
-        if (!staged_.contains(origin)) staged_[origin] = counter;
+    /// A change of an origin whose history stood here before.
+    void add(const Head& before) {
+        if (!staged_.behind.contains(before.replica)) staged_.behind[before.replica] = before;
     }
+    void add_more() noexcept { staged_.more = true; }
     void begin_commit() { committing_ = std::exchange(staged_, {}); }
     void end_commit(bool succeeded) {
-        if (!succeeded)
-            for (const auto& [origin, counter] : committing_) staged_[origin] = counter;  // the earlier one
-        committing_.clear();
+        if (!succeeded) {
+            for (const auto& [origin, head] : committing_.behind) staged_.behind[origin] = head;  // the earlier one
+            staged_.more = staged_.more || committing_.more;
+        }
+        committing_ = {};
     }
 
     bool contains(const ReplicaId& origin, std::uint64_t counter) const {
-        const std::uint64_t* later = staged_.find(origin);
-        const std::uint64_t* earlier = committing_.find(origin);
-        return (later && counter >= *later) || (earlier && counter >= *earlier);
+        const Head* before = before_first(origin);
+        return before && counter > before->counter;
+    }
+    /// Where the histories stand without it, if it is changes only, and none is of an origin of which nothing is durable: who
+    /// comes to a pool asks nobody for a state who seems to hold nothing.
+    std::optional<std::vector<Head>> heads_without(const std::vector<Head>& heads) const {
+        if (staged_.more || committing_.more) return std::nullopt;
+        std::vector<Head> durable;
+        for (const Head& head : heads) {
+            const Head* before = before_first(head.replica);
+            if (before && before->counter == 0) return std::nullopt;
+            durable.push_back(before ? *before : head);
+        }
+        return durable;
     }
 
    private:
-    detail::OrderedMap<ReplicaId, std::uint64_t> staged_, committing_;
+    struct Part {
+        detail::OrderedMap<ReplicaId, Head> behind{};
+        bool more = false;
+    };
+
+    const Head* before_first(const ReplicaId& origin) const {
+        const Head* earlier = committing_.behind.find(origin);
+        return earlier ? earlier : staged_.behind.find(origin);
+    }
+
+    Part staged_, committing_;
 };
 
 /// Commits are numbered from 1; one at a time is under way. Every call is made under the replica's mutex; answers go out
@@ -15443,30 +15598,36 @@ class Staging {
     /// What was staged while opening.
     void open() {
         if (uncommitted_ || asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
+        if (!uncommitted_) undurable_ = {};
     }
 
-    std::error_code append(const Frame& frame) {
-        if constexpr (asynchronous_store<Store>) undurable_.add(frame.header().origin, frame.header().first);
+    /// `before`: the hash of its origin's history before it.
+    std::error_code append(const Frame& frame, std::uint64_t before) {
+        if constexpr (asynchronous_store<Store>)
+            undurable_.add({frame.header().origin, frame.header().first - 1, before});
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
             if (!told(store_.append(frame))) return {};
         }
-        return stage([frame](Store& store) { return store.append(frame); });
+        return put([frame](Store& store) { return store.append(frame); });
     }
 
     /// Does something to the store, or keeps it for when the store works again: in order, and nothing is left out.
     template <class F>
     std::error_code stage(F&& operation) {
-        uncommitted_ = true;
-        if (unstaged_.empty() && !told(operation(store_))) return {};
-        unstaged_.push_back(std::forward<F>(operation));
-        return error_;
+        if constexpr (asynchronous_store<Store>) undurable_.add_more();
+        return put(std::forward<F>(operation));
     }
 
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
         stage([key, value](Store& store) { return keep_value(store, key, value); });
+    }
+    /// The same for what others may be told of before it is durable.
+    template <class T>
+    void keep_in_the_open(const char* key, const T& value) {
+        put([key, value](Store& store) { return keep_value(store, key, value); });
     }
 
     /// Makes what was staged durable, and with it this replica's own changes up to `counter`: now, or, where the store does
@@ -15511,6 +15672,12 @@ class Staging {
     bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
         return !undurable_.contains(origin, counter);
     }
+    /// Where the histories stand as far as they are durable: see Undurable. Nothing for a store whose commits take no time.
+    std::optional<std::vector<Head>> durable(const std::vector<Head>& heads) const {
+        if constexpr (asynchronous_store<Store>) return undurable_.heads_without(heads);
+        static_cast<void>(heads);
+        return std::nullopt;
+    }
     /// The commit with which all that there is now is durable, and whether it has been made.
     std::uint64_t commit_of_all() const noexcept { return durability_.commit_of_all(uncommitted_); }
     bool is_durable_with(std::uint64_t commit) const noexcept { return durability_.has_succeeded(commit); }
@@ -15524,6 +15691,14 @@ class Staging {
     }
 
    private:
+    template <class F>
+    std::error_code put(F&& operation) {
+        uncommitted_ = true;
+        if (unstaged_.empty() && !told(operation(store_))) return {};
+        unstaged_.push_back(std::forward<F>(operation));
+        return error_;
+    }
+
     /// What staging says of the store: that it works, unless only the next commit can tell.
     std::error_code told(std::error_code error) {
         if (error || !asynchronous_store<Store>) error_ = error;
@@ -15589,11 +15764,12 @@ class LoggedContent {
         return held.replay(frame, limits_);
     }
 
-    /// 4: the log and the version vector derived from it move together.
-    std::error_code log(const Frame& frame) {
+    /// 4: the log and the version vector derived from it move together. `before`: the hash of its origin's history before it.
+    std::error_code log(const Frame& frame, std::uint64_t before) {
         if (meanwhile_) meanwhile_->push_back(frame);
+        if (may_change_) *may_change_ -= std::min(*may_change_, frame.header().count);
         log_bytes_ += frame.size_bytes();
-        return staging.append(frame);
+        return staging.append(frame, before);
     }
 
     /// The frames of the log, in its order.
@@ -15642,15 +15818,26 @@ class LoggedContent {
     /// What is held now, for those who take the whole of it.
     Result<EncodedState> encode() const { return encode_aside(0); }
     /// The same for those who keep it: twice the time, and little more memory than the bytes themselves.
-    Result<EncodedState> encode_frugally() const {
+    Result<EncodedState> encode_frugally() {
         const std::size_t logged = log_bytes_;
         std::size_t size = 0;
-        Content<CrdtType> copy = held;  // not kept for the second time: what is changed meanwhile is held twice
+        may_change_ = few_changes;
+        Content<CrdtType> copy = held;  // let go of on the way: what is changed before its turn is held twice
         aside([&] {
-            size = copy.size_encoded(limits_);
+            size = std::move(copy).size_encoded(limits_);
             copy = {};
         });
-        return encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
+        may_change_ = few_changes;
+        Result<EncodedState> encoded = encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
+        may_change_.reset();
+        return encoded;
+    }
+
+    /// Why nothing more may be changed now, if it may not.
+    std::error_code refusal() const {
+        if constexpr (asynchronous_store<Store>)
+            if (may_change_ == 0u) return errc::store_behind;
+        return staging.refusal();
     }
 
     /// Where the store will not take it now, it is given it later, before what comes after.
@@ -15708,7 +15895,7 @@ class LoggedContent {
         Result<EncodedState> encoded = EncodedState{};
         Content<CrdtType> copy = held;
         aside([&] {
-            encoded = copy.encode(limits_, expected);
+            encoded = std::move(copy).encode(limits_, expected);
             copy = {};
         });
         return encoded;
@@ -15722,10 +15909,12 @@ class LoggedContent {
     }
 
     static constexpr std::size_t few_frames = 64;
+    static constexpr std::uint64_t few_changes = 4096;  // some MiB, where each is of another element
     static constexpr int catch_up_rounds = 8;
 
     const Limits& limits_;
     std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
+    std::optional<std::uint64_t> may_change_;      // while a copy is encoded frugally: how many dots more
     std::size_t log_bytes_ = 0;
     std::size_t snapshot_bytes_ = 0;
     VersionVector in_snapshot_;  // what the last snapshot holds; the rest is in the log
@@ -15815,8 +16004,9 @@ class LocalCopy {
                                           batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
+        const std::uint64_t before = history().hash(self_);
         kept_.held.advance(frame, self_);
-        if (const std::error_code failed = kept_.log(frame)) error = failed;
+        if (const std::error_code failed = kept_.log(frame, before)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
         publish(frame);
         return error;
@@ -16028,17 +16218,22 @@ class LocalCopy {
     bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
         return kept_.staging.is_durable(origin, counter);
     }
+    std::optional<std::vector<Head>> durable_heads() const { return kept_.staging.durable(history().heads()); }
     std::uint64_t commit_of_all() const noexcept { return kept_.staging.commit_of_all(); }
     bool is_durable_with(std::uint64_t commit) const noexcept { return kept_.staging.is_durable_with(commit); }
     /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
     void close() { kept_.staging.close(); }
     std::error_code store_error() const noexcept { return kept_.staging.error(); }
     /// Why nothing more may be changed now, if it may not.
-    std::error_code refusal() const { return kept_.staging.refusal(); }
+    std::error_code refusal() const { return kept_.refusal(); }
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
         kept_.staging.keep(key, value);
+    }
+    template <class T>
+    void keep_in_the_open(const char* key, const T& value) {
+        kept_.staging.keep_in_the_open(key, value);
     }
 
     std::function<void(std::error_code)> on_committed;  ///< called by a store that commits on its own thread
@@ -16179,8 +16374,9 @@ class LocalCopy {
             netsync::issue_again<CrdtType>(old, minted, clock_.tick(), succession, by_name, options_.limits);
         if (!again) return;
         const Frame frame = issuing_.make(history(), self_, std::move(again->issue), again->bytes);
+        const std::uint64_t before = history().hash(self_);
         kept_.held.merge(frame, self_, again->delta);
-        static_cast<void>(kept_.log(frame));
+        static_cast<void>(kept_.log(frame, before));
     }
 
     /// 9: one frame whose dependencies are in.
@@ -16196,7 +16392,8 @@ class LocalCopy {
         }
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
-        if (!frame.continues(history().hash(origin))) return errc::forked;
+        const std::uint64_t before = history().hash(origin);
+        if (!frame.continues(before)) return errc::forked;
         Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
@@ -16209,7 +16406,7 @@ class LocalCopy {
             kept_.held.history.branch(own_way() ^ header.hash);
             keep_lineage();
         }
-        if (const std::error_code error = kept_.log(frame)) return error;
+        if (const std::error_code error = kept_.log(frame, before)) return error;
         if (changed && watched) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }

@@ -164,7 +164,7 @@ struct SqliteOptions {
     std::string pool = "netsync";  ///< a file belongs to one pool
     Synchronous synchronous = Synchronous::full;
     std::size_t waiting =
-        8u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
+        4u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
     std::size_t step = 1u << 20;  ///< bytes of a snapshot that one transaction writes
     std::string vfs{};            ///< of SQLite, by name; empty: its default
 };
@@ -258,6 +258,11 @@ inline std::int64_t checksum_of(const OriginRow& row) noexcept {
     return sqlite_checksum({}, row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since);
 }
 
+/// Of a statement that is prepared: where it does not fit the tables, these are not what they were.
+inline std::error_code schema_error(int result) {
+    return (result & 0xff) == SQLITE_ERROR ? make_error_code(errc::store_damaged) : sqlite_error(result);
+}
+
 /// A PRAGMA or a SELECT of one number.
 inline int sqlite_number(const SqliteConnection& connection, const char* text, std::int64_t& number) {
     SqliteStatement statement;
@@ -273,7 +278,7 @@ inline std::error_code read_file_row(const SqliteConnection& connection, FileRow
     SqliteStatement statement;
     int result =
         statement.prepare(connection, "SELECT pool, since, generation, size, heads, checksum FROM file WHERE one = 1");
-    if (result != SQLITE_OK) return sqlite_error(result);
+    if (result != SQLITE_OK) return schema_error(result);
     if (!statement.step(result))
         return result == SQLITE_DONE ? make_error_code(errc::store_damaged) : sqlite_error(result);
     const ByteView heads = statement.blob(4);
@@ -325,20 +330,22 @@ inline int bring_up(const SqliteConnection& connection, std::span<const char* co
 inline std::error_code check_pool(const SqliteConnection& connection, const SqliteOptions& options) {
     SqliteStatement pool;
     int result = pool.prepare(connection, "SELECT pool FROM file WHERE one = 1");
-    if (result != SQLITE_OK) return sqlite_error(result);
+    if (result != SQLITE_OK) return schema_error(result);
     if (!pool.step(result)) return result == SQLITE_DONE ? make_error_code(errc::store_damaged) : sqlite_error(result);
     return pool.text(0) == options.pool ? std::error_code{} : errc::wrong_pool;
 }
 
-/// Checks whose file this is; makes the tables in one that is new, and brings those of an older program up to date.
+/// Checks whose file this is; makes the tables in one that is new, and brings those of an older program up to date. Where
+/// none may be made, one without tables has lost them.
 inline std::error_code open_schema(const SqliteConnection& connection, const SqliteOptions& options,
-                                   std::span<const char* const> versions = sqlite_versions) {
+                                   std::span<const char* const> versions = sqlite_versions, bool may_create = true) {
     std::int64_t application = 0, version = 0, tables = 0;
     int result = sqlite_number(connection, "PRAGMA application_id", application);
     if (result == SQLITE_OK) result = sqlite_number(connection, "PRAGMA user_version", version);
     if (result == SQLITE_OK) result = sqlite_number(connection, "SELECT count(*) FROM sqlite_schema", tables);
     if (result != SQLITE_OK) return sqlite_error(result);
     const bool is_new = application == 0 && tables == 0;
+    if (is_new && !may_create) return errc::store_damaged;
     if (!is_new && application != sqlite_application) return errc::not_a_store;
     const auto last = static_cast<std::int64_t>(versions.size());
     if (!is_new && (version < 1 || version > last)) return errc::store_version;
@@ -492,7 +499,7 @@ class SqliteReader {
         connection_.be_patient();
         connection_.checkpoint_at_close(false);
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
-                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
+                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL; PRAGMA cache_size = -256");
         for (auto [statement, text] : {
                  std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame"
                                        " WHERE origin = ? AND first <= ? AND first + count - 1 > ? AND sequence > ?"
@@ -511,10 +518,18 @@ class SqliteReader {
                                      " ORDER BY number"},
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
-        return sqlite_error(result);
+        if (result != SQLITE_OK) close();
+        return schema_error(result);
     }
 
     bool is_open() const noexcept { return connection_.is_open(); }
+    /// Whether the file that is open is still the one of that name.
+    bool is_in_place() const noexcept {
+        int moved = 1;
+        return is_open() &&
+               sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+               moved == 0;
+    }
     void close() {
         for (SqliteStatement* statement : {&covering_, &range_, &all_, &last_, &origins_, &values_, &chunks_})
             *statement = {};
@@ -653,6 +668,62 @@ class SqliteReader {
 
 }  // namespace netsync::detail
 
+// ---- netsync/store/sqlite_replacement.hpp ----
+
+// netsync: a whole SQLite file takes the place of one that SQLite does not open any more. For whoever has the lock of a
+// file.
+
+namespace netsync::detail {
+
+/// The old write-ahead log must not be read as that of the new file, and the two do not go in one step. So the new file
+/// gets a name first that says that it is the one that counts; with that it is decided, and what is left to do is done
+/// at once, or at the next opening.
+class SqliteReplacement {
+   public:
+    explicit SqliteReplacement(const SqliteOptions& options)
+        : file_(options.file), whole_(options.file + "-whole"),
+          vfs_(sqlite3_vfs_find(options.vfs.empty() ? nullptr : options.vfs.c_str())) {}
+
+    /// `file`: on disk, all of it, and closed; its lock lies beside it.
+    std::error_code replace_by(const std::string& file) const {
+        if (const std::error_code error = move(file, whole_)) return error;
+        if (const std::error_code error = remove(file + "-lock")) return error;
+        return finish();
+    }
+
+    /// Where it was decided and not done.
+    std::error_code finish() const {
+        std::error_code none;
+        if (!std::filesystem::exists(whole_, none)) return {};
+        if (const std::error_code error = remove(file_ + "-wal")) return error;
+        if (const std::error_code error = move(whole_, file_)) return error;
+        static_cast<void>(remove(file_ + "-shm"));  // is made anew
+        return {};
+    }
+
+   private:
+    static std::error_code move(const std::string& from, const std::string& to) {
+        std::error_code failed;
+        std::filesystem::rename(from, to, failed);
+        if (!failed) return {};
+        return failed == std::errc::permission_denied || failed == std::errc::read_only_file_system
+                   ? errc::store_read_only
+                   : errc::store_io;
+    }
+
+    /// The folder is synced with it, and so what was moved before.
+    std::error_code remove(const std::string& file) const {
+        if (!vfs_) return errc::store_io;
+        const int result = vfs_->xDelete(vfs_, file.c_str(), 1);
+        return result == SQLITE_IOERR_DELETE_NOENT ? std::error_code{} : sqlite_error(result);
+    }
+
+    const std::string file_, whole_;
+    sqlite3_vfs* const vfs_;
+};
+
+}  // namespace netsync::detail
+
 // ---- netsync/store/sqlite_writer.hpp ----
 
 // netsync: writes a replica's SQLite file: whole commits, and between them, in bounded steps, what may wait.
@@ -670,13 +741,15 @@ class SqliteWriter {
         close();
         const std::error_code locked = lock_.take(options_);
         if (locked && locked != errc::store_read_only) return locked;
+        if (!locked)
+            if (const std::error_code error = SqliteReplacement{options_}.finish()) return error;
         const int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0);
         int result = connection_.open(options_.file, flags, options_.vfs);
         if (result == SQLITE_OK) protect(), connection_.be_patient();
         if (result == SQLITE_OK) result = connection_.run("PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1");
         if (result == SQLITE_OK) connection_.checkpoint_at_close(false);
         std::error_code error = sqlite_error(result);
-        if (!error) error = open_schema(connection_, options_);
+        if (!error) error = open_schema(connection_, options_, sqlite_versions, may_create);
         if (!error) connection_.checkpoint_at_close(true);
         if (!error) error = read_file_row(connection_, file_);
         if (!error) error = locked ? locked : prepare();
@@ -791,8 +864,8 @@ class SqliteWriter {
         return {};
     }
 
-    /// What another file holds takes the place of what is in this one: all of it, or nothing, whatever is damaged here but
-    /// its first page.
+    /// What another file holds takes the place of what is in this one: all of it, or nothing, whatever is damaged here, as
+    /// long as SQLite opens it.
     std::error_code become(const SqliteWriter& other) {
         close();
         SqliteConnection to;
@@ -805,12 +878,26 @@ class SqliteWriter {
         result = sqlite3_backup_finish(copy);
         to.close();
         if (result != SQLITE_OK) return sqlite_error(result);
-        file_ = other.file_;
-        last_ = maybe_ = other.last_;
-        later_ = other.later_;
-        garbage_ = true;
-        again_ = false;
+        know_as(other);
         return {};
+    }
+
+    /// All that was written is on disk, and in the file itself.
+    std::error_code settle() {
+        int result = connection_.run("PRAGMA synchronous = FULL");
+        if (result != SQLITE_OK) return sqlite_error(result);
+        if (const std::error_code error = transact([&] { return put(file_); })) return error;  // so that it syncs
+        result = sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+        return sqlite_error(result);
+    }
+
+    /// The other file itself, which is settled, takes the place of this one.
+    std::error_code give_way_to(SqliteWriter& other) {
+        close();
+        know_as(other);
+        other.close();
+        other.lock_.release();
+        return SqliteReplacement{options_}.replace_by(other.options_.file);
     }
 
     /// The last frame in the file, as it was read at the opening.
@@ -858,7 +945,7 @@ class SqliteWriter {
                                       " WHERE o.since > 0 LIMIT 500)"},
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
-        return sqlite_error(result);
+        return schema_error(result);
     }
 
     /// After an error other than a full disk the connection starts again.
@@ -872,6 +959,14 @@ class SqliteWriter {
         if (!error && (last > maybe_ || file_.generation < generation)) error = errc::store_in_use;
         if (error) close();
         return error;
+    }
+
+    void know_as(const SqliteWriter& other) {
+        file_ = other.file_;
+        last_ = maybe_ = other.last_;
+        later_ = other.later_;
+        garbage_ = true;
+        again_ = false;
     }
 
     template <class F>
@@ -1009,7 +1104,8 @@ struct SqliteContent {
 };
 
 /// For the thread of a store. The new content is made in a file of its own, and takes the place of the old one in one
-/// transaction: so a crash leaves the one or the other.
+/// transaction: so a crash leaves the one or the other. Where SQLite does not open the old file any more (its first page is
+/// damaged), the new file itself takes its place.
 class SqliteRepair {
    public:
     explicit SqliteRepair(SqliteOptions options) : options_(std::move(options)) {
@@ -1026,6 +1122,7 @@ class SqliteRepair {
     /// Says in `content` where the frames begin that can be kept: of each origin the last ones, without a gap.
     std::error_code look(SqliteContent& content) {
         std::error_code error = reader_.open(options_);
+        is_lost_ = error == errc::store_damaged || error == errc::not_a_store;
         if (!error)
             error = reader_.all(content.since, content.until, [&](const FrameRow& row) {
                 SqliteContent::Log* log = content.logs.find(row.origin);
@@ -1036,11 +1133,12 @@ class SqliteRepair {
             });
         for (const auto& [number, log] : content.logs)
             if (log.last == 0 || log.next != log.last + 1) content.logs[number].first = 0;
-        return error == errc::store_damaged ? std::error_code{} : error;
+        return is_lost_ || error == errc::store_damaged ? std::error_code{} : error;
     }
 
-    /// `operations`, with a snapshot of all among them, are committed with it.
-    std::error_code write(SqliteContent& content, const std::deque<SqliteOperation>& operations, SqliteWriter& into) {
+    /// `operations`, with a snapshot of all among them, are committed with it. `reading`: held by whoever reads the file.
+    std::error_code write(SqliteContent& content, const std::deque<SqliteOperation>& operations, SqliteWriter& into,
+                          std::mutex& reading) {
         SqliteWriter writer{file_};
         if (const std::error_code error = writer.open(true)) return error;
         std::deque<SqliteOperation> part{ClearRow{content.since, 0}};
@@ -1054,17 +1152,23 @@ class SqliteRepair {
             size = 0;
             return !failed;
         };
-        const std::error_code read = reader_.all(content.since, content.until, [&](const FrameRow& row) {
-            const SqliteContent::Log* log = content.logs.find(row.origin);
-            if (!log || log->first == 0 || row.first < log->first || row.sequence <= log->row.since) return true;
-            part.push_back(row);
-            size += row.bytes->size();
-            return size < options_.step || put();
-        });
+        std::error_code read;
+        if (!is_lost_)
+            read = reader_.all(content.since, content.until, [&](const FrameRow& row) {
+                const SqliteContent::Log* log = content.logs.find(row.origin);
+                if (!log || log->first == 0 || row.first < log->first || row.sequence <= log->row.since) return true;
+                part.push_back(row);
+                size += row.bytes->size();
+                return size < options_.step || put();
+            });
         if (failed || (read && read != errc::store_damaged)) return failed ? failed : read;
         if (put()) failed = writer.write(operations);
         reader_.close();
-        return failed ? failed : into.become(writer);
+        if (failed) return failed;
+        if (!is_lost_) return into.become(writer);
+        if (const std::error_code error = writer.settle()) return error;
+        const std::lock_guard nobody_reads{reading};
+        return into.give_way_to(writer);
     }
 
    private:
@@ -1077,20 +1181,22 @@ class SqliteRepair {
     const SqliteOptions options_;
     SqliteOptions file_;
     SqliteReader reader_;
+    bool is_lost_ = false;
 };
 
 }  // namespace netsync::detail
 
-// ---- netsync/store/sqlite_log.hpp ----
+// ---- netsync/store/sqlite_index.hpp ----
 
-// netsync: what a SqliteStore holds, in its file and on the way there. Frames come in and are staged; a thread writes those
-// that wait together, tells who waits, and then does what may wait: snapshots, and rows that are not valid any more.
+// netsync: where the log of each origin stands in a SqliteStore, and what waits to be written to its file. Operations come
+// in and are staged; whoever writes takes them out.
 
 namespace netsync::detail {
 
-/// The mutex is held for moments only, never while the file is read or written, but at the opening. Reading is for the
-/// replica's threads, one at a time; writing, and opening again, for the thread of the store.
-class SqliteLog {
+/// Staged changes included; nothing here reads the file but load(). Every call is made under the mutex of its holder, but
+/// `waiting`.
+class SqliteIndex {
+   public:
     /// Where one origin's log stands, staged changes included.
     struct Log {
         OriginRow row{};
@@ -1099,8 +1205,361 @@ class SqliteLog {
         std::deque<FrameRow> staged{};  // not in the file yet
 
         bool empty() const noexcept { return last_first <= row.cut; }
+        /// The first that is not in the file.
+        std::uint64_t first_staged() const noexcept { return staged.empty() ? last + 1 : staged.front().first; }
     };
 
+    std::error_code append(const Frame& frame) {
+        const FrameHeader& header = frame.header();
+        Log& log = log_of(header.origin);
+        if (!log.empty() && header.first != log.last + 1) return errc::not_contiguous;
+        log.last = header.last();
+        log.last_first = header.first;
+        log.staged.push_back({++sequence_, log.row.number, header.first, header.count, frame.bytes()});
+        stage(log.staged.back(), frame.size_bytes());
+        return {};
+    }
+
+    /// `heals`: it is to be written at once, whatever it tells.
+    void adopt(const SharedBytes& snapshot, const std::vector<Head>& heads, bool heals) {
+        const bool is_known = std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
+            const Log* log = logs_.find(head.replica);
+            const std::uint64_t* covered = heads_.find(head.replica);
+            return (log && !log->empty() && head.counter <= log->last) || (covered && head.counter <= *covered);
+        });
+        stage(SnapshotRow{++generation_, snapshot, heads, is_known && !heals}, 0);
+        snapshot_ = snapshot;
+        has_snapshot_ = true;
+        heads_.clear();
+        for (const Head& head : heads) {
+            heads_[head.replica] = head.counter;
+            Log* log = logs_.find(head.replica);
+            if (log && !log->empty() && log->last < head.counter) empty(*log);
+        }
+    }
+
+    void cut(const std::vector<ReplicaCounter>& counters) {
+        for (const ReplicaCounter& upto : counters) {
+            Log* log = logs_.find(upto.replica);
+            if (!log || log->empty() || upto.counter <= log->row.cut) continue;
+            if (log->last_first <= upto.counter) {
+                empty(*log);
+                continue;
+            }
+            log->row.cut = upto.counter;
+            while (!log->staged.empty() && log->staged.front().first <= upto.counter) log->staged.pop_front();
+            stage(CutRow{log->row}, 0);
+        }
+    }
+
+    void clear() {
+        since_ = sequence_;
+        stage(ClearRow{since_, ++generation_}, 0);
+        logs_.clear();
+        origins_.clear();
+        heads_.clear();
+        snapshot_ = nullptr;
+        has_snapshot_ = false;
+    }
+
+    void put(std::string_view key, ByteView value) {
+        Bytes& kept = values_[std::string(key)];
+        kept.assign(value.begin(), value.end());
+        stage(ValueRow{std::string(key), kept}, value.size());
+    }
+
+    std::optional<Bytes> get(std::string_view key) const {
+        const Bytes* found = values_.find(key);
+        return found ? std::optional{*found} : std::nullopt;
+    }
+
+    const Log* find(const ReplicaId& origin) const { return logs_.find(origin); }
+    const OrderedMap<ReplicaId, Log>& logs() const noexcept { return logs_; }
+    std::int64_t since() const noexcept { return since_; }
+    /// Beyond all frames.
+    std::int64_t until() const noexcept { return sequence_ + 1; }
+    bool has_snapshot() const noexcept { return has_snapshot_; }
+    /// Null once it is in the file.
+    const SharedBytes& snapshot() const noexcept { return snapshot_; }
+
+    void forget_all() {
+        logs_.clear();
+        origins_.clear();
+        heads_.clear();
+        values_.clear();
+        snapshot_ = nullptr;
+        has_snapshot_ = false;
+        sequence_ = since_ = generation_ = numbers_ = written_generation_ = 0;
+        staged_.clear();
+        staged_bytes_ = 0;
+        waiting = 0;
+    }
+
+    /// What the file holds, as far as it can be read. `in_file`: the sequence of its last frame.
+    std::error_code load(SqliteReader& reader, std::int64_t& in_file) {
+        FileRow file;
+        std::error_code damage;
+        const auto fails = [&](std::error_code error) {
+            damage = error ? error : damage;
+            return error && error != errc::store_damaged;
+        };
+        if (const std::error_code error = reader.file(file)) return error;
+        if (const std::error_code error = reader.last_sequence(in_file)) return error;
+        since_ = file.since;
+        generation_ = file.generation;
+        sequence_ = std::max(in_file, since_);
+        has_snapshot_ = file.size > 0;
+        std::vector<Head> heads;
+        Input in{file.heads, Limits::state_budget(file.heads.size())};
+        if (!file.heads.empty()) in(heads);
+        for (const Head& head : heads) heads_[head.replica] = head.counter;
+        if (fails(reader.values([&](std::string_view key, ByteView bytes) {
+                values_[std::string(key)].assign(bytes.begin(), bytes.end());
+            })))
+            return damage;
+        if (fails(reader.origins([&](const OriginRow& row) {
+                logs_[row.replica].row = row;
+                origins_[row.number] = row.replica;
+                numbers_ = std::max(numbers_, row.number);
+                sequence_ = std::max(sequence_, row.since);
+            })))
+            return damage;
+        for (const auto& [number, origin] : origins_) {
+            Log& log = logs_[origin];
+            FrameRow row{};
+            const Result<bool> found = reader.covering(log.row, std::max(since_, log.row.since), max_counter, row);
+            if (!found && fails(found.error())) return damage;
+            if (!found || !*found) continue;
+            log.last = row.first + row.count - 1;
+            log.last_first = row.first;
+        }
+        return damage;
+    }
+
+    /// Whether a snapshot up to there says all that the logs do.
+    bool holds_all(const std::vector<Head>& heads) const {
+        const auto holds = [&](const ReplicaId& origin, std::uint64_t counter) {
+            return std::any_of(heads.begin(), heads.end(),
+                               [&](const Head& head) { return head.replica == origin && head.counter >= counter; });
+        };
+        for (const auto& [origin, log] : logs_)
+            if (!log.empty() && !holds(origin, log.last)) return false;
+        return true;
+    }
+
+    /// For a file that is written anew: what it is to hold beside what waits.
+    SqliteContent content() const {
+        SqliteContent content{.since = since_, .until = until()};
+        for (const auto& [origin, log] : logs_) {
+            content.logs[log.row.number] = {log.row, log.empty() ? 0 : log.first_staged() - 1};
+            if (!log.staged.empty()) content.until = std::min(content.until, log.staged.front().sequence);
+        }
+        for (const auto& [key, bytes] : values_) content.values.push_back(ValueRow{key, bytes});
+        return content;
+    }
+    /// It was: of what could not be kept nothing is held any more.
+    void keep_only(const SqliteContent& content) {
+        for (const auto& [number, kept] : content.logs) {
+            const ReplicaId* origin = origins_.find(number);
+            Log* log = origin ? logs_.find(*origin) : nullptr;
+            if (log && log->staged.empty() && kept.first == 0 && log->last == kept.last) empty(*log);
+        }
+    }
+
+    /// What is staged goes behind what is being written. How many bytes that is.
+    std::size_t take_staged(std::deque<SqliteOperation>& writing) {
+        if (writing.empty()) writing.swap(staged_);
+        for (; !staged_.empty(); staged_.pop_front()) writing.push_back(std::move(staged_.front()));
+        return std::exchange(staged_bytes_, 0);
+    }
+    /// An operation is in the file, or, of a snapshot, is kept by the writer.
+    void written(const SqliteOperation& operation) {
+        if (const auto* row = std::get_if<SnapshotRow>(&operation)) written_generation_ = row->generation;
+        const auto* frame = std::get_if<FrameRow>(&operation);
+        const ReplicaId* origin = frame ? origins_.find(frame->origin) : nullptr;
+        Log* log = origin ? logs_.find(*origin) : nullptr;
+        if (log && !log->staged.empty() && log->staged.front().sequence == frame->sequence) log->staged.pop_front();
+    }
+    /// The writer has no snapshot any more: the last one is in the file, unless another came meanwhile.
+    void snapshot_written() {
+        if (written_generation_ == generation_) snapshot_ = nullptr;
+    }
+
+    std::atomic<std::size_t> waiting = 0;  ///< bytes that are staged, or being written
+
+   private:
+    static constexpr std::size_t overhead = 224;  // of a row that waits: its bytes' block, and its place in two queues
+
+    Log& log_of(const ReplicaId& origin) {
+        if (Log* log = logs_.find(origin)) return *log;
+        Log& log = logs_[origin];
+        log.row = {++numbers_, origin, 0, 0};
+        origins_[numbers_] = origin;
+        stage(log.row, 0);
+        return log;
+    }
+
+    void empty(Log& log) {
+        log.row.cut = 0;
+        log.row.since = sequence_;
+        log.last = log.last_first = 0;
+        log.staged.clear();
+        stage(CutRow{log.row}, 0);
+    }
+
+    void stage(SqliteOperation operation, std::size_t size) {
+        staged_.push_back(std::move(operation));
+        staged_bytes_ += size + overhead;
+        waiting += size + overhead;
+    }
+
+    OrderedMap<ReplicaId, Log> logs_;
+    OrderedMap<std::int64_t, ReplicaId> origins_;  // by number
+    OrderedMap<ReplicaId, std::uint64_t> heads_;   // of the snapshot
+    OrderedMap<std::string, Bytes> values_;
+    SharedBytes snapshot_;
+    bool has_snapshot_ = false;
+    std::int64_t sequence_ = 0, since_ = 0, generation_ = 0, numbers_ = 0;
+    std::int64_t written_generation_ = 0;
+    std::deque<SqliteOperation> staged_;
+    std::size_t staged_bytes_ = 0;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/store/sqlite_view.hpp ----
+
+// netsync: what a SqliteStore tells: what is in its file and valid, and what waits to be written, in one.
+
+namespace netsync::detail {
+
+/// `damage` of a call: that a row is not what was written, or is missing. For any thread, one at a time; `mutex` is that of
+/// the index.
+class SqliteView {
+   public:
+    SqliteView(std::mutex& mutex, const SqliteIndex& index) : mutex_(mutex), index_(index) {}
+
+    /// Of a file that is ours. A first page that is damaged says that there is no database.
+    static bool is_damage(std::error_code error) { return error == errc::store_damaged || error == errc::not_a_store; }
+
+    SharedBytes snapshot(std::error_code& damage) {
+        {
+            const std::lock_guard lock{mutex_};
+            if (index_.snapshot() || !index_.has_snapshot()) return index_.snapshot();
+        }
+        SharedBytes read;
+        const std::lock_guard nobody_else{reading};
+        if (reader.is_open()) damage = reader.snapshot(read);
+        return read;
+    }
+
+    void replay(const FrameVisitor& visit, std::error_code& damage) {
+        std::vector<FrameRow> staged;
+        struct Found {
+            OriginRow origin{};
+            std::uint64_t last = 0;      // so far
+            std::uint64_t expected = 0;  // at the end
+            bool any = false;            // must be in the file
+        };
+        OrderedMap<std::int64_t, Found> valid;  // by number
+        std::int64_t until = 0, since = 0;
+        {
+            const std::lock_guard lock{mutex_};
+            since = index_.since();
+            until = index_.until();
+            for (const auto& [origin, log] : index_.logs()) {
+                valid[log.row.number] = {log.row, 0, log.first_staged() - 1, log.staged.empty() && !log.empty()};
+                for (const FrameRow& row : log.staged) staged.push_back(row);
+            }
+        }
+        std::sort(staged.begin(), staged.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+        if (!staged.empty()) until = staged.front().sequence;
+        bool enough = false, whole = true;
+        const std::lock_guard nobody_else{reading};
+        if (!reader.is_open()) return;
+        const std::error_code error = reader.all(since, until, [&](const FrameRow& row) {
+            Found* found = valid.find(row.origin);
+            if (!found || row.first <= found->origin.cut || row.sequence <= found->origin.since) return true;
+            if (found->last != 0 && row.first != found->last + 1) whole = false;
+            found->last = row.first + row.count - 1;
+            return enough = !visit(row.bytes), !enough;
+        });
+        for (const auto& [number, found] : valid)
+            if (!enough && (found.any || found.last != 0) && found.last != found.expected) whole = false;
+        damage = error ? error : whole ? std::error_code{} : errc::store_damaged;
+        for (const FrameRow& row : staged)
+            if (enough || !visit(row.bytes)) return;
+    }
+
+    bool frames(const CounterRange& range, const FrameVisitor& visit, std::error_code& damage) {
+        const std::lock_guard nobody_else{reading};
+        if (!reader.is_open()) return false;
+        FrameRow row{};
+        std::uint64_t next = range.first;
+        for (bool first = true;; first = false) {
+            OriginRow origin;
+            std::int64_t since = 0;
+            std::uint64_t before = 0;  // what is in memory begins here
+            std::vector<FrameRow> staged;
+            {
+                const std::lock_guard lock{mutex_};
+                const SqliteIndex::Log* log = index_.find(range.replica);
+                if (!log || log->empty() || next > log->last) return !first;
+                origin = log->row;
+                since = std::max(index_.since(), origin.since);
+                before = log->first_staged();
+                auto at = std::partition_point(log->staged.begin(), log->staged.end(),
+                                               [&](const auto& entry) { return entry.first + entry.count <= next; });
+                for (; next >= before && at != log->staged.end() && staged.size() < few; ++at) staged.push_back(*at);
+            }
+            if (first && next < before) {  // the frame around the first dot
+                const Result<bool> found = reader.covering(origin, since, next, row);
+                if (!found && is_damage(found.error())) damage = errc::store_damaged;
+                if (!found || !*found || row.first + row.count <= next) return false;
+                if (!visit(row.bytes)) return true;
+                next = row.first + row.count;
+            } else if (next < before) {
+                const std::uint64_t from = next;
+                bool enough = false, hole = false;
+                const std::error_code error =
+                    reader.frames(origin, since, next, std::min(range.last, before - 1), [&](const FrameRow& found) {
+                        if (found.first != next) return hole = true, false;
+                        next = found.first + found.count;
+                        return enough = !visit(found.bytes), !enough;
+                    });
+                if (hole || is_damage(error)) damage = errc::store_damaged;
+                if (enough || hole || error || next == from) return true;
+            }
+            for (const FrameRow& entry : staged) {
+                if (entry.first > range.last || !visit(entry.bytes)) return true;
+                next = entry.first + entry.count;
+            }
+            if (next > range.last) return true;
+        }
+    }
+
+    std::mutex reading;   ///< of the file; taken before the other
+    SqliteReader reader;  ///< under it
+
+   private:
+    static constexpr std::size_t few = 64;
+
+    std::mutex& mutex_;
+    const SqliteIndex& index_;
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/store/sqlite_log.hpp ----
+
+// netsync: what a SqliteStore does. Frames come in and are staged; a thread writes those that wait together, tells who waits,
+// and then does what may wait: snapshots, and rows that are not valid any more.
+
+namespace netsync::detail {
+
+/// The mutex is held for moments only, never while the file is read or written, but at the opening. Reading is for the
+/// replica's threads, one at a time; writing, and opening again, for the thread of the store.
+class SqliteLog {
    public:
     explicit SqliteLog(SqliteOptions chosen) : options(std::move(chosen)), writer_(options) {}
     ~SqliteLog() {
@@ -1128,77 +1587,35 @@ class SqliteLog {
     }
 
     std::error_code append(const Frame& frame) {
-        const FrameHeader& header = frame.header();
         const std::lock_guard lock{mutex_};
-        if (opening_error_) return opening_error_;
-        Log& log = log_of(header.origin);
-        if (!log.empty() && header.first != log.last + 1) return errc::not_contiguous;
-        log.last = header.last();
-        log.last_first = header.first;
-        log.staged.push_back({++sequence_, log.row.number, header.first, header.count, frame.bytes()});
-        stage(log.staged.back(), frame.size_bytes());
-        return {};
+        return opening_error_ ? opening_error_ : index_.append(frame);
     }
 
     std::error_code adopt(const SharedBytes& snapshot, const std::vector<Head>& heads) {
         const std::lock_guard lock{mutex_};
         if (opening_error_) return opening_error_;
-        const bool is_known = std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
-            const Log* log = logs_.find(head.replica);
-            const std::uint64_t* covered = heads_.find(head.replica);
-            return (log && !log->empty() && head.counter <= log->last) || (covered && head.counter <= *covered);
-        });
-        const bool heals = damage_ && holds_all(heads);
-        stage(SnapshotRow{++generation_, snapshot, heads, is_known && !heals}, 0);
+        const bool heals = damage_ && index_.holds_all(heads);
+        index_.adopt(snapshot, heads, heals);
         heals_ = heals_ || heals;
-        snapshot_ = snapshot;
-        has_snapshot_ = true;
-        heads_.clear();
-        for (const Head& head : heads) {
-            heads_[head.replica] = head.counter;
-            Log* log = logs_.find(head.replica);
-            if (log && !log->empty() && log->last < head.counter) empty(*log);
-        }
         return {};
     }
 
     std::error_code cut(const std::vector<ReplicaCounter>& counters) {
         const std::lock_guard lock{mutex_};
-        if (opening_error_) return opening_error_;
-        for (const ReplicaCounter& upto : counters) {
-            Log* log = logs_.find(upto.replica);
-            if (!log || log->empty() || upto.counter <= log->row.cut) continue;
-            if (log->last_first <= upto.counter) {
-                empty(*log);
-                continue;
-            }
-            log->row.cut = upto.counter;
-            while (!log->staged.empty() && log->staged.front().first <= upto.counter) log->staged.pop_front();
-            stage(CutRow{log->row}, 0);
-        }
-        return {};
+        if (!opening_error_) index_.cut(counters);
+        return opening_error_;
     }
 
     std::error_code clear() {
         const std::lock_guard lock{mutex_};
-        if (opening_error_) return opening_error_;
-        since_ = sequence_;
-        stage(ClearRow{since_, ++generation_}, 0);
-        logs_.clear();
-        origins_.clear();
-        heads_.clear();
-        snapshot_ = nullptr;
-        has_snapshot_ = false;
-        return {};
+        if (!opening_error_) index_.clear();
+        return opening_error_;
     }
 
     std::error_code put(std::string_view key, ByteView value) {
         const std::lock_guard lock{mutex_};
-        if (opening_error_) return opening_error_;
-        Bytes& kept = values_[std::string(key)];
-        kept.assign(value.begin(), value.end());
-        stage(ValueRow{std::string(key), kept}, value.size());
-        return {};
+        if (!opening_error_) index_.put(key, value);
+        return opening_error_;
     }
 
     std::error_code commit() {
@@ -1224,119 +1641,38 @@ class SqliteLog {
     /// Whether the last snapshot is in memory, because not all of it is in the file.
     bool has_snapshot_waiting() const {
         const std::lock_guard lock{mutex_};
-        return snapshot_ != nullptr;
+        return index_.snapshot() != nullptr;
     }
+    /// Bytes that wait to be written.
+    std::size_t waiting() const noexcept { return index_.waiting; }
 
     std::optional<Bytes> get(std::string_view key) const {
         const std::lock_guard lock{mutex_};
-        const Bytes* found = values_.find(key);
-        return found ? std::optional{*found} : std::nullopt;
+        return index_.get(key);
     }
 
     SharedBytes snapshot() {
-        {
-            const std::lock_guard lock{mutex_};
-            if (snapshot_ || !has_snapshot_) return snapshot_;
-        }
-        SharedBytes read;
-        const std::lock_guard reading{reading_};
-        if (reader_.is_open()) note(reader_.snapshot(read));
+        std::error_code damage;
+        SharedBytes read = view_.snapshot(damage);
+        note(damage);
         return read;
     }
-
     void replay(const FrameVisitor& visit) {
-        std::vector<FrameRow> staged;
-        struct Found {
-            OriginRow origin{};
-            std::uint64_t last = 0;      // so far
-            std::uint64_t expected = 0;  // at the end
-            bool any = false;            // must be in the file
-        };
-        OrderedMap<std::int64_t, Found> valid;  // by number
-        std::int64_t until = 0, since = 0;
-        {
-            const std::lock_guard lock{mutex_};
-            since = since_;
-            until = sequence_ + 1;
-            for (const auto& [origin, log] : logs_) {
-                const std::uint64_t last = log.staged.empty() ? log.last : log.staged.front().first - 1;
-                valid[log.row.number] = {log.row, 0, last, log.staged.empty() && !log.empty()};
-                for (const FrameRow& row : log.staged) staged.push_back(row);
-            }
-        }
-        std::sort(staged.begin(), staged.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
-        if (!staged.empty()) until = staged.front().sequence;
-        bool enough = false, whole = true;
-        const std::lock_guard reading{reading_};
-        if (!reader_.is_open()) return;
-        const std::error_code error = reader_.all(since, until, [&](const FrameRow& row) {
-            Found* found = valid.find(row.origin);
-            if (!found || row.first <= found->origin.cut || row.sequence <= found->origin.since) return true;
-            if (found->last != 0 && row.first != found->last + 1) whole = false;
-            found->last = row.first + row.count - 1;
-            return enough = !visit(row.bytes), !enough;
-        });
-        for (const auto& [number, found] : valid)
-            if (!enough && (found.any || found.last != 0) && found.last != found.expected) whole = false;
-        note(error ? error : whole ? std::error_code{} : errc::store_damaged);
-        for (const FrameRow& row : staged)
-            if (enough || !visit(row.bytes)) return;
+        std::error_code damage;
+        view_.replay(visit, damage);
+        note(damage);
     }
-
     bool frames(const CounterRange& range, const FrameVisitor& visit) {
-        const std::lock_guard reading{reading_};
-        if (!reader_.is_open()) return false;
-        FrameRow row{};
-        std::uint64_t next = range.first;
-        for (bool first = true;; first = false) {
-            OriginRow origin;
-            std::int64_t since = 0;
-            std::uint64_t before = 0;  // what is in memory begins here
-            std::vector<FrameRow> staged;
-            {
-                const std::lock_guard lock{mutex_};
-                const Log* log = logs_.find(range.replica);
-                if (!log || log->empty() || next > log->last) return !first;
-                origin = log->row;
-                since = std::max(since_, origin.since);
-                before = log->staged.empty() ? log->last + 1 : log->staged.front().first;
-                auto at = std::partition_point(log->staged.begin(), log->staged.end(),
-                                               [&](const auto& entry) { return entry.first + entry.count <= next; });
-                for (; next >= before && at != log->staged.end() && staged.size() < few; ++at) staged.push_back(*at);
-            }
-            if (first && next < before) {  // the frame around the first dot
-                const Result<bool> found = reader_.covering(origin, since, next, row);
-                if (!found && found.error() == errc::store_damaged) note(found.error());
-                if (!found || !*found || row.first + row.count <= next) return false;
-                if (!visit(row.bytes)) return true;
-                next = row.first + row.count;
-            } else if (next < before) {
-                const std::uint64_t from = next;
-                bool enough = false, hole = false;
-                const std::error_code error =
-                    reader_.frames(origin, since, next, std::min(range.last, before - 1), [&](const FrameRow& found) {
-                        if (found.first != next) return hole = true, false;
-                        next = found.first + found.count;
-                        return enough = !visit(found.bytes), !enough;
-                    });
-                if (hole || error == errc::store_damaged) note(errc::store_damaged);
-                if (enough || hole || error || next == from) return true;
-            }
-            for (const FrameRow& entry : staged) {
-                if (entry.first > range.last || !visit(entry.bytes)) return true;
-                next = entry.first + entry.count;
-            }
-            if (next > range.last) return true;
-        }
+        std::error_code damage;
+        const bool held = view_.frames(range, visit, damage);
+        note(damage);
+        return held;
     }
 
     const SqliteOptions options;
-    std::atomic<std::size_t> waiting = 0;  // bytes
 
    private:
-    static constexpr std::size_t few = 64;
     static constexpr std::size_t portion = 256;
-    static constexpr std::size_t overhead = 224;  // of a row that waits: its bytes' block, and its place in two queues
 
     /// When a file was changed last, and its size: whether it is worth another look.
     struct Stamp {
@@ -1354,19 +1690,21 @@ class SqliteLog {
     /// Nobody else has the file meanwhile, or any longer where it fails; but what is damaged can be read until the next
     /// time, which comes when the file is another.
     std::error_code open_file() {
-        const std::lock_guard reading{reading_};
+        const std::lock_guard reading{view_.reading};
         const std::error_code before = opening_error();
-        reader_.close();
+        view_.reader.close();
         writer_.leave();
         const Stamp stamp = stamp_of(options.file);
         if (before == errc::store_damaged && stamp == stamp_) return before;
         stamp_ = stamp;
         const std::error_code written = writer_.open(true);
         std::error_code error = written == errc::store_read_only ? std::error_code{} : written;
-        if (!error) error = reader_.open(options);
+        if (!error) error = view_.reader.open(options);
         const std::lock_guard lock{mutex_};
         forget_all();
-        if (!error) error = load();
+        std::int64_t last = 0;
+        if (!error) error = index_.load(view_.reader, last);
+        writer_.expect(last);
         if (error) writer_.leave();
         if (error && error != errc::store_damaged) forget_all();
         opening_error_ = error;
@@ -1375,84 +1713,11 @@ class SqliteLog {
     }
 
     void forget_all() {
-        logs_.clear();
-        origins_.clear();
-        heads_.clear();
-        values_.clear();
-        snapshot_ = nullptr;
-        has_snapshot_ = false;
-        sequence_ = since_ = generation_ = numbers_ = written_generation_ = 0;
-        staged_.clear();
+        index_.forget_all();
         writing_.clear();
-        staged_bytes_ = writing_bytes_ = 0;
-        waiting = 0;
+        writing_bytes_ = 0;
         is_read_ = heals_ = false;
         damage_ = {};
-    }
-
-    std::error_code load() {
-        FileRow file;
-        std::error_code damage;
-        const auto fails = [&](std::error_code error) {
-            damage = error ? error : damage;
-            return error && error != errc::store_damaged;
-        };
-        std::int64_t in_file = 0;
-        if (const std::error_code error = reader_.file(file)) return error;
-        if (const std::error_code error = reader_.last_sequence(in_file)) return error;
-        since_ = file.since;
-        generation_ = file.generation;
-        sequence_ = std::max(in_file, since_);
-        has_snapshot_ = file.size > 0;
-        writer_.expect(in_file);
-        std::vector<Head> heads;
-        Input in{file.heads, Limits::state_budget(file.heads.size())};
-        if (!file.heads.empty()) in(heads);
-        for (const Head& head : heads) heads_[head.replica] = head.counter;
-        if (fails(reader_.values([&](std::string_view key, ByteView bytes) {
-                values_[std::string(key)].assign(bytes.begin(), bytes.end());
-            })))
-            return damage;
-        if (fails(reader_.origins([&](const OriginRow& row) {
-                logs_[row.replica].row = row;
-                origins_[row.number] = row.replica;
-                numbers_ = std::max(numbers_, row.number);
-                sequence_ = std::max(sequence_, row.since);
-            })))
-            return damage;
-        for (const auto& [number, origin] : origins_) {
-            Log& log = logs_[origin];
-            FrameRow row{};
-            const Result<bool> found = reader_.covering(log.row, std::max(since_, log.row.since), max_counter, row);
-            if (!found && fails(found.error())) return damage;
-            if (!found || !*found) continue;
-            log.last = row.first + row.count - 1;
-            log.last_first = row.first;
-        }
-        return damage;
-    }
-
-    Log& log_of(const ReplicaId& origin) {
-        if (Log* log = logs_.find(origin)) return *log;
-        Log& log = logs_[origin];
-        log.row = {++numbers_, origin, 0, 0};
-        origins_[numbers_] = origin;
-        stage(log.row, 0);
-        return log;
-    }
-
-    void empty(Log& log) {
-        log.row.cut = 0;
-        log.row.since = sequence_;
-        log.last = log.last_first = 0;
-        log.staged.clear();
-        stage(CutRow{log.row}, 0);
-    }
-
-    void stage(SqliteOperation operation, std::size_t size) {
-        staged_.push_back(std::move(operation));
-        staged_bytes_ += size + overhead;
-        waiting += size + overhead;
     }
 
     /// What could not be read is not known to the replica, which therefore must not go on writing. At the opening: until it
@@ -1460,6 +1725,7 @@ class SqliteLog {
     void note(std::error_code error) {
         if (!error) return;
         const std::lock_guard lock{mutex_};
+        if (is_read_ && SqliteView::is_damage(error)) error = errc::store_damaged;
         std::error_code& kept = is_read_ ? damage_ : opening_error_;
         if (!kept) kept = error;
     }
@@ -1495,9 +1761,7 @@ class SqliteLog {
             static_cast<void>(open_file());
             lock.lock();
         }
-        if (writing_.empty()) writing_.swap(staged_);
-        for (; !staged_.empty(); staged_.pop_front()) writing_.push_back(std::move(staged_.front()));
-        writing_bytes_ += std::exchange(staged_bytes_, 0);
+        writing_bytes_ += index_.take_staged(writing_);
         std::error_code error = opening_error_ ? opening_error_ : damage_;
         if (!opening_error_ && damage_ && heals_) {
             error = repair(lock);
@@ -1506,7 +1770,7 @@ class SqliteLog {
             error = writer_.write(writing_);
             lock.lock();
         }
-        if (error == errc::store_damaged && is_read_) note_damage();
+        error = judge(error, lock);
         error_ = error;
         stuck_ = static_cast<bool>(error);
         if (!error) forget_written(lock);
@@ -1524,52 +1788,58 @@ class SqliteLog {
         lock.unlock();
         const std::error_code error = writer_.work();
         lock.lock();
-        busy_ = false;
         stuck_ = static_cast<bool>(error);  // until the next commit
-        if (error == errc::store_damaged && is_read_) note_damage();
-        if (!error && !writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
+        static_cast<void>(judge(error, lock));
+        busy_ = false;
+        if (!error && !writer_.has_snapshot()) index_.snapshot_written();
     }
 
-    void note_damage() {
-        if (!damage_) damage_ = errc::store_damaged;
-    }
-
-    /// Whether a snapshot up to there says all that the logs do.
-    bool holds_all(const std::vector<Head>& heads) const {
-        const auto holds = [&](const ReplicaId& origin, std::uint64_t counter) {
-            return std::any_of(heads.begin(), heads.end(),
-                               [&](const Head& head) { return head.replica == origin && head.counter >= counter; });
-        };
-        for (const auto& [origin, log] : logs_)
-            if (!log.empty() && !holds(origin, log.last)) return false;
-        return true;
+    /// What the writer found, which opens the file anew at times. One that was ours and looks like another's is damaged,
+    /// unless it is another.
+    std::error_code judge(std::error_code error, std::unique_lock<std::mutex>& lock) {
+        if (!is_read_ || opening_error_) return error;
+        const bool is_other = error == errc::not_a_store || error == errc::wrong_pool || error == errc::store_version;
+        if (is_other) {
+            lock.unlock();
+            bool replaced = false;
+            {
+                const std::lock_guard reading{view_.reading};
+                replaced = !view_.reader.is_in_place();
+            }
+            lock.lock();
+            if (replaced) return error;
+            error = errc::store_damaged;
+        }
+        if (error == errc::store_damaged && !damage_) damage_ = error;
+        return error;
     }
 
     /// Writes the file anew: what of it can be read and is valid, and what waits.
     std::error_code repair(std::unique_lock<std::mutex>& lock) {
-        SqliteContent content{.since = since_, .until = sequence_ + 1};
-        for (const auto& [origin, log] : logs_) {
-            const bool staged = !log.staged.empty();
-            content.logs[log.row.number] = {log.row, log.empty() ? 0
-                                                     : staged    ? log.staged.front().first - 1
-                                                                 : log.last};
-            if (staged) content.until = std::min(content.until, log.staged.front().sequence);
-        }
-        for (const auto& [key, bytes] : values_) content.values.push_back(ValueRow{key, bytes});
+        SqliteContent content = index_.content();
         lock.unlock();
-        SqliteRepair repair{options};
-        std::error_code error = repair.look(content);
-        if (!error) error = repair.write(content, writing_, writer_);
+        const std::error_code error = write_anew(content);
         lock.lock();
         if (error) return error;
         damage_ = {};
         heals_ = false;
-        for (const auto& [number, kept] : content.logs) {
-            const ReplicaId* origin = origins_.find(number);
-            Log* log = origin ? logs_.find(*origin) : nullptr;
-            if (log && log->staged.empty() && kept.first == 0 && log->last == kept.last) empty(*log);
-        }
+        index_.keep_only(content);
         return {};
+    }
+
+    std::error_code write_anew(SqliteContent& content) {
+        SqliteRepair repair{options};
+        if (const std::error_code error = repair.look(content)) return error;
+        {
+            const std::lock_guard reading{view_.reading};
+            if (view_.reader.is_open() && !view_.reader.is_in_place())
+                return errc::store_in_use;  // what is there is not ours
+        }
+        if (const std::error_code error = repair.write(content, writing_, writer_, view_.reading)) return error;
+        const std::lock_guard reading{view_.reading};
+        if (view_.reader.is_in_place()) return {};
+        view_.reader.close();
+        return view_.reader.open(options);
     }
 
     /// In portions, between which others have the mutex; what was written is let go of without it.
@@ -1581,32 +1851,20 @@ class SqliteLog {
                 lock.unlock();
                 lock.lock();
             }
-            if (const auto* row = std::get_if<SnapshotRow>(&operation)) written_generation_ = row->generation;
-            const auto* frame = std::get_if<FrameRow>(&operation);
-            const ReplicaId* origin = frame ? origins_.find(frame->origin) : nullptr;
-            Log* log = origin ? logs_.find(*origin) : nullptr;
-            if (log && !log->staged.empty() && log->staged.front().sequence == frame->sequence) log->staged.pop_front();
+            index_.written(operation);
         }
         lock.unlock();
         written.clear();
         lock.lock();
-        waiting -= std::exchange(writing_bytes_, 0);
-        if (!writer_.has_snapshot() && written_generation_ == generation_) snapshot_ = nullptr;
+        index_.waiting -= std::exchange(writing_bytes_, 0);
+        if (!writer_.has_snapshot()) index_.snapshot_written();
     }
 
-    std::mutex reading_;  // taken before the other
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    OrderedMap<ReplicaId, Log> logs_;
-    OrderedMap<std::int64_t, ReplicaId> origins_;  // by number
-    OrderedMap<ReplicaId, std::uint64_t> heads_;   // of the snapshot
-    OrderedMap<std::string, Bytes> values_;
-    SharedBytes snapshot_;  // until it is in the file
-    bool has_snapshot_ = false;
-    std::int64_t sequence_ = 0, since_ = 0, generation_ = 0, numbers_ = 0;
-    std::deque<SqliteOperation> staged_, writing_;
-    std::size_t staged_bytes_ = 0, writing_bytes_ = 0;
-    std::int64_t written_generation_ = 0;
+    SqliteIndex index_;
+    std::deque<SqliteOperation> writing_;
+    std::size_t writing_bytes_ = 0;
     std::error_code error_;
     std::error_code opening_error_, damage_;  // why nothing is written
     bool is_read_ = false;                    // and more may have come to it
@@ -1616,7 +1874,7 @@ class SqliteLog {
     bool requested_ = false, busy_ = false, more_ = false, stuck_ = false, closing_ = false;
 
     SqliteWriter writer_;
-    SqliteReader reader_;  // closed first: the last one to close checkpoints
+    SqliteView view_{mutex_, index_};  // its reader is closed first: the last one to close checkpoints
     std::thread thread_;
 };
 
@@ -1676,7 +1934,7 @@ class SqliteStore {
     std::error_code commit() { return log_->commit(); }
     void commit_later(std::function<void(std::error_code)> done) { log_->commit_later(std::move(done)); }
     std::error_code opening_error() const { return log_->opening_error(); }
-    bool is_behind() const { return log_->waiting > log_->options.waiting; }
+    bool is_behind() const { return log_->waiting() > log_->options.waiting; }
     bool has_snapshot_waiting() const { return log_->has_snapshot_waiting(); }
 
     std::optional<Bytes> get(std::string_view key) const { return log_->get(key); }

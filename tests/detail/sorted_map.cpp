@@ -219,3 +219,82 @@ TEST_CASE("a copy is read by another thread while the map is written to") {
     CHECK(map.size() == 10'000);
     CHECK(copy.size() == 20'000);
 }
+
+namespace {
+
+/// A value that counts how often it is copied.
+struct Counted {
+    Counted() = default;
+    Counted(const Counted&) { ++copies; }
+    Counted(Counted&&) noexcept = default;
+    Counted& operator=(const Counted&) = delete;
+    Counted& operator=(Counted&&) noexcept = default;
+    ~Counted() = default;
+    static inline int copies = 0;
+};
+
+/// A copy is drained while the map itself is written to, here or there.
+template <class Key>
+void drain_all(Key (*key_of)(std::uint64_t), std::uint64_t size) {
+    std::map<Key, std::string> model;
+    SortedMap<Key, std::string> map;
+    for (std::uint64_t i = 0; i < size; ++i) *map.try_emplace(key_of(i)).first = model[key_of(i)] = std::to_string(i);
+    for (const bool shared : {true, false}) {
+        SortedMap<Key, std::string> going = map;
+        if (!shared) map.clear();
+        std::size_t visited = 0;
+        const Key* before = nullptr;
+        auto expected = model.begin();
+        going.drain([&](const auto& entry) {
+            REQUIRE(expected != model.end());
+            REQUIRE(entry.key == expected->first);
+            REQUIRE(entry.value == expected->second);
+            if constexpr (std::is_reference_v<decltype(entry.key)>) {
+                if (before) REQUIRE(*before == std::prev(expected)->first);
+                before = &entry.key;
+            }
+            ++expected;
+            if (shared && ++visited % 3 == 0) *map.find(entry.key) += "!";
+        });
+        CHECK(expected == model.end());
+        CHECK(going.empty());
+        CHECK(going.begin() == going.end());
+        *going.try_emplace(key_of(1)).first = "again";
+        CHECK(going.size() == 1);
+        if (shared) {
+            std::size_t at = 0;
+            std::map<Key, std::string> written = model;
+            for (auto& [key, value] : written)
+                if (++at % 3 == 0) value += "!";
+            check_equal(map, written);
+            for (const auto& [key, value] : model) *map.find(key) = value;
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("what is drained is visited in order, and stays in copies, also where they are written to") {
+    for (const std::uint64_t size : {0u, 1u, 100u, 129u, 3000u, 12'000u}) {
+        drain_all(number, size);
+        drain_all(text, size);
+    }
+}
+
+TEST_CASE("a map need not copy what a copy of it was drained of") {
+    SortedMap<std::uint64_t, Counted> map;
+    constexpr std::uint64_t size = 50'000;
+    for (std::uint64_t key = 0; key < size; ++key) map.try_emplace(key);
+    SortedMap<std::uint64_t, Counted> going = map;
+    Counted::copies = 0;
+    std::uint64_t visited = 0;
+    int at_half = 0;
+    going.drain([&](const auto&) {
+        if (++visited != size / 2) return;
+        for (std::uint64_t key = 0; key + 1000 < size / 2; ++key) static_cast<void>(map.find(key));
+        at_half = Counted::copies;
+        static_cast<void>(map.find(size - 1));
+        CHECK(Counted::copies > at_half);  // not its turn yet
+    });
+    CHECK(at_half == 0);
+}

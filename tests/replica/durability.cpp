@@ -113,6 +113,68 @@ TEST_CASE("no frame is visible before it is durable, however it could be asked f
     CHECK(late.answers.size() == 2);  // at once
 }
 
+TEST_CASE("who comes while a commit is under way is told who is here, and of what is durable") {
+    Late late;
+    late.a.update(add("x"));
+    late.store.end();
+    const Token durable = late.a.update(add("y"));
+    late.store.end();
+    late.pass(1s, true);
+    const Token token = late.a.update(add("z"));
+    REQUIRE(late.store.is_committing());
+    const auto c = late.net.join("c");
+    late.pass(2s, false);
+    CHECK(c->report().members.size() == 2);
+    for (const Member& member : c->report().members) CHECK(member.state == MemberState::live);
+    std::size_t told = 0;
+    const auto check = [&](const Introduction& self) {
+        ++told;
+        REQUIRE(self.heads.size() == 1);
+        CHECK(self.heads[0].counter == durable.counter);
+        late.store.frames({token.replica, durable.counter, durable.counter}, [&](const SharedBytes& bytes) {
+            CHECK(self.heads[0].hash == Frame::parse(bytes)->header().hash);
+            return false;
+        });
+    };
+    for (const Sent& sent : late.net.wire->log) {
+        if (sent.from == "a" && sent.kind == MessageKind::greeting) check(decode_message<Greeting>(*sent.bytes)->self);
+        if (sent.from == "a" && sent.kind == MessageKind::handshake)
+            check(decode_message<Handshake>(*sent.bytes)->self);
+    }
+    CHECK(told > 0);
+    CHECK(c->state().contains("y"));
+    CHECK_FALSE(c->state().contains("z"));
+    late.pass(3s, true);
+    CHECK(c->state().contains("z"));
+}
+
+TEST_CASE("who comes does not hear that there is nothing of an origin of which nothing is durable yet") {
+    Late late;
+    late.a.update(add("first of all"));
+    REQUIRE(late.store.is_committing());
+    const auto introductions = [&] { return late.sent(MessageKind::greeting) + late.sent(MessageKind::handshake); };
+    const std::size_t before = introductions();
+    const auto c = late.net.join("c");
+    late.pass(2s, false);
+    CHECK(introductions() == before);
+    late.pass(5s, true);
+    CHECK(introductions() > before);
+    CHECK(c->state().contains("first of all"));
+}
+
+TEST_CASE("who comes is told who is retired, and so nothing, before that is durable") {
+    Late late;
+    REQUIRE_FALSE(late.a.retire(late.b->id()));
+    REQUIRE(late.store.is_committing());
+    const auto introductions = [&] { return late.sent(MessageKind::greeting) + late.sent(MessageKind::handshake); };
+    const std::size_t before = introductions();
+    const auto c = late.net.join("c");
+    late.pass(2s, false);
+    CHECK(introductions() == before);
+    late.pass(5s, true);
+    CHECK(introductions() > before);
+}
+
 TEST_CASE("changes that are made while a commit is under way share the next one") {
     Late late;
     const int before = late.store.commits();
@@ -198,4 +260,66 @@ TEST_CASE("a replica that ends makes durable what it has") {
     }
     CHECK(answers == std::vector<std::error_code>{{}});
     CHECK_FALSE(store.is_committing());
+}
+
+namespace {
+
+/// Says when it is encoded.
+struct Tell {
+    bool merge(const Tell&) { return false; }
+    template <class Archive>
+    void save(Archive& out) const {
+        if (on_save) on_save();
+        out(true);
+    }
+    template <class Archive>
+    void load(Archive& in) {
+        bool read = false;
+        in(read);
+    }
+    friend bool operator==(const Tell&, const Tell&) = default;
+    static inline std::function<void()> on_save;
+};
+struct Probed {
+    Words words{};
+    Tell tell{};
+};
+
+}  // namespace
+
+TEST_CASE("while a snapshot is made for a store, not much is changed that would be in memory twice") {
+    Network<Probed> net;
+    LateStore store;
+    Options options{.name = "a", .seed = 1};
+    options.limits.log = 4000;
+    Replica<LateStore, TapTransport, ManualClock, Probed> a{TapTransport{net.hub, net.wire, "a"}, options, store,
+                                                            ManualClock{100ms, net.wall}};
+    const auto b = net.join("b");
+    const auto pass = [&](Duration time) {
+        for (Duration passed{}; passed < time; passed += 10ms) {
+            net.run_for(10ms);
+            while (store.is_committing()) store.end();
+        }
+    };
+    pass(3s);
+    for (int word = 0; word < 300; ++word) a.update(&Probed::words, add(std::to_string(word)));
+    std::vector<int> changed;
+    bool armed = true;
+    Tell::on_save = [&] {
+        if (!std::exchange(armed, false)) return;
+        changed.push_back(0);
+        for (int word = 0; word < 10'000 && a.try_update(&Probed::words, add("at " + std::to_string(word))); ++word)
+            ++changed.back();
+        CHECK(a.try_update(&Probed::words, add("more")).error() == errc::store_behind);
+        armed = changed.size() < 2;  // it is measured, and then encoded
+    };
+    pass(5s);
+    Tell::on_save = nullptr;
+    CHECK(changed == std::vector<int>{4096, 4096});
+    CHECK(a.try_update(&Probed::words, add("again")));
+    pass(5s);
+    CHECK(b->state().words.contains("again"));
+    CHECK(b->state().words.contains("at 4095"));
+    CHECK_FALSE(b->state().words.contains("more"));
+    CHECK(a.digest() == b->digest());
 }

@@ -74,6 +74,27 @@ TEST_CASE("what is durable is asked for and sent while commits are under way tha
     }
 }
 
+TEST_CASE("replicas with such disks find each other, also while they are written to") {
+    for (const std::uint64_t seed : {5u, 6u, 7u}) {
+        CAPTURE(seed);
+        testing::Simulation<Set, testing::LateStore> world({.seed = seed, .replicas = 4, .pace = 2s, .commit = 6s});
+        Writer writer;
+        const auto linked = [&] {
+            for (std::size_t at = 0; at < 4; ++at) {
+                if (!world.replica(at)) return false;
+                int live = 0;
+                for (const Member& member : world.replica(at)->report().members)
+                    if (member.state == MemberState::live) ++live;
+                if (live < 3) return false;
+            }
+            return true;
+        };
+        while (!linked() && world.now() < 300s && !world.failure()) world.run(writer, 500ms);
+        CHECK(world.now() < 60s);
+        CHECK_FALSE(world.failure());
+    }
+}
+
 TEST_CASE("members with such disks stay members of each other") {
     SlowPool pool{4};
     pool.world.run(pool.nobody, 60s);

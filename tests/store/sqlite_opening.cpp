@@ -82,6 +82,18 @@ std::vector<Cause> causes(FaultyDisk& disk, std::optional<SqliteStore>& other) {
              std::ofstream(file) << std::string(5000, 'x');
          },
          [](Office& office, const std::string& file) { fs::rename(office.folder.file("ours"), file); }},
+        {"its first page is damaged", errc::not_a_store,
+         [](Office& office, const std::string& file) {
+             office.copy("a.db", "whole.db");
+             std::fstream(file, std::ios::binary | std::ios::in | std::ios::out) << std::string(4096, '\xee');
+         },
+         restore},
+        {"its first page names tables that are not there", errc::store_damaged,
+         [](Office& office, const std::string& file) {
+             office.copy("a.db", "whole.db");
+             run_sql(file, "DROP TABLE frame");
+         },
+         restore},
         {"of a newer program", errc::store_version,
          [](Office&, const std::string& file) { run_sql(file, "PRAGMA user_version = 77"); },
          [](Office&, const std::string& file) {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -50,7 +52,7 @@ std::vector<ReplicaCounter> replayed(const SqliteStore& store) {
 
 /// Whether nothing is left of the new file that a repair makes.
 bool is_tidy(const std::string& file) {
-    for (const char* end : {"-new", "-new-wal", "-new-shm", "-new-lock"})
+    for (const char* end : {"-new", "-new-wal", "-new-shm", "-new-lock", "-whole"})
         if (std::filesystem::exists(file + end)) return false;
     return true;
 }
@@ -61,6 +63,19 @@ void overturn(const std::string& file, std::size_t from, std::size_t to) {
     std::fstream out(file, std::ios::binary | std::ios::in | std::ios::out);
     out.seekp(static_cast<std::streamoff>(from));
     for (std::size_t at = from; at < to; ++at) out.put('\xee');
+}
+
+/// Writes into a file, past SQLite, once all of it is in the file.
+void scribble(const std::string& file, std::size_t at, const std::string& bytes) {
+    run_sql(file, "PRAGMA wal_checkpoint(TRUNCATE)");
+    std::fstream out(file, std::ios::binary | std::ios::in | std::ios::out);
+    out.seekp(static_cast<std::streamoff>(at));
+    out << bytes;
+}
+
+std::string bytes_of(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
 }
 
 const SharedBytes whole{Bytes(300'000, std::byte{8})};
@@ -154,6 +169,214 @@ TEST_CASE("pages that are damaged while the store is open are written anew") {
     }
 }
 
+namespace {
+
+/// What becomes of a first page.
+struct FirstPage {
+    const char* name;
+    std::function<void(const std::string& file)> damage;
+    bool is_read = true;  // by SQLite, also while the file is open
+};
+std::vector<FirstPage> first_pages() {
+    const auto writes = [](std::size_t at, std::string bytes) {
+        return [=](const std::string& file) { scribble(file, at, bytes); };
+    };
+    return {
+        {"all of it", writes(0, std::string(4096, '\xee'))},
+        {"zeros", writes(0, std::string(4096, '\0'))},
+        {"what says that it is a database", writes(3, "x")},
+        {"the size of a page", writes(16, std::string(2, '\7'))},
+        {"another size of a page", writes(16, std::string{2, 0})},
+        {"the version of the format", writes(18, "\7\7")},
+        {"which program wrote it", writes(68, "abcd"), false},
+        {"the version of the tables", writes(60, "abcd"), false},
+        {"the kind of the page", writes(100, "x"), false},
+        {"the list of the tables", writes(103, std::string(60, '\xee')), false},
+        {"the texts of the tables", writes(2000, std::string(2096, 'x')), false},
+        {"the file is cut off",
+         [](const std::string& file) { scribble(file, 0, {}), std::filesystem::resize_file(file, 0); }},
+        {"the file is cut off in the page",
+         [](const std::string& file) { scribble(file, 0, {}), std::filesystem::resize_file(file, 60); }},
+    };
+}
+
+}  // namespace
+
+TEST_CASE("a file whose first page is damaged while the store is open is written anew, whoever finds it") {
+    for (const auto& [name, damage, is_read] : first_pages())
+        for (const bool reopens : {false, true}) {
+            if (!is_read && !reopens) continue;
+            CAPTURE(std::string(name));
+            CAPTURE(reopens);
+            const Folder folder;
+            FaultyDisk disk;
+            const SqliteOptions options{.file = folder.file(), .vfs = FaultyDisk::name};
+            {
+                SqliteStore store{options};
+                for (std::uint64_t first = 1; first <= 9; ++first) REQUIRE_FALSE(store.append(frame(a, first)));
+                REQUIRE_FALSE(store.put("key", Bytes(3, std::byte{3})));
+                REQUIRE_FALSE(store.commit());
+                damage(options.file);
+                if (reopens) {  // as after an error the writer does
+                    disk.fail_at(1, SQLITE_IOERR, true);
+                    REQUIRE_FALSE(store.append(frame(a, 10)));
+                    CHECK(store.commit());
+                    disk.mend();
+                } else {
+                    static_cast<void>(firsts(store, {a, 1, 9}));
+                    REQUIRE_FALSE(store.append(frame(a, 10)));
+                }
+                if (const std::error_code error = store.commit()) CHECK(error == errc::store_damaged);
+                REQUIRE_FALSE(store.adopt(whole, {{a, 10, 0}}));
+                CHECK_FALSE(store.commit());
+                CHECK(is_tidy(options.file));
+                REQUIRE_FALSE(store.append(frame(a, 11)));
+                CHECK_FALSE(store.commit());
+                CHECK(firsts(store, {a, 11, 99}).size() == 1);
+                CHECK(*store.get("key") == Bytes(3, std::byte{3}));
+                CHECK(SqliteStore::open(options).error() == errc::store_in_use);
+            }
+            CHECK(integrity(options.file) == "ok");
+            const Result<SqliteStore> again = SqliteStore::open(options);
+            REQUIRE(again);
+            const auto held = replayed(*again);
+            REQUIRE_FALSE(held.empty());
+            CHECK(held.back() == ReplicaCounter{a, 11});
+            CHECK(again->snapshot() == whole);
+            CHECK(*again->get("key") == Bytes(3, std::byte{3}));
+            CHECK((std::filesystem::status(options.file).permissions() & std::filesystem::perms::mask) ==
+                  (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+        }
+}
+
+TEST_CASE("a file that takes the place of ours is not written to, damaged or not") {
+    const auto takes_place = [](const std::string& file, const std::function<void(const std::string&)>& make) {
+        run_sql(file, "PRAGMA wal_checkpoint(TRUNCATE)");
+        make(file + "-theirs");
+        std::filesystem::rename(file + "-theirs", file);
+    };
+    for (const bool finds_damage : {false, true})
+        for (const int kind : {0, 1, 2}) {
+            CAPTURE(finds_damage);
+            CAPTURE(kind);
+            const Folder folder;
+            FaultyDisk disk;
+            const SqliteOptions options{
+                .file = folder.file(), .synchronous = Synchronous::off, .vfs = FaultyDisk::name};
+            SqliteStore store{options};
+            for (std::uint64_t first = 1; first <= 9; ++first) REQUIRE_FALSE(store.append(frame(a, first)));
+            REQUIRE_FALSE(store.commit());
+            if (finds_damage) {
+                scribble(options.file, 0, std::string(4096, '\xee'));
+                static_cast<void>(firsts(store, {a, 1, 9}));
+                CHECK(store.commit() == errc::store_damaged);
+                std::filesystem::remove(options.file);
+                std::ofstream(options.file).put('x');
+            }
+            const auto make = [&](const std::string& theirs) {
+                if (kind == 0) std::ofstream(theirs) << std::string(5000, 'x');
+                if (kind == 1) run_sql(theirs, "CREATE TABLE theirs(a)");
+                if (kind != 2) return;
+                SqliteStore other{{.file = theirs, .pool = "theirs"}};
+                REQUIRE_FALSE(other.put("replica", Bytes(3)));
+                REQUIRE_FALSE(other.commit());
+            };
+            if (finds_damage)
+                make(options.file + "-theirs"), std::filesystem::rename(options.file + "-theirs", options.file);
+            else
+                takes_place(options.file, make);
+            const std::string before = bytes_of(options.file);
+            disk.fail_at(1, SQLITE_IOERR, true);  // so that it is opened anew
+            REQUIRE_FALSE(store.append(frame(a, 10)));
+            CHECK(store.commit());
+            disk.mend();
+            for (int attempt = 0; attempt < 3; ++attempt) {
+                CHECK(store.commit());
+                REQUIRE_FALSE(store.adopt(whole, {{a, 10, 0}}));
+                CHECK(store.commit());
+            }
+            CHECK((bytes_of(options.file) == before));
+        }
+}
+
+TEST_CASE("a new file is in place, or is put there at the opening, wherever the machine stopped") {
+    const Folder made;
+    const auto wal = [&] { return made.file() + "-wal"; };
+    std::string fresh, old, log;
+    {
+        SqliteStore store{{.file = made.file("fresh")}};
+        REQUIRE_FALSE(store.append(frame(a, 11)));
+        REQUIRE_FALSE(store.commit());
+    }
+    fresh = bytes_of(made.file("fresh"));
+    {
+        SqliteStore store{{.file = made.file()}};
+        for (std::uint64_t first = 1; first <= 9; ++first) REQUIRE_FALSE(store.append(frame(a, first)));
+        REQUIRE_FALSE(store.commit());
+        log = bytes_of(wal());
+    }
+    old = bytes_of(made.file());
+    old.replace(0, 16, std::string(16, 'x'));
+    REQUIRE(log.size() > 4096);
+    const auto put = [](const std::string& file, const std::string& bytes) {
+        std::ofstream(file, std::ios::binary) << bytes;
+    };
+    for (const bool logged : {false, true})
+        for (const bool moved : {false, true}) {
+            CAPTURE(logged);
+            CAPTURE(moved);
+            const Folder folder;
+            put(folder.file() + "-whole", fresh);
+            if (!moved) put(folder.file(), old);
+            if (logged) put(folder.file() + "-wal", log);
+            {
+                const Result<SqliteStore> store = SqliteStore::open({.file = folder.file()});
+                REQUIRE(store);
+                CHECK(replayed(*store) == std::vector<ReplicaCounter>{{a, 11}});
+            }
+            CHECK(is_tidy(folder.file()));
+            CHECK(integrity(folder.file()) == "ok");
+        }
+    const Folder folder;  // it was not decided yet
+    put(folder.file(), old);
+    put(folder.file() + "-new", fresh);
+    CHECK(SqliteStore::open({.file = folder.file()}).error() == errc::not_a_store);
+    CHECK((bytes_of(folder.file()) == old));
+}
+
+TEST_CASE("whatever fails while a new file takes the place of one, nothing is lost, and it goes on") {
+    int failed = 0;
+    for (std::uint64_t n = 1; n <= 300; n += 3) {
+        CAPTURE(n);
+        const Folder folder;
+        FaultyDisk disk;
+        const SqliteOptions options{.file = folder.file(), .vfs = FaultyDisk::name};
+        {
+            SqliteStore store{options};
+            for (std::uint64_t first = 1; first <= 9; ++first) REQUIRE_FALSE(store.append(frame(a, first)));
+            REQUIRE_FALSE(store.commit());
+            scribble(options.file, 0, std::string(4096, '\xee'));
+            static_cast<void>(firsts(store, {a, 1, 9}));
+            REQUIRE_FALSE(store.append(frame(a, 10)));
+            REQUIRE(store.commit() == errc::store_damaged);
+            REQUIRE_FALSE(store.adopt(whole, {{a, 10, 0}}));
+            disk.fail_at(n, n % 4 == 1 ? SQLITE_FULL : SQLITE_IOERR, n % 2 == 0);
+            if (store.commit()) ++failed;
+            disk.mend();
+            CHECK_FALSE(store.commit());
+            CHECK(is_tidy(options.file));
+            REQUIRE_FALSE(store.append(frame(a, 11)));
+            CHECK_FALSE(store.commit());
+        }
+        CHECK(integrity(options.file) == "ok");
+        const Result<SqliteStore> again = SqliteStore::open({.file = options.file});
+        REQUIRE(again);
+        CHECK(replayed(*again).back() == ReplicaCounter{a, 11});
+        CHECK(again->snapshot() == whole);
+    }
+    CHECK(failed > 20);
+}
+
 TEST_CASE("whatever fails while a file is written anew, nothing is lost, and it goes on") {
     const std::vector<ReplicaCounter> healed{{a, 6}, {a, 7}, {a, 8}, {a, 9}, {a, 10}};
     const std::vector<ReplicaCounter> damaged{{a, 1}, {a, 2}, {a, 3}, {a, 4}, {a, 6}, {a, 7}, {a, 8}, {a, 9}};
@@ -205,7 +428,9 @@ TEST_CASE("whatever fails while a file is written anew, nothing is lost, and it 
     CHECK(cut > 5);
 }
 
-TEST_CASE("a replica that finds its file damaged refuses changes, and goes on by itself, with all that it held") {
+namespace {
+
+void goes_on(const std::function<void(const std::string&)>& damage) {
     Office office;
     MemoryHub elsewhere;
     const auto run_for = [&](Duration time) {
@@ -226,7 +451,7 @@ TEST_CASE("a replica that finds its file damaged refuses changes, and goes on by
     run_for(1s);
     const ReplicaId id = desk->id();
     const std::string file = office.folder.file("a.db");
-    run_sql(file, "UPDATE frame SET bytes = zeroblob(length(bytes)) WHERE first <= 9 AND first + count > 9");
+    damage(file);
     other = office.open_on(elsewhere, "b", "b.db");  // asks for them
     for (int step = 0; step < 1000 && !desk->report().store_error; ++step) {
         run_for(10ms);
@@ -253,4 +478,13 @@ TEST_CASE("a replica that finds its file damaged refuses changes, and goes on by
     CHECK(desk->report().store_error == std::error_code{});
     CHECK(desk->id() == id);
     CHECK(desk->digest() == digest);
+}
+
+}  // namespace
+
+TEST_CASE("a replica that finds its file damaged refuses changes, and goes on by itself, with all that it held") {
+    goes_on([](const std::string& file) {
+        run_sql(file, "UPDATE frame SET bytes = zeroblob(length(bytes)) WHERE first <= 9 AND first + count > 9");
+    });
+    goes_on([](const std::string& file) { scribble(file, 0, std::string(4096, '\xee')); });
 }

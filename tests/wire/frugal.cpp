@@ -49,8 +49,14 @@ TEST_CASE("measured or not, a snapshot has the same bytes") {
         const std::size_t measured = size_of_snapshot({heads, time}, state);
         const auto frugal = encode_snapshot({heads, time}, state, {}, measured);
         const auto surprised = encode_snapshot({heads, time}, state, {}, measured / 3);
+        Library one = state, other = state;
+        CHECK(size_of_snapshot({heads, time}, std::move(one)) == measured);
+        const auto let_go = encode_snapshot({heads, time}, std::move(other));
         REQUIRE(plain);
         REQUIRE(frugal);
+        REQUIRE(let_go);
+        CHECK(*plain == *let_go);
+        CHECK(equal(library.state(), state));  // which shared all of it
         REQUIRE(surprised);
         CHECK(plain->size() == measured);
         CHECK(*plain == *frugal);

@@ -304,21 +304,14 @@ class DotMap {
 
     template <class Archive>
     void save(Archive& out) const {
-        out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
-        out.charge(entries_.size() * entry_size());
-        const Key* before = nullptr;
-        for (const Entry entry : entries_) {
-            detail::save_key(out, before, entry.key);
-            out(entry.value);
-            if constexpr (held_by_reference) before = &entry.key;
-        }
-        if (!emptied_) return;
-        out.count(emptied_->size(), Keys::entry_size());
-        before = nullptr;
-        for_each_emptied([&](const Key& key) {
-            detail::save_key(out, before, key);
-            before = &key;
+        save(out, [&](auto&& write) {
+            for (const Entry entry : entries_) write(entry);
         });
+    }
+    /// The same of what is not needed any more: see Output::let_go.
+    template <class Archive>
+    void save_and_let_go(Archive& out) {
+        save(out, [&](auto&& write) { entries_.drain(write); });
     }
 
     template <class Archive>
@@ -361,6 +354,26 @@ class DotMap {
     static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
 
     static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
+
+    /// `for_each_entry(write)` calls `write(entry)` for each.
+    template <class Archive, class F>
+    void save(Archive& out, F&& for_each_entry) const {
+        out.count(entries_.size() * 2 + (emptied_ ? 1 : 0));
+        out.charge(entries_.size() * entry_size());
+        const Key* before = nullptr;
+        for_each_entry([&](const Entry& entry) {
+            detail::save_key(out, before, entry.key);
+            out(entry.value);
+            if constexpr (held_by_reference) before = &entry.key;
+        });
+        if (!emptied_) return;
+        out.count(emptied_->size(), Keys::entry_size());
+        before = nullptr;
+        for_each_emptied([&](const Key& key) {
+            detail::save_key(out, before, key);
+            before = &key;
+        });
+    }
 
     template <class F>
     void for_each_emptied(F&& visit) const {

@@ -42,6 +42,10 @@ class GSet {
         elements_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
     }

@@ -90,6 +90,10 @@ class LwwMap {
         entries_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        entries_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         entries_.load(in);
     }

@@ -91,6 +91,10 @@ class RwSet {
         elements_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
     }

@@ -73,6 +73,10 @@ class TwoPhaseSet {
         elements_.save(out);
     }
     template <class Archive>
+    void save_and_let_go(Archive& out) {
+        elements_.save_and_let_go(out);
+    }
+    template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
     }

@@ -141,6 +141,14 @@ class SortedMap : SortedNodes<Key, Value> {
 
     void clear() noexcept { *this = SortedMap{}; }
 
+    /// Calls `f(entry)` for each, in order, and lets go of what lies behind: a copy that writes there need not copy it any
+    /// more. A key that was visited may be looked at until the next one was. Empty afterwards.
+    template <class F>
+    void drain(F&& f) {
+        SortedMap going = std::move(*this), behind;
+        if (going.root_) drain(going.root_, behind.root_, f);
+    }
+
     /// Same keys, and `same(value, value)` for each. O(size), O(1) for copies that nobody has written to since.
     template <class Equal>
     bool equal(const SortedMap& other, Equal&& same) const {
@@ -164,6 +172,25 @@ class SortedMap : SortedNodes<Key, Value> {
         std::array<Step, 16> steps;  // 2^32 entries lie at most 8 deep
         std::size_t depth = 0;
     };
+
+    /// Takes the node out of its place, and puts the last leaf of it `behind`.
+    template <class F>
+    static void drain(Node*& place, Node*& behind, F& f) {
+        if (place->level == 0) {
+            for (std::size_t at = 0; at < place->count; ++at) {
+#if defined(__GNUC__)
+                if (at + 16u < place->count) __builtin_prefetch(entry(place, at + 16));
+#endif
+                f(Entry{key_at(place, at), entry(place, at)->value});
+            }
+            release(std::exchange(behind, std::exchange(place, nullptr)));
+            return;
+        }
+        Node* node = own(place);
+        for (std::size_t at = 0; at < node->count; ++at) drain(inner(node)->children[at], behind, f);
+        release(std::exchange(place, nullptr));
+    }
+
     /// The leaf for a key, with the way to it; all of it writable.
     template <class Query>
     Node* descend(Path& path, std::uint64_t prefix, const Query& key) {

@@ -25,11 +25,12 @@ struct Outbox {
     std::vector<Endpoint> dials;
     std::optional<Bytes> announcement;
     std::vector<PoolEvent> events;
-    std::vector<Link> introduced;  ///< on which this replica introduces itself by one of the sends
+    std::vector<Link> introduced;  ///< on which this replica introduces itself by one of the sends that wait
 
     template <message M>
     void send(Link link, const M& content, bool at_once = detail::tells_nothing(M::kind)) {
-        if (M::kind == MessageKind::greeting || M::kind == MessageKind::handshake) introduced.push_back(link);
+        if (!at_once && (M::kind == MessageKind::greeting || M::kind == MessageKind::handshake))
+            introduced.push_back(link);
         sends.push_back({link, encode_message(content), at_once});
     }
 

@@ -143,7 +143,7 @@ class Pool {
         case MessageKind::response: on_response(*peer, link, bytes, now, out); return false;
         case MessageKind::greeting: return on_introduction<Greeting>(*peer, link, bytes, now, out);
         case MessageKind::handshake: return on_introduction<Handshake>(*peer, link, bytes, now, out);
-        case MessageKind::introduce_yourself: out.send(link, Greeting{introduction(now)}); return false;
+        case MessageKind::introduce_yourself: introduce<Greeting>(link, now, out); return false;
         case MessageKind::refusal: on_refusal(link, bytes, out); return false;
         case MessageKind::ping: on_ping(link, bytes, now, out); return false;
         case MessageKind::pong: on_pong(link, bytes, now, out); return false;
@@ -320,7 +320,10 @@ class Pool {
         member->redial_at = now.time + options_.redial.least;
     }
 
-    Introduction introduction(const Moment& now) const {
+    /// Says no more of histories than is durable, and then need not wait for the commit under way, which may take longer than
+    /// a peer waits.
+    template <class Message>
+    void introduce(Link link, const Moment& now, Outbox& out) const {
         Introduction self{.pool = options_.pool,
                           .replica = self_,
                           .name = options_.name,
@@ -331,8 +334,10 @@ class Pool {
                           .ready = ready_,
                           .retired = copy_.retirements().records(),
                           .settled = copy_.is_settled()};
-        if (shown_) self.heads = copy_.history().heads();
-        return self;
+        std::optional<std::vector<Head>> durable = copy_.durable_heads();
+        const bool at_once = durable.has_value();
+        if (shown_) self.heads = durable ? *std::move(durable) : copy_.history().heads();
+        out.send(link, Message{std::move(self)}, at_once);
     }
 
     void on_response(Peer& peer, Link link, ByteView bytes, const Moment& now, Outbox& out) {
@@ -343,7 +348,7 @@ class Pool {
         peer.replica = response->replica;
         peer.session = response->session;
         if (const std::error_code error = judge(*response)) return refuse_self(peer, link, error, out);
-        out.send(link, Greeting{introduction(now)});
+        introduce<Greeting>(link, now, out);
     }
 
     /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, and the one
@@ -377,7 +382,7 @@ class Pool {
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
-        if (Message::kind == MessageKind::greeting && !peer.introduced) out.send(link, Handshake{introduction(now)});
+        if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
     }
@@ -406,7 +411,7 @@ class Pool {
         member.link = link;
         heard_from(member, now, out);
         on_acquaintances(theirs.members, now, out);
-        copy_.keep("members", acquaintances());
+        copy_.keep_in_the_open("members", acquaintances());
         return fresh && !again;
     }
 

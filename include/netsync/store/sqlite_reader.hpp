@@ -19,7 +19,7 @@ class SqliteReader {
         connection_.be_patient();
         connection_.checkpoint_at_close(false);
         result = connection_.run("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = 0;"
-                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL");
+                                 "PRAGMA cell_size_check = 1; PRAGMA locking_mode = NORMAL; PRAGMA cache_size = -256");
         for (auto [statement, text] : {
                  std::pair{&covering_, "SELECT sequence, origin, first, count, checksum, bytes, parts FROM frame"
                                        " WHERE origin = ? AND first <= ? AND first + count - 1 > ? AND sequence > ?"
@@ -38,10 +38,18 @@ class SqliteReader {
                                      " ORDER BY number"},
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
-        return sqlite_error(result);
+        if (result != SQLITE_OK) close();
+        return schema_error(result);
     }
 
     bool is_open() const noexcept { return connection_.is_open(); }
+    /// Whether the file that is open is still the one of that name.
+    bool is_in_place() const noexcept {
+        int moved = 1;
+        return is_open() &&
+               sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+               moved == 0;
+    }
     void close() {
         for (SqliteStatement* statement : {&covering_, &range_, &all_, &last_, &origins_, &values_, &chunks_})
             *statement = {};

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <mutex>
 #include <netsync/detail/ordered_map.hpp>
 #include <netsync/store/sqlite_reader.hpp>
 #include <netsync/store/sqlite_writer.hpp>
@@ -28,7 +29,8 @@ struct SqliteContent {
 };
 
 /// For the thread of a store. The new content is made in a file of its own, and takes the place of the old one in one
-/// transaction: so a crash leaves the one or the other.
+/// transaction: so a crash leaves the one or the other. Where SQLite does not open the old file any more (its first page is
+/// damaged), the new file itself takes its place.
 class SqliteRepair {
    public:
     explicit SqliteRepair(SqliteOptions options) : options_(std::move(options)) {
@@ -45,6 +47,7 @@ class SqliteRepair {
     /// Says in `content` where the frames begin that can be kept: of each origin the last ones, without a gap.
     std::error_code look(SqliteContent& content) {
         std::error_code error = reader_.open(options_);
+        is_lost_ = error == errc::store_damaged || error == errc::not_a_store;
         if (!error)
             error = reader_.all(content.since, content.until, [&](const FrameRow& row) {
                 SqliteContent::Log* log = content.logs.find(row.origin);
@@ -55,11 +58,12 @@ class SqliteRepair {
             });
         for (const auto& [number, log] : content.logs)
             if (log.last == 0 || log.next != log.last + 1) content.logs[number].first = 0;
-        return error == errc::store_damaged ? std::error_code{} : error;
+        return is_lost_ || error == errc::store_damaged ? std::error_code{} : error;
     }
 
-    /// `operations`, with a snapshot of all among them, are committed with it.
-    std::error_code write(SqliteContent& content, const std::deque<SqliteOperation>& operations, SqliteWriter& into) {
+    /// `operations`, with a snapshot of all among them, are committed with it. `reading`: held by whoever reads the file.
+    std::error_code write(SqliteContent& content, const std::deque<SqliteOperation>& operations, SqliteWriter& into,
+                          std::mutex& reading) {
         SqliteWriter writer{file_};
         if (const std::error_code error = writer.open(true)) return error;
         std::deque<SqliteOperation> part{ClearRow{content.since, 0}};
@@ -73,17 +77,23 @@ class SqliteRepair {
             size = 0;
             return !failed;
         };
-        const std::error_code read = reader_.all(content.since, content.until, [&](const FrameRow& row) {
-            const SqliteContent::Log* log = content.logs.find(row.origin);
-            if (!log || log->first == 0 || row.first < log->first || row.sequence <= log->row.since) return true;
-            part.push_back(row);
-            size += row.bytes->size();
-            return size < options_.step || put();
-        });
+        std::error_code read;
+        if (!is_lost_)
+            read = reader_.all(content.since, content.until, [&](const FrameRow& row) {
+                const SqliteContent::Log* log = content.logs.find(row.origin);
+                if (!log || log->first == 0 || row.first < log->first || row.sequence <= log->row.since) return true;
+                part.push_back(row);
+                size += row.bytes->size();
+                return size < options_.step || put();
+            });
         if (failed || (read && read != errc::store_damaged)) return failed ? failed : read;
         if (put()) failed = writer.write(operations);
         reader_.close();
-        return failed ? failed : into.become(writer);
+        if (failed) return failed;
+        if (!is_lost_) return into.become(writer);
+        if (const std::error_code error = writer.settle()) return error;
+        const std::lock_guard nobody_reads{reading};
+        return into.give_way_to(writer);
     }
 
    private:
@@ -96,6 +106,7 @@ class SqliteRepair {
     const SqliteOptions options_;
     SqliteOptions file_;
     SqliteReader reader_;
+    bool is_lost_ = false;
 };
 
 }  // namespace netsync::detail

@@ -33,7 +33,7 @@ struct SqliteOptions {
     std::string pool = "netsync";  ///< a file belongs to one pool
     Synchronous synchronous = Synchronous::full;
     std::size_t waiting =
-        8u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
+        4u << 20;                 ///< memory of what waits to be written, beyond which changes are refused for a while
     std::size_t step = 1u << 20;  ///< bytes of a snapshot that one transaction writes
     std::string vfs{};            ///< of SQLite, by name; empty: its default
 };
@@ -127,6 +127,11 @@ inline std::int64_t checksum_of(const OriginRow& row) noexcept {
     return sqlite_checksum({}, row.number, row.replica.owner_bits, row.replica.incarnation, row.cut, row.since);
 }
 
+/// Of a statement that is prepared: where it does not fit the tables, these are not what they were.
+inline std::error_code schema_error(int result) {
+    return (result & 0xff) == SQLITE_ERROR ? make_error_code(errc::store_damaged) : sqlite_error(result);
+}
+
 /// A PRAGMA or a SELECT of one number.
 inline int sqlite_number(const SqliteConnection& connection, const char* text, std::int64_t& number) {
     SqliteStatement statement;
@@ -142,7 +147,7 @@ inline std::error_code read_file_row(const SqliteConnection& connection, FileRow
     SqliteStatement statement;
     int result =
         statement.prepare(connection, "SELECT pool, since, generation, size, heads, checksum FROM file WHERE one = 1");
-    if (result != SQLITE_OK) return sqlite_error(result);
+    if (result != SQLITE_OK) return schema_error(result);
     if (!statement.step(result))
         return result == SQLITE_DONE ? make_error_code(errc::store_damaged) : sqlite_error(result);
     const ByteView heads = statement.blob(4);
@@ -194,20 +199,22 @@ inline int bring_up(const SqliteConnection& connection, std::span<const char* co
 inline std::error_code check_pool(const SqliteConnection& connection, const SqliteOptions& options) {
     SqliteStatement pool;
     int result = pool.prepare(connection, "SELECT pool FROM file WHERE one = 1");
-    if (result != SQLITE_OK) return sqlite_error(result);
+    if (result != SQLITE_OK) return schema_error(result);
     if (!pool.step(result)) return result == SQLITE_DONE ? make_error_code(errc::store_damaged) : sqlite_error(result);
     return pool.text(0) == options.pool ? std::error_code{} : errc::wrong_pool;
 }
 
-/// Checks whose file this is; makes the tables in one that is new, and brings those of an older program up to date.
+/// Checks whose file this is; makes the tables in one that is new, and brings those of an older program up to date. Where
+/// none may be made, one without tables has lost them.
 inline std::error_code open_schema(const SqliteConnection& connection, const SqliteOptions& options,
-                                   std::span<const char* const> versions = sqlite_versions) {
+                                   std::span<const char* const> versions = sqlite_versions, bool may_create = true) {
     std::int64_t application = 0, version = 0, tables = 0;
     int result = sqlite_number(connection, "PRAGMA application_id", application);
     if (result == SQLITE_OK) result = sqlite_number(connection, "PRAGMA user_version", version);
     if (result == SQLITE_OK) result = sqlite_number(connection, "SELECT count(*) FROM sqlite_schema", tables);
     if (result != SQLITE_OK) return sqlite_error(result);
     const bool is_new = application == 0 && tables == 0;
+    if (is_new && !may_create) return errc::store_damaged;
     if (!is_new && application != sqlite_application) return errc::not_a_store;
     const auto last = static_cast<std::int64_t>(versions.size());
     if (!is_new && (version < 1 || version > last)) return errc::store_version;

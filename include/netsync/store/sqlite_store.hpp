@@ -59,7 +59,7 @@ class SqliteStore {
     std::error_code commit() { return log_->commit(); }
     void commit_later(std::function<void(std::error_code)> done) { log_->commit_later(std::move(done)); }
     std::error_code opening_error() const { return log_->opening_error(); }
-    bool is_behind() const { return log_->waiting > log_->options.waiting; }
+    bool is_behind() const { return log_->waiting() > log_->options.waiting; }
     bool has_snapshot_waiting() const { return log_->has_snapshot_waiting(); }
 
     std::optional<Bytes> get(std::string_view key) const { return log_->get(key); }

@@ -5,6 +5,7 @@
 #include <deque>
 #include <netsync/detail/overloaded.hpp>
 #include <netsync/store/sqlite_frames.hpp>
+#include <netsync/store/sqlite_replacement.hpp>
 #include <netsync/wire/output.hpp>
 #include <utility>
 
@@ -21,13 +22,15 @@ class SqliteWriter {
         close();
         const std::error_code locked = lock_.take(options_);
         if (locked && locked != errc::store_read_only) return locked;
+        if (!locked)
+            if (const std::error_code error = SqliteReplacement{options_}.finish()) return error;
         const int flags = SQLITE_OPEN_READWRITE | (may_create ? SQLITE_OPEN_CREATE : 0);
         int result = connection_.open(options_.file, flags, options_.vfs);
         if (result == SQLITE_OK) protect(), connection_.be_patient();
         if (result == SQLITE_OK) result = connection_.run("PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1");
         if (result == SQLITE_OK) connection_.checkpoint_at_close(false);
         std::error_code error = sqlite_error(result);
-        if (!error) error = open_schema(connection_, options_);
+        if (!error) error = open_schema(connection_, options_, sqlite_versions, may_create);
         if (!error) connection_.checkpoint_at_close(true);
         if (!error) error = read_file_row(connection_, file_);
         if (!error) error = locked ? locked : prepare();
@@ -142,8 +145,8 @@ class SqliteWriter {
         return {};
     }
 
-    /// What another file holds takes the place of what is in this one: all of it, or nothing, whatever is damaged here but
-    /// its first page.
+    /// What another file holds takes the place of what is in this one: all of it, or nothing, whatever is damaged here, as
+    /// long as SQLite opens it.
     std::error_code become(const SqliteWriter& other) {
         close();
         SqliteConnection to;
@@ -156,12 +159,26 @@ class SqliteWriter {
         result = sqlite3_backup_finish(copy);
         to.close();
         if (result != SQLITE_OK) return sqlite_error(result);
-        file_ = other.file_;
-        last_ = maybe_ = other.last_;
-        later_ = other.later_;
-        garbage_ = true;
-        again_ = false;
+        know_as(other);
         return {};
+    }
+
+    /// All that was written is on disk, and in the file itself.
+    std::error_code settle() {
+        int result = connection_.run("PRAGMA synchronous = FULL");
+        if (result != SQLITE_OK) return sqlite_error(result);
+        if (const std::error_code error = transact([&] { return put(file_); })) return error;  // so that it syncs
+        result = sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+        return sqlite_error(result);
+    }
+
+    /// The other file itself, which is settled, takes the place of this one.
+    std::error_code give_way_to(SqliteWriter& other) {
+        close();
+        know_as(other);
+        other.close();
+        other.lock_.release();
+        return SqliteReplacement{options_}.replace_by(other.options_.file);
     }
 
     /// The last frame in the file, as it was read at the opening.
@@ -209,7 +226,7 @@ class SqliteWriter {
                                       " WHERE o.since > 0 LIMIT 500)"},
              })
             if (result == SQLITE_OK) result = statement->prepare(connection_, text);
-        return sqlite_error(result);
+        return schema_error(result);
     }
 
     /// After an error other than a full disk the connection starts again.
@@ -223,6 +240,14 @@ class SqliteWriter {
         if (!error && (last > maybe_ || file_.generation < generation)) error = errc::store_in_use;
         if (error) close();
         return error;
+    }
+
+    void know_as(const SqliteWriter& other) {
+        file_ = other.file_;
+        last_ = maybe_ = other.last_;
+        later_ = other.later_;
+        garbage_ = true;
+        again_ = false;
     }
 
     template <class F>

@@ -112,19 +112,18 @@ struct Content {
 
     bool is_empty() const { return history.vector().empty() && is_bottom(state); }
 
-    /// `expected`: see encode_snapshot.
-    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const {
-        SnapshotHeader header = history.header();
-        Result<Bytes> bytes = encode_snapshot(header, state, limits, expected);
-        if (!bytes) return bytes.error();
-        EncodedState encoded{.heads = std::move(header.heads)};
-        encoded.digest = detail::hash_bytes(bytes->data(), bytes->size());
-        encoded.bytes = SharedBytes{*std::move(bytes)};
-        return encoded;
+    /// `expected`: see encode_snapshot, also of what becomes of a copy that is moved from.
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const& {
+        return encoded(encode_snapshot(history.header(), state, limits, expected));
+    }
+    Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) && {
+        return encoded(encode_snapshot(history.header(), std::move(state), limits, expected));
     }
 
     /// Of the bytes of encode(). O(state).
-    std::size_t size_encoded(const Limits& limits) const { return size_of_snapshot(history.header(), state, limits); }
+    std::size_t size_encoded(const Limits& limits) && {
+        return size_of_snapshot(history.header(), std::move(state), limits);
+    }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
     /// already, because all had seen it. O(state).
@@ -140,6 +139,12 @@ struct Content {
     }
 
    private:
+    Result<EncodedState> encoded(Result<Bytes> bytes) const {
+        if (!bytes) return bytes.error();
+        const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
+        return EncodedState{SharedBytes{*std::move(bytes)}, digest, history.heads()};
+    }
+
     /// What both sides of a join read before it.
     struct Sides {
         std::uint64_t ours = 0;

@@ -8,33 +8,60 @@
 #include <netsync/causal/replica_id.hpp>
 #include <netsync/detail/ordered_map.hpp>
 #include <netsync/observe/subscription.hpp>
+#include <netsync/wire/snapshot.hpp>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 namespace netsync {
 
-/// Of each origin that has any: where its changes begin that are not durable yet.
+/// What is not durable yet: of each origin that has any, the changes behind a head; and whether there is more than changes.
 class Undurable {
    public:
-    void add(const ReplicaId& origin, std::uint64_t counter) {
-        if (!staged_.contains(origin)) staged_[origin] = counter;
+    /// A change of an origin whose history stood here before.
+    void add(const Head& before) {
+        if (!staged_.behind.contains(before.replica)) staged_.behind[before.replica] = before;
     }
+    void add_more() noexcept { staged_.more = true; }
     void begin_commit() { committing_ = std::exchange(staged_, {}); }
     void end_commit(bool succeeded) {
-        if (!succeeded)
-            for (const auto& [origin, counter] : committing_) staged_[origin] = counter;  // the earlier one
-        committing_.clear();
+        if (!succeeded) {
+            for (const auto& [origin, head] : committing_.behind) staged_.behind[origin] = head;  // the earlier one
+            staged_.more = staged_.more || committing_.more;
+        }
+        committing_ = {};
     }
 
     bool contains(const ReplicaId& origin, std::uint64_t counter) const {
-        const std::uint64_t* later = staged_.find(origin);
-        const std::uint64_t* earlier = committing_.find(origin);
-        return (later && counter >= *later) || (earlier && counter >= *earlier);
+        const Head* before = before_first(origin);
+        return before && counter > before->counter;
+    }
+    /// Where the histories stand without it, if it is changes only, and none is of an origin of which nothing is durable: who
+    /// comes to a pool asks nobody for a state who seems to hold nothing.
+    std::optional<std::vector<Head>> heads_without(const std::vector<Head>& heads) const {
+        if (staged_.more || committing_.more) return std::nullopt;
+        std::vector<Head> durable;
+        for (const Head& head : heads) {
+            const Head* before = before_first(head.replica);
+            if (before && before->counter == 0) return std::nullopt;
+            durable.push_back(before ? *before : head);
+        }
+        return durable;
     }
 
    private:
-    detail::OrderedMap<ReplicaId, std::uint64_t> staged_, committing_;
+    struct Part {
+        detail::OrderedMap<ReplicaId, Head> behind{};
+        bool more = false;
+    };
+
+    const Head* before_first(const ReplicaId& origin) const {
+        const Head* earlier = committing_.behind.find(origin);
+        return earlier ? earlier : staged_.behind.find(origin);
+    }
+
+    Part staged_, committing_;
 };
 
 /// Commits are numbered from 1; one at a time is under way. Every call is made under the replica's mutex; answers go out

@@ -98,8 +98,9 @@ class LocalCopy {
                                           batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
+        const std::uint64_t before = history().hash(self_);
         kept_.held.advance(frame, self_);
-        if (const std::error_code failed = kept_.log(frame)) error = failed;
+        if (const std::error_code failed = kept_.log(frame, before)) error = failed;
         observe(batch.delta(), {id(), batch.time(), true, false});
         publish(frame);
         return error;
@@ -311,17 +312,22 @@ class LocalCopy {
     bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
         return kept_.staging.is_durable(origin, counter);
     }
+    std::optional<std::vector<Head>> durable_heads() const { return kept_.staging.durable(history().heads()); }
     std::uint64_t commit_of_all() const noexcept { return kept_.staging.commit_of_all(); }
     bool is_durable_with(std::uint64_t commit) const noexcept { return kept_.staging.is_durable_with(commit); }
     /// All is durable that can be, and the store calls nobody any more. Without the replica's mutex.
     void close() { kept_.staging.close(); }
     std::error_code store_error() const noexcept { return kept_.staging.error(); }
     /// Why nothing more may be changed now, if it may not.
-    std::error_code refusal() const { return kept_.staging.refusal(); }
+    std::error_code refusal() const { return kept_.refusal(); }
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
         kept_.staging.keep(key, value);
+    }
+    template <class T>
+    void keep_in_the_open(const char* key, const T& value) {
+        kept_.staging.keep_in_the_open(key, value);
     }
 
     std::function<void(std::error_code)> on_committed;  ///< called by a store that commits on its own thread
@@ -462,8 +468,9 @@ class LocalCopy {
             netsync::issue_again<CrdtType>(old, minted, clock_.tick(), succession, by_name, options_.limits);
         if (!again) return;
         const Frame frame = issuing_.make(history(), self_, std::move(again->issue), again->bytes);
+        const std::uint64_t before = history().hash(self_);
         kept_.held.merge(frame, self_, again->delta);
-        static_cast<void>(kept_.log(frame));
+        static_cast<void>(kept_.log(frame, before));
     }
 
     /// 9: one frame whose dependencies are in.
@@ -479,7 +486,8 @@ class LocalCopy {
         }
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
-        if (!frame.continues(history().hash(origin))) return errc::forked;
+        const std::uint64_t before = history().hash(origin);
+        if (!frame.continues(before)) return errc::forked;
         Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
@@ -492,7 +500,7 @@ class LocalCopy {
             kept_.held.history.branch(own_way() ^ header.hash);
             keep_lineage();
         }
-        if (const std::error_code error = kept_.log(frame)) return error;
+        if (const std::error_code error = kept_.log(frame, before)) return error;
         if (changed && watched) observe(*delta, {header.origin, header.time, false, false});
         return {};
     }

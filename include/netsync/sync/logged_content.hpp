@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <netsync/options.hpp>
 #include <netsync/store/concept.hpp>
@@ -48,11 +49,12 @@ class LoggedContent {
         return held.replay(frame, limits_);
     }
 
-    /// 4: the log and the version vector derived from it move together.
-    std::error_code log(const Frame& frame) {
+    /// 4: the log and the version vector derived from it move together. `before`: the hash of its origin's history before it.
+    std::error_code log(const Frame& frame, std::uint64_t before) {
         if (meanwhile_) meanwhile_->push_back(frame);
+        if (may_change_) *may_change_ -= std::min(*may_change_, frame.header().count);
         log_bytes_ += frame.size_bytes();
-        return staging.append(frame);
+        return staging.append(frame, before);
     }
 
     /// The frames of the log, in its order.
@@ -101,15 +103,26 @@ class LoggedContent {
     /// What is held now, for those who take the whole of it.
     Result<EncodedState> encode() const { return encode_aside(0); }
     /// The same for those who keep it: twice the time, and little more memory than the bytes themselves.
-    Result<EncodedState> encode_frugally() const {
+    Result<EncodedState> encode_frugally() {
         const std::size_t logged = log_bytes_;
         std::size_t size = 0;
-        Content<CrdtType> copy = held;  // not kept for the second time: what is changed meanwhile is held twice
+        may_change_ = few_changes;
+        Content<CrdtType> copy = held;  // let go of on the way: what is changed before its turn is held twice
         aside([&] {
-            size = copy.size_encoded(limits_);
+            size = std::move(copy).size_encoded(limits_);
             copy = {};
         });
-        return encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
+        may_change_ = few_changes;
+        Result<EncodedState> encoded = encode_aside(size + size / 64 + (log_bytes_ - std::min(logged, log_bytes_)));
+        may_change_.reset();
+        return encoded;
+    }
+
+    /// Why nothing more may be changed now, if it may not.
+    std::error_code refusal() const {
+        if constexpr (asynchronous_store<Store>)
+            if (may_change_ == 0u) return errc::store_behind;
+        return staging.refusal();
     }
 
     /// Where the store will not take it now, it is given it later, before what comes after.
@@ -167,7 +180,7 @@ class LoggedContent {
         Result<EncodedState> encoded = EncodedState{};
         Content<CrdtType> copy = held;
         aside([&] {
-            encoded = copy.encode(limits_, expected);
+            encoded = std::move(copy).encode(limits_, expected);
             copy = {};
         });
         return encoded;
@@ -181,10 +194,12 @@ class LoggedContent {
     }
 
     static constexpr std::size_t few_frames = 64;
+    static constexpr std::uint64_t few_changes = 4096;  // some MiB, where each is of another element
     static constexpr int catch_up_rounds = 8;
 
     const Limits& limits_;
     std::optional<std::vector<Frame>> meanwhile_;  // what is changed while a copy of what is held is changed aside
+    std::optional<std::uint64_t> may_change_;      // while a copy is encoded frugally: how many dots more
     std::size_t log_bytes_ = 0;
     std::size_t snapshot_bytes_ = 0;
     VersionVector in_snapshot_;  // what the last snapshot holds; the rest is in the log

@@ -8,6 +8,7 @@
 #include <netsync/store/concept.hpp>
 #include <netsync/store/values.hpp>
 #include <netsync/sync/durability.hpp>
+#include <optional>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -44,30 +45,36 @@ class Staging {
     /// What was staged while opening.
     void open() {
         if (uncommitted_ || asynchronous_store<Store>) uncommitted_ = static_cast<bool>(error_ = store_.commit());
+        if (!uncommitted_) undurable_ = {};
     }
 
-    std::error_code append(const Frame& frame) {
-        if constexpr (asynchronous_store<Store>) undurable_.add(frame.header().origin, frame.header().first);
+    /// `before`: the hash of its origin's history before it.
+    std::error_code append(const Frame& frame, std::uint64_t before) {
+        if constexpr (asynchronous_store<Store>)
+            undurable_.add({frame.header().origin, frame.header().first - 1, before});
         if (unstaged_.empty()) {  // without a copy, which costs more than the rest
             uncommitted_ = true;
             if (!told(store_.append(frame))) return {};
         }
-        return stage([frame](Store& store) { return store.append(frame); });
+        return put([frame](Store& store) { return store.append(frame); });
     }
 
     /// Does something to the store, or keeps it for when the store works again: in order, and nothing is left out.
     template <class F>
     std::error_code stage(F&& operation) {
-        uncommitted_ = true;
-        if (unstaged_.empty() && !told(operation(store_))) return {};
-        unstaged_.push_back(std::forward<F>(operation));
-        return error_;
+        if constexpr (asynchronous_store<Store>) undurable_.add_more();
+        return put(std::forward<F>(operation));
     }
 
     /// Stages a small value for the next commit.
     template <class T>
     void keep(const char* key, const T& value) {
         stage([key, value](Store& store) { return keep_value(store, key, value); });
+    }
+    /// The same for what others may be told of before it is durable.
+    template <class T>
+    void keep_in_the_open(const char* key, const T& value) {
+        put([key, value](Store& store) { return keep_value(store, key, value); });
     }
 
     /// Makes what was staged durable, and with it this replica's own changes up to `counter`: now, or, where the store does
@@ -112,6 +119,12 @@ class Staging {
     bool is_durable(const ReplicaId& origin, std::uint64_t counter) const {
         return !undurable_.contains(origin, counter);
     }
+    /// Where the histories stand as far as they are durable: see Undurable. Nothing for a store whose commits take no time.
+    std::optional<std::vector<Head>> durable(const std::vector<Head>& heads) const {
+        if constexpr (asynchronous_store<Store>) return undurable_.heads_without(heads);
+        static_cast<void>(heads);
+        return std::nullopt;
+    }
     /// The commit with which all that there is now is durable, and whether it has been made.
     std::uint64_t commit_of_all() const noexcept { return durability_.commit_of_all(uncommitted_); }
     bool is_durable_with(std::uint64_t commit) const noexcept { return durability_.has_succeeded(commit); }
@@ -125,6 +138,14 @@ class Staging {
     }
 
    private:
+    template <class F>
+    std::error_code put(F&& operation) {
+        uncommitted_ = true;
+        if (unstaged_.empty() && !told(operation(store_))) return {};
+        unstaged_.push_back(std::forward<F>(operation));
+        return error_;
+    }
+
     /// What staging says of the store: that it works, unless only the next commit can tell.
     std::error_code told(std::error_code error) {
         if (error || !asynchronous_store<Store>) error_ = error;

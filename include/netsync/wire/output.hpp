@@ -49,6 +49,17 @@ class Output {
         (write(values), ...);
         return *this;
     }
+    /// Writes the same, and lets go of the value on the way, part by part, where its type says how (save_and_let_go): so a
+    /// copy that goes on being written to need not copy the parts that are done. It is not to be looked at any more.
+    template <class T>
+    void let_go(T& value) {
+        if constexpr (requires { value.save_and_let_go(*this); })
+            within([&] { value.save_and_let_go(*this); });
+        else if constexpr (is_of_fields<T>)
+            within([&] { record([&] { detail::for_each_field([this](auto& field) { this->let_go(field); }, value); }); });
+        else
+            write(value);
+    }
     template <class T>
     Output& operator&(const T& value) {
         return (*this)(value);
@@ -120,6 +131,13 @@ class Output {
     Bytes take() { return bytes_.take(); }
 
    private:
+    /// Whether it is written as a record of its fields, and in no other way that comes before that.
+    template <class T>
+    static constexpr bool is_of_fields =
+        detail::plain_struct<T> && !detail::has_record<T, Output> && !detail::tuple_like<T> &&
+        !std::same_as<T, ReplicaId> && !std::convertible_to<const T&, std::string_view> &&
+        !requires(const T& value, Output& out) { value.save(out); };
+
     template <class T>
     void write(const T& value) {
         if constexpr (std::same_as<T, Dot>) {
@@ -146,11 +164,16 @@ class Output {
         } else if constexpr (std::same_as<T, double>) {
             fixed(std::bit_cast<std::uint64_t>(value));
         } else {
-            if (depth_left_ == 0) return fail(errc::too_deep);
-            --depth_left_;
-            write_compound(value);
-            ++depth_left_;
+            within([&] { write_compound(value); });
         }
+    }
+
+    template <class F>
+    void within(F&& write) {
+        if (depth_left_ == 0) return fail(errc::too_deep);
+        --depth_left_;
+        write();
+        ++depth_left_;
     }
 
     template <class T>

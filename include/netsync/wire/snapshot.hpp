@@ -8,6 +8,7 @@
 #include <netsync/wire/forgotten.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/reissue.hpp>
+#include <type_traits>
 #include <vector>
 
 namespace netsync {
@@ -68,15 +69,35 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
     return {std::move(ranges), time};
 }
 
-template <crdt T>
-void write_snapshot(Output& out, const SnapshotHeader& header, const T& state) {
+/// A state that is not const is let go of.
+template <class T>
+void write_snapshot(Output& out, const SnapshotHeader& header, T& state) {
     out.fixed(wire_version);
     out(header.heads);
     out.fixed(header.time.value);
-    out(header.reissues.all());
-    out(header.forgotten);
-    out(header.lineage);
-    out(state);
+    out(header.reissues.all(), header.forgotten, header.lineage);
+    if constexpr (std::is_const_v<T>)
+        out(state);
+    else
+        out.let_go(state);
+}
+
+template <class T>
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, T& state, const Limits& limits, std::size_t expected) {
+    Output out{state_space(header.heads, header.time), limits.depth};
+    if (expected > 0) out.expect(expected + varint_room);  // as much as is ever asked for at once
+    write_snapshot(out, header, state);
+    if (out.error()) return out.error();
+    if (out.size() > limits.state) return errc::too_large;
+    return out.take();
+}
+
+template <class T>
+std::size_t size_of_snapshot(const SnapshotHeader& header, T& state, const Limits& limits) {
+    Output out{state_space(header.heads, header.time), limits.depth};
+    out.measure();
+    write_snapshot(out, header, state);
+    return out.size();
 }
 
 /// Of a header that was read.
@@ -101,21 +122,25 @@ inline std::error_code check(const SnapshotHeader& header, const Limits& limits)
 template <crdt T>
 Result<Bytes> encode_snapshot(const SnapshotHeader& header, const T& state, const Limits& limits = {},
                               std::size_t expected = 0) {
-    Output out{detail::state_space(header.heads, header.time), limits.depth};
-    if (expected > 0) out.expect(expected + detail::varint_room);  // as much as is ever asked for at once
-    detail::write_snapshot(out, header, state);
-    if (out.error()) return out.error();
-    if (out.size() > limits.state) return errc::too_large;
-    return out.take();
+    return detail::encode_snapshot(header, state, limits, expected);
+}
+/// The same of a copy that is let go of on the way: see Output::let_go.
+template <crdt T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>)
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, T&& state, const Limits& limits = {},
+                              std::size_t expected = 0) {
+    return detail::encode_snapshot(header, state, limits, expected);
 }
 
 /// Of what encode_snapshot gives. In the same time, without memory.
 template <crdt T>
 std::size_t size_of_snapshot(const SnapshotHeader& header, const T& state, const Limits& limits = {}) {
-    Output out{detail::state_space(header.heads, header.time), limits.depth};
-    out.measure();
-    detail::write_snapshot(out, header, state);
-    return out.size();
+    return detail::size_of_snapshot(header, state, limits);
+}
+template <crdt T>
+    requires(!std::is_reference_v<T> && !std::is_const_v<T>)
+std::size_t size_of_snapshot(const SnapshotHeader& header, T&& state, const Limits& limits = {}) {
+    return detail::size_of_snapshot(header, state, limits);
 }
 
 /// The header alone. Nothing is interned.
