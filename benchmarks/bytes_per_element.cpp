@@ -39,7 +39,7 @@ void measure(const char* name, F&& change_one) {
         last = change.minted().last;
     }
     const std::size_t memory = held - before;
-    const auto bytes = encode_snapshot({{id_of(self), last, 0}}, Ntp64{count}, state);
+    const auto bytes = encode_snapshot({{{id_of(self), last, 0}}, Ntp64{count}}, state);
     print(name, memory, bytes ? (*bytes).size() : 0);
 }
 

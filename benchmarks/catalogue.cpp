@@ -235,7 +235,7 @@ void encoded(const char* what, const std::vector<Key>& keys, double key_bytes) {
     }
     std::vector<Head> heads;
     for (const auto& entry : site.seen.vector().sorted()) heads.push_back({id_of(entry.replica), entry.counter, 0});
-    const Result<Bytes> bytes = encode_snapshot(heads, Ntp64{keys.size()}, site.state);
+    const Result<Bytes> bytes = encode_snapshot({heads, Ntp64{keys.size()}}, site.state);
     const double each = static_cast<double>(bytes->size()) / static_cast<double>(keys.size());
     at_most(what, each - key_bytes, 3.0, "bytes");
 }

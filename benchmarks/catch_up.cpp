@@ -161,7 +161,7 @@ void state() {
         const Set state = one.state();
         const std::vector<netsync::Head> heads = one.report().heads;
         Clock::time_point part = Clock::now();
-        const auto encoded = netsync::encode_snapshot(heads, netsync::Ntp64{~std::uint64_t{0} >> 1}, state);
+        const auto encoded = netsync::encode_snapshot({heads, netsync::Ntp64{~std::uint64_t{0} >> 1}}, state);
         double floor = seconds_since(part);
         bytes = encoded->size();
         floor += stream(bytes);

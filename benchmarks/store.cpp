@@ -201,7 +201,7 @@ void measure_opening(const std::filesystem::path& folder) {
                     batch.update(netsync::add((part * 100'000 + value) * 0x9e3779b97f4a7c15u));
             });
         const netsync::Report report = made.report();
-        const auto bytes = netsync::encode_snapshot(report.heads, netsync::Ntp64{1}, made.state());
+        const auto bytes = netsync::encode_snapshot({report.heads, netsync::Ntp64{1}}, made.state());
         expect(static_cast<bool>(bytes), "encode");
         netsync::SqliteStore store{options};
         static_cast<void>(netsync::keep_value(store, "replica", made.id()));

@@ -165,7 +165,7 @@ int main() {
     });
     const std::vector<Head> heads{{id_of(self), counter, 0}};
     Result<Bytes> document = Bytes{};
-    const double save = median_ns([&] { document = encode_snapshot(heads, Ntp64{1}, text); });
+    const double save = median_ns([&] { document = encode_snapshot({heads, Ntp64{1}}, text); });
     const double load = median_ns([&] {
         if (!(decode_snapshot<Text>(*document)->state.size() == text.size())) std::puts("not loaded");
     });

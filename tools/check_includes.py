@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the headers under include/netsync: includes are rooted, point one way, and keep the core light.
+"""Checks the headers under include/netsync: includes stand at the top, are rooted, point one way, and keep the core light.
 
     check_includes.py [include-directory]
     check_includes.py --self-test
@@ -45,6 +45,7 @@ HEAVY = {"iostream", "ranges", "regex"}  # and not these parts of it
 
 RANK = {place: rank for rank, places in enumerate(ORDER) for place in places.split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"][^>"]+[>"])', re.MULTILINE)
+TOP = re.compile(r"(?:[ \t]*\n|[ \t]*//.*\n|[ \t]*#(?:.*\\\n)*.*\n)*")  # blank lines, comments, directives
 
 
 def place_of(header):
@@ -80,6 +81,8 @@ def check(root):
         outside[header] = [include for include in rooted if not include.startswith("netsync/")]
         if "#pragma once" not in text:
             errors.append(f"{header}: no #pragma once")
+        if INCLUDE.search(text, TOP.match(text).end()):
+            errors.append(f"{header}: an #include below the top")
         if place_of(header) not in RANK:
             errors.append(f"{header}: its folder has no place in ORDER")
             continue
@@ -130,6 +133,7 @@ def self_test():
         ("too heavy", "netsync/error.hpp", "  #include <iostream>"),
         ("not of the standard library", "netsync/pool/pool.hpp", "#include <fmt/core.h>"),
         ("has no place", "netsync/misc/all.hpp", ""),
+        ("below the top", "netsync/replica.hpp", "int early;\n#include <netsync/error.hpp>"),
         ("no #pragma once", "netsync/causal/vector.hpp", None),
     ]
     failures = []

@@ -10890,6 +10890,54 @@ inline std::vector<CounterRange> to_counter_ranges(const std::vector<Dot>& dots)
 
 }  // namespace netsync
 
+// ---- netsync/wire/forgotten.hpp ----
+
+// netsync: how far somebody had come when what only those need was dropped from a state that have not seen it. Causally
+// stable version vectors come in; whether a change or a state was made without them goes out.
+
+namespace netsync {
+
+/// The join of all cuts at which tombstones were dropped. A change that was made without having seen them, and whose time
+/// may lie before, would meet a tombstone at one replica and none at another. One thread.
+class Forgotten {
+   public:
+    bool empty() const noexcept { return seen_.empty(); }
+
+    void add(const VersionVector& stable) { seen_.merge(stable); }
+    void add(const Forgotten& other) { seen_.merge(other.seen_); }
+
+    std::uint64_t counter(ReplicaIndex replica) const noexcept { return seen_.counter(replica); }
+
+    /// As it is kept.
+    std::vector<ReplicaCounter> counters() const {
+        std::vector<ReplicaCounter> counters;
+        for (const VersionVector::Entry& entry : seen_.sorted())
+            counters.push_back({id_of(entry.replica), entry.counter});
+        return counters;
+    }
+    static Forgotten of(const std::vector<ReplicaCounter>& counters) {
+        Forgotten result;
+        for (const ReplicaCounter& known : counters) result.seen_.advance(intern(known.replica), known.counter);
+        return result;
+    }
+
+    /// Whether somebody who had seen this much, and no more, lacks any of it. `Counters`: of ReplicaCounter, or of Head.
+    /// O(replicas forgotten x counters).
+    template <class Counters>
+    bool is_lacked_by(const Counters& seen) const {
+        return std::any_of(seen_.begin(), seen_.end(), [&](const VersionVector::Entry& entry) {
+            const ReplicaId& needed = id_of(entry.replica);
+            return std::none_of(seen.begin(), seen.end(),
+                                [&](const auto& had) { return had.replica == needed && had.counter >= entry.counter; });
+        });
+    }
+
+   private:
+    VersionVector seen_;
+};
+
+}  // namespace netsync
+
 // ---- netsync/wire/reissue.hpp ----
 
 // netsync: changes that were issued again under another name. The dots of both come in; what was removed under one name
@@ -11020,12 +11068,28 @@ inline std::uint64_t counter_in(const std::vector<Head>& heads, const ReplicaId&
     return at != heads.end() && at->replica == replica ? at->counter : 0;
 }
 
+/// What a state is of: exactly the causal context that it holds, and what else is to be known of it.
+struct SnapshotHeader {
+    std::vector<Head> heads{};  ///< by replica id: the version vector, and the hashes to continue from
+    Ntp64 time{};               ///< the latest time in the state
+    Reissues reissues{};        ///< what of it has more than one name
+    /// Counters of the heads, or none: up to there tombstones may have been dropped.
+    std::vector<std::uint64_t> forgotten{};
+    std::uint64_t lineage = 0;  ///< see History::lineage
+    std::size_t size = 0;       ///< of the header's bytes, where it was read
+
+    /// The same as a cut. Interns their replicas.
+    Forgotten dropped() const {
+        std::vector<ReplicaCounter> counters;
+        for (std::size_t at = 0; at < forgotten.size(); ++at)
+            if (forgotten[at] > 0) counters.push_back({heads[at].replica, forgotten[at]});
+        return Forgotten::of(counters);
+    }
+};
+
 /// What comes out of snapshot bytes.
 template <crdt T>
-struct Snapshot {
-    std::vector<Head> heads;  ///< by replica id: the version vector, and the hashes to continue from
-    Ntp64 time;               ///< the latest time in the state
-    Reissues reissues{};      ///< what of it has more than one name
+struct Snapshot : SnapshotHeader {
     T state{};
 };
 
@@ -11040,11 +11104,13 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 
 /// A state that is not const is let go of.
 template <class T>
-void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, T& state, const Reissues& reissues) {
+void write_snapshot(Output& out, const SnapshotHeader& header, T& state) {
     out.fixed(wire_version);
-    out(heads);
-    out.fixed(time.value);
-    out(reissues.all());
+    out(header.heads);
+    out.fixed(header.time.value);
+    out(header.reissues.all());
+    out(header.forgotten);
+    out(header.lineage);
     if constexpr (std::is_const_v<T>)
         out(state);
     else
@@ -11052,63 +11118,67 @@ void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, T& 
 }
 
 template <class T>
-Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, T& state, const Limits& limits,
-                              const Reissues& reissues, std::size_t expected) {
-    Output out{state_space(heads, time), limits.depth};
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, T& state, const Limits& limits, std::size_t expected) {
+    Output out{state_space(header.heads, header.time), limits.depth};
     if (expected > 0) out.expect(expected + varint_room);  // as much as is ever asked for at once
-    write_snapshot(out, heads, time, state, reissues);
+    write_snapshot(out, header, state);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
     return out.take();
 }
 
 template <class T>
-std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, T& state, const Limits& limits,
-                             const Reissues& reissues) {
-    Output out{state_space(heads, time), limits.depth};
+std::size_t size_of_snapshot(const SnapshotHeader& header, T& state, const Limits& limits) {
+    Output out{state_space(header.heads, header.time), limits.depth};
     out.measure();
-    write_snapshot(out, heads, time, state, reissues);
+    write_snapshot(out, header, state);
     return out.size();
+}
+
+/// Of a header that was read.
+inline std::error_code check(const SnapshotHeader& header, const Limits& limits) {
+    const auto& [heads, time, reissues, forgotten, lineage, size] = header;
+    if (heads.size() > limits.replicas) return errc::too_large;
+    for (const Head& head : heads)
+        if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
+    if (!are_sorted(heads) || (!forgotten.empty() && forgotten.size() != heads.size())) return errc::malformed;
+    std::uint64_t any = forgotten.empty() ? 1 : 0;
+    for (std::size_t at = 0; at < forgotten.size(); ++at) {
+        if (forgotten[at] > heads[at].counter) return errc::malformed;
+        any |= forgotten[at];
+    }
+    return any == 0 ? make_error_code(errc::malformed) : std::error_code{};
 }
 
 }  // namespace detail
 
-/// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
+/// Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
 /// `expected`: at least its size; then no more memory is taken, which is else up to two and a half times the bytes.
 template <crdt T>
-Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                              const Reissues& reissues = {}, std::size_t expected = 0) {
-    return detail::encode_snapshot(heads, time, state, limits, reissues, expected);
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, const T& state, const Limits& limits = {},
+                              std::size_t expected = 0) {
+    return detail::encode_snapshot(header, state, limits, expected);
 }
 /// The same of a copy that is let go of on the way: see Output::let_go.
 template <crdt T>
     requires(!std::is_reference_v<T> && !std::is_const_v<T>)
-Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, T&& state, const Limits& limits = {},
-                              const Reissues& reissues = {}, std::size_t expected = 0) {
-    return detail::encode_snapshot(heads, time, state, limits, reissues, expected);
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, T&& state, const Limits& limits = {},
+                              std::size_t expected = 0) {
+    return detail::encode_snapshot(header, state, limits, expected);
 }
 
 /// Of what encode_snapshot gives. In the same time, without memory.
 template <crdt T>
-std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                             const Reissues& reissues = {}) {
-    return detail::size_of_snapshot(heads, time, state, limits, reissues);
+std::size_t size_of_snapshot(const SnapshotHeader& header, const T& state, const Limits& limits = {}) {
+    return detail::size_of_snapshot(header, state, limits);
 }
 template <crdt T>
     requires(!std::is_reference_v<T> && !std::is_const_v<T>)
-std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, T&& state, const Limits& limits = {},
-                             const Reissues& reissues = {}) {
-    return detail::size_of_snapshot(heads, time, state, limits, reissues);
+std::size_t size_of_snapshot(const SnapshotHeader& header, T&& state, const Limits& limits = {}) {
+    return detail::size_of_snapshot(header, state, limits);
 }
 
-/// The heads and the time alone, and where the state starts. Nothing is interned.
-struct SnapshotHeader {
-    std::vector<Head> heads;
-    Ntp64 time;
-    Reissues reissues;
-    std::size_t size = 0;
-};
-
+/// The header alone. Nothing is interned.
 inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limits& limits = {}) {
     Input in{bytes, Limits::state_budget(bytes.size())};
     SnapshotHeader header;
@@ -11116,7 +11186,7 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     in(header.heads);
     header.time = Ntp64{in.fixed<std::uint64_t>()};
     std::vector<Reissue> reissues;
-    in(reissues);
+    in(reissues, header.forgotten, header.lineage);
     if (!in.ok()) return in.error();
     if (reissues.size() > limits.replicas) return errc::too_large;
     for (const Reissue& reissue : reissues) {
@@ -11124,10 +11194,7 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
         header.reissues.add(reissue);
     }
     if (header.reissues.all() != reissues) return errc::malformed;
-    if (header.heads.size() > limits.replicas) return errc::too_large;
-    for (const Head& head : header.heads)
-        if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
-    if (!are_sorted(header.heads)) return errc::malformed;
+    if (const std::error_code error = detail::check(header, limits)) return error;
     header.size = bytes.size() - in.remaining();
     return header;
 }
@@ -11141,7 +11208,7 @@ Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
         if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
     const DotSpace space = detail::state_space(header->heads, header->time);
     Input in{bytes.subspan(header->size), Limits::state_budget(bytes.size()), &space, limits.depth};
-    Snapshot<T> snapshot{header->heads, header->time, header->reissues, {}};
+    Snapshot<T> snapshot{*header, {}};
     in(snapshot.state);
     if (const std::error_code error = in.finish()) return error;
     return snapshot;
@@ -11861,6 +11928,11 @@ class Retirements {
     const std::vector<Retirement>& records() const noexcept { return records_; }
 
     bool contains(const ReplicaId& replica) const { return retired_.contains(replica); }
+    /// Whether anybody ever gave it up, also where that is void: for a while it may have been no member somewhere. O(records).
+    bool speak_of(const ReplicaId& replica) const {
+        return std::any_of(records_.begin(), records_.end(),
+                           [&](const Retirement& record) { return record.replica == replica; });
+    }
 
     /// True if any was new. At most `limit` records are kept. O(records).
     bool merge(const std::vector<Retirement>& others, std::size_t limit) {
@@ -12782,6 +12854,7 @@ struct HeadsMessage {
     bool answer_wanted = false;
     std::vector<Acquaintance> members{};
     std::vector<Retirement> retired{};
+    std::uint64_t lineage = 0;  ///< see History::lineage
 };
 
 /// "I lack these." The answer is one FramesMessage.
@@ -13096,6 +13169,24 @@ class History {
     const Reissues& reissues() const noexcept { return reissues_; }
     void reissued(const Reissue& reissue) { reissues_.add(reissue); }
 
+    /// Up to where tombstones may be missing in the state: dropped here, or where a state came from that was taken.
+    const Forgotten& forgotten() const noexcept { return forgotten_; }
+    template <class Cut>  // a VersionVector, or a Forgotten
+    void forget(const Cut& cut) {
+        forgotten_.add(cut);
+    }
+
+    /// Where a change met a state whose tombstones had been dropped before anybody knew of it, the result need not be that
+    /// of others who hold the same changes. Such a state has a lineage of its own, and states of two lineages are joined
+    /// until there is one. 0: it never happened.
+    std::uint64_t lineage() const noexcept { return lineage_; }
+    void set_lineage(std::uint64_t lineage) noexcept {
+        lineage_ = lineage;
+        digest_ = 0;
+    }
+    /// This state went its own way, in a manner that `salt` names.
+    void branch(std::uint64_t salt) noexcept { set_lineage(detail::mix(lineage_, salt) | 1); }
+
     /// By replica id: as it travels. O(n log n).
     std::vector<Head> heads() const {
         std::vector<Head> result;
@@ -13104,9 +13195,18 @@ class History {
         return result;
     }
 
-    /// 64 bits that differ, but for a chance of 2^-64, when any head does. O(n log n), kept until the next advance.
+    /// What a snapshot says of itself. O(n log n).
+    SnapshotHeader header() const {
+        SnapshotHeader result{.heads = heads(), .time = time_, .reissues = reissues_, .lineage = lineage_};
+        if (!forgotten_.empty())
+            for (const VersionVector::Entry& entry : vector().sorted())
+                result.forgotten.push_back(forgotten_.counter(entry.replica));
+        return result;
+    }
+
+    /// 64 bits that differ, but for a chance of 2^-63, when any head or the lineage does. O(n log n), kept until the next advance.
     std::uint64_t digest() const {
-        if (digest_ == 0) digest_ = digest_of(heads());
+        if (digest_ == 0) digest_ = (digest_of(heads()) ^ lineage_) | 1;
         return digest_;
     }
 
@@ -13117,7 +13217,7 @@ class History {
             digest = detail::mix(digest, head.replica.incarnation);
             digest = detail::mix(digest ^ head.counter, head.hash);
         }
-        return digest == 0 ? 1 : digest;
+        return digest;
     }
 
    private:
@@ -13134,6 +13234,8 @@ class History {
     CausalContext context_;
     std::vector<Hash> hashes_;  // by origin's index
     Reissues reissues_;
+    Forgotten forgotten_;
+    std::uint64_t lineage_ = 0;
     Ntp64 time_{};
     mutable std::uint64_t digest_ = 0;  // 0: to be computed
 };
@@ -13448,11 +13550,16 @@ struct Content {
         history.advance(origin, header.last(), header.hash, header.time);
     }
 
-    /// A whole state under its own context. True if anything changed.
-    bool join(Snapshot<CrdtType> theirs) {
+    /// A whole state under its own context. True if anything changed. Not `exact`: one side may lack tombstones that the
+    /// other's changes should have met.
+    bool join(Snapshot<CrdtType> theirs, bool exact = true) {
         bool changed = !theirs.heads.empty();
         const bool empty = is_empty();
+        const bool same_way = exact && theirs.lineage == history.lineage();
+        const Sides before = empty || same_way ? Sides{} : Sides{digest(), Content::of(theirs).digest()};
+        const std::uint64_t lineage = theirs.lineage;
         for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
+        history.forget(theirs.dropped());
         if (empty) {
             state = std::move(theirs.state);  // bottom ⊔ theirs
         } else {
@@ -13468,6 +13575,10 @@ struct Content {
         for (const Head& head : theirs.heads)
             if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
                 history.advance(origin, head.counter, head.hash, theirs.time);
+        if (empty)
+            history.set_lineage(lineage);
+        else if (!same_way)
+            history.set_lineage(lineage_after(before, lineage));
         return changed;
     }
 
@@ -13475,33 +13586,58 @@ struct Content {
 
     /// `expected`: see encode_snapshot, also of what becomes of a copy that is moved from.
     Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const& {
-        return encoded(encode_snapshot(history.heads(), history.time(), state, limits, history.reissues(), expected));
+        SnapshotHeader header = history.header();
+        return encoded(encode_snapshot(header, state, limits, expected), header);
     }
     Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) && {
-        return encoded(
-            encode_snapshot(history.heads(), history.time(), std::move(state), limits, history.reissues(), expected));
+        SnapshotHeader header = history.header();
+        return encoded(encode_snapshot(header, std::move(state), limits, expected), header);
     }
 
     /// Of the bytes of encode(). O(state).
     std::size_t size_encoded(const Limits& limits) && {
-        return size_of_snapshot(history.heads(), history.time(), std::move(state), limits, history.reissues());
+        return size_of_snapshot(history.header(), std::move(state), limits);
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
     /// already, because all had seen it. O(state).
-    std::uint64_t digest(Limits limits) const {
+    std::uint64_t digest(Limits limits = {}) const {
         limits.state = std::numeric_limits<std::size_t>::max();  // it is not sent
         CrdtType plain = state;
         drop_stable(plain, history.vector());
-        const Result<Bytes> bytes = encode_snapshot(history.heads(), history.time(), plain, limits, history.reissues());
+        SnapshotHeader header = history.header();
+        header.forgotten.clear();
+        header.lineage = 0;
+        const Result<Bytes> bytes = encode_snapshot(header, plain, limits);
         return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
     }
 
    private:
-    Result<EncodedState> encoded(Result<Bytes> bytes) const {
+    static Result<EncodedState> encoded(Result<Bytes> bytes, SnapshotHeader& header) {
         if (!bytes) return bytes.error();
         const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
-        return EncodedState{std::make_shared<const Bytes>(*std::move(bytes)), digest, history.heads()};
+        return EncodedState{std::make_shared<const Bytes>(*std::move(bytes)), digest, std::move(header.heads)};
+    }
+
+    /// What both sides of a join read before it.
+    struct Sides {
+        std::uint64_t ours = 0;
+        std::uint64_t theirs = 0;
+    };
+
+    static Content of(const Snapshot<CrdtType>& snapshot) {
+        Content content;
+        content.join(snapshot);
+        return content;
+    }
+
+    /// Where both went their own ways: the way of the side that reads as the join does, or one that both sides find alike.
+    std::uint64_t lineage_after(const Sides& before, std::uint64_t theirs) const {
+        const std::uint64_t ours = history.lineage(), after = digest();
+        const bool as_ours = after == before.ours, as_theirs = after == before.theirs;
+        if (as_ours && as_theirs) return std::max(ours, theirs);
+        if (as_ours || as_theirs) return as_ours ? ours : theirs;
+        return detail::mix(std::min(ours, theirs), std::max(ours, theirs)) ^ after;
     }
 
     bool has_other_names(const FrameHeader& header) const {
@@ -14122,7 +14258,10 @@ class Gossip {
         const ReplicaId replica = member.replica;
         if (reconsider(member, now, out) || !is_ready()) return {};
         if (message.answer_wanted) out.send(pool_.link_to(replica), heads(false));
-        if (Member* still = pool_.find(replica)) begin(*still, now, out);
+        if (Member* still = pool_.find(replica)) {
+            begin(*still, now, out);
+            if (message.lineage != copy_.history().lineage()) begin_to_join(*still, now, out);
+        }
         return {};
     }
 
@@ -14268,7 +14407,8 @@ class Gossip {
     }
 
     HeadsMessage heads(bool answer_wanted) const {
-        return {copy_.history().heads(), answer_wanted, pool_.acquaintances(), copy_.retirements().records()};
+        return {copy_.history().heads(), answer_wanted, pool_.acquaintances(), copy_.retirements().records(),
+                copy_.history().lineage()};
     }
 
     /// What a member has said may mean that this replica cannot go on as it is. True if so.
@@ -14324,6 +14464,13 @@ class Gossip {
             ranges = CausalBuffer<Frame>{0, 0}.gaps(copy_.history().vector(), member.heads);
         if (ranges.empty() || postpone()) return;
         ask(open(member, now), member, std::move(ranges), now, out);
+    }
+
+    /// All changes that a member holds are here, but its state went another way: both take the state of the other.
+    void begin_to_join(Member& member, const Moment& now, Outbox& out) {
+        if (sessions_.contains(member.replica) || is_in_question(now) || postpone()) return;
+        const bool asks = sessions_.any([](const ReplicaId&, const Session& session) { return session.wants_state; });
+        if (!asks) ask_for_state(open(member, now), member, now, out);
     }
 
     Session& open(const Member& member, const Moment& now) {
@@ -15085,51 +15232,6 @@ class Batch {
 
 }  // namespace netsync
 
-// ---- netsync/sync/forgotten.hpp ----
-
-// netsync: how far a replica had come when it last dropped what only those need that have not seen it. Causally stable
-// version vectors come in; whether a change, a state or a history was made without them goes out.
-
-namespace netsync {
-
-/// The join of all cuts at which tombstones were dropped. A change that was made without having seen them, and whose time
-/// may lie before, would meet a tombstone at one replica and none at another. One thread.
-class Forgotten {
-   public:
-    bool empty() const noexcept { return seen_.empty(); }
-
-    void add(const VersionVector& stable) { seen_.merge(stable); }
-
-    /// As it is kept.
-    std::vector<ReplicaCounter> counters() const {
-        std::vector<ReplicaCounter> counters;
-        for (const VersionVector::Entry& entry : seen_.sorted())
-            counters.push_back({id_of(entry.replica), entry.counter});
-        return counters;
-    }
-    static Forgotten of(const std::vector<ReplicaCounter>& counters) {
-        Forgotten result;
-        for (const ReplicaCounter& known : counters) result.seen_.advance(intern(known.replica), known.counter);
-        return result;
-    }
-
-    /// Whether somebody who had seen this much, and no more, lacks any of it. `Counters`: of ReplicaCounter, or of Head.
-    /// O(replicas forgotten x counters).
-    template <class Counters>
-    bool is_lacked_by(const Counters& seen) const {
-        return std::any_of(seen_.begin(), seen_.end(), [&](const VersionVector::Entry& entry) {
-            const ReplicaId& needed = id_of(entry.replica);
-            return std::none_of(seen.begin(), seen.end(),
-                                [&](const auto& had) { return had.replica == needed && had.counter >= entry.counter; });
-        });
-    }
-
-   private:
-    VersionVector seen_;
-};
-
-}  // namespace netsync
-
 // ---- netsync/sync/aside.hpp ----
 
 // netsync: long work without the replica's mutex. A copy of what is held goes in; meanwhile others read and write.
@@ -15599,8 +15701,8 @@ class LoggedContent {
             return none;
         };
         const std::vector<Head> heads = history().heads();
-        return theirs.reissues.empty() && history().reissues().empty() &&
-               std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
+        return theirs.reissues.empty() && history().reissues().empty() && history().forgotten().empty() &&
+               theirs.lineage == history().lineage() && std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
                    return holds(head, in_snapshot_.counter(find_index(head.replica)) == 0);
                });
     }
@@ -15767,7 +15869,9 @@ class LocalCopy {
         const bool in_place = displaces(*header);
         if (in_place && forgotten_.is_lacked_by(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? kept_.logged() : std::vector<Frame>{};
-        const bool as_received = in_place ? beyond.empty() : forgotten_.empty() && kept_.is_completed_by_log(*header);
+        const bool exact = in_place ? may_follow(beyond, *header) : may_join(*header);
+        const bool as_received = in_place ? beyond.empty() : exact && kept_.is_completed_by_log(*header);
+        const std::uint64_t own_way = this->own_way();
         bool changed = false;
         Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
@@ -15777,8 +15881,9 @@ class LocalCopy {
             time = theirs->time;
             const VersionVector seen = held.history.vector();
             if (in_place) held = {};
-            changed = held.join(*std::move(theirs));
+            changed = held.join(*std::move(theirs), exact);
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
+            if (in_place && !exact) held.history.branch(own_way);
             if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
             joined = as_received
                          ? Result<EncodedState>{{std::make_shared<const Bytes>(std::move(bytes)), 0, header->heads}}
@@ -15789,6 +15894,7 @@ class LocalCopy {
         if (in_place) forget_nothing();
         issuing_.vector_rose();
         kept_.keep_snapshot(*joined);
+        keep_lineage();
         kept_.aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
@@ -15800,7 +15906,11 @@ class LocalCopy {
 
     /// Forgets what only those need that have not seen it: `stable` is what every member has seen that is not retired.
     void forget(const VersionVector& stable) {
-        auto before = kept_.change_aside([&](Content<CrdtType>& held) { return drop_stable(held.state, stable); });
+        auto before = kept_.change_aside([&](Content<CrdtType>& held) {
+            const bool dropped = drop_stable(held.state, stable);
+            if (dropped) held.history.forget(stable);
+            return dropped;
+        });
         if (!before) return;
         kept_.aside([&] { before.reset(); });
         forgotten_.add(stable);
@@ -15870,7 +15980,8 @@ class LocalCopy {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         const std::uint64_t known = counter_in(theirs->heads, id());
-        static_cast<void>(kept_.held.join(*std::move(theirs)));
+        const bool exact = may_join(*theirs);
+        static_cast<void>(kept_.held.join(*std::move(theirs), exact));
         std::vector<Frame> again;
         for (Frame& frame : kept_.logged())
             if (frame.header().origin == id() && frame.header().last() > known) again.push_back(std::move(frame));
@@ -15884,11 +15995,14 @@ class LocalCopy {
     Result<Succession> succeed_in_place(ByteView bytes, std::optional<std::uint64_t> parted, bool now) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
+        std::vector<Frame> logged = kept_.logged();
+        const bool exact = may_follow(logged, *theirs);
         Content<CrdtType> before = std::exchange(kept_.held, {});
         static_cast<void>(kept_.held.join(*std::move(theirs)));
+        if (!exact) kept_.held.history.branch(own_way());
         const std::uint64_t limit = parted.value_or(counter(id()));
         std::vector<Frame> again;
-        for (Frame& frame : kept_.logged()) {
+        for (Frame& frame : logged) {
             const FrameHeader& header = frame.header();
             const bool own = header.origin == id();
             if ((!own || header.last() <= limit) && kept_.replay(frame)) issuing_.vector_rose();
@@ -15967,6 +16081,9 @@ class LocalCopy {
         forgotten_ = Forgotten::of(open_value<std::vector<ReplicaCounter>>(opened, "forgotten"));
         retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
         kept_.read();
+        kept_.held.history.forget(forgotten_);
+        kept_lineage_ = open_value<std::uint64_t>(opened, "lineage");
+        kept_.held.history.set_lineage(kept_lineage_);
         issuing_.restart();  // the log need not tell what this replica's last frame depended on
         clock_.restore(history().time());
         open_ = kept_.staging.begin();
@@ -16001,16 +16118,51 @@ class LocalCopy {
         return header.last() == history().counter(origin) && header.hash != history().hash(origin);
     }
 
-    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since. Where it would
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten up to this cut. Where it would
     /// meet a tombstone, others would come to another result.
-    bool is_outdated(const FrameHeader& header) const {
-        if (forgotten_.empty() || !is_unheeded(header.origin)) return false;
-        return retirements_.contains(header.origin) || forgotten_.is_lacked_by(header.dependencies);
+    bool is_beside(const Forgotten& cut, const FrameHeader& header) const {
+        if (cut.empty() || !is_unheeded(header.origin)) return false;
+        return retirements_.speak_of(header.origin) || cut.is_lacked_by(header.dependencies);
+    }
+
+    /// Whether what is held, and a state, may be joined without either lacking tombstones that the other's changes should
+    /// meet: those beyond are of members that were waited for when something was forgotten.
+    bool may_join(const SnapshotHeader& theirs) const {
+        const bool here = !history().forgotten().empty(), there = !theirs.forgotten.empty();
+        return (!here || std::none_of(theirs.heads.begin(), theirs.heads.end(),
+                                      [&](const Head& head) {
+                                          return head.counter > counter(head.replica) && is_unheeded(head.replica);
+                                      })) &&
+               (!there || std::none_of(history().vector().begin(), history().vector().end(),
+                                       [&](const VersionVector::Entry& entry) {
+                                           const std::uint64_t known = counter_in(theirs.heads, id_of(entry.replica));
+                                           return entry.counter > known &&
+                                                  (known == 0 || retirements_.speak_of(id_of(entry.replica)));
+                                       }));
+    }
+
+    /// Whether these changes may follow a state: those of whom it knows nothing had seen what was forgotten in it.
+    bool may_follow(const std::vector<Frame>& frames, const SnapshotHeader& theirs) const {
+        if (theirs.forgotten.empty()) return true;
+        const Forgotten cut = theirs.dropped();
+        return std::none_of(frames.begin(), frames.end(), [&](const Frame& frame) {
+            const FrameHeader& header = frame.header();
+            const std::uint64_t known = counter_in(theirs.heads, header.origin);
+            if (header.first != known + 1 || header.origin == id()) return false;
+            if (retirements_.speak_of(header.origin)) return true;
+            return known == 0 && cut.is_lacked_by(header.dependencies);
+        });
+    }
+
+    /// What its way is named by where this replica's state goes its own.
+    std::uint64_t own_way() const noexcept { return id().owner_bits ^ id().incarnation ^ history().counter(self_); }
+    void keep_lineage() {
+        if (history().lineage() != std::exchange(kept_lineage_, history().lineage())) keep("lineage", kept_lineage_);
     }
 
     /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
     /// had been given up.
-    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.contains(origin); }
+    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.speak_of(origin); }
 
     void forget_nothing() {
         forgotten_ = {};
@@ -16032,6 +16184,7 @@ class LocalCopy {
         successions_.add(succession);
         issuing_.restart();
         kept_.restart_log(*encoded);
+        keep_lineage();
         keep("replica", id());
         keep("successor", successor_);
         for (const Frame& frame : again) issue_again(frame, succession, by_name);
@@ -16058,7 +16211,8 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
         if (header.origin == id()) return errc::forked;
-        if (is_outdated(header)) return errc::outdated;
+        if (is_beside(forgotten_, header)) return errc::outdated;
+        const bool exact = !is_beside(history().forgotten(), header);
         if (history().vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;
@@ -16075,6 +16229,10 @@ class LocalCopy {
         const bool changed =
             watched ? kept_.held.merge(frame, origin, *delta) : kept_.held.merge(frame, origin, *std::move(delta));
         issuing_.vector_rose();
+        if (!exact) {
+            kept_.held.history.branch(own_way() ^ header.hash);
+            keep_lineage();
+        }
         if (const std::error_code error = kept_.log(frame, before)) return error;
         if (changed && watched) observe(*delta, {header.origin, header.time, false, false});
         return {};
@@ -16108,7 +16266,8 @@ class LocalCopy {
     CausalBuffer<Frame> buffer_;
     Issuing issuing_;
     bool settled_ = false;
-    Forgotten forgotten_;
+    Forgotten forgotten_;  // here
+    std::uint64_t kept_lineage_ = 0;
     ReplicaId successor_;
     Successions successions_;
     std::uint64_t origins_refused_ = 0;

@@ -65,7 +65,7 @@ struct Site {
     Bytes encoded(Ntp64 time) const {
         std::vector<Head> heads;
         for (const auto& entry : seen.vector().sorted()) heads.push_back({id_of(entry.replica), entry.counter, 0});
-        Result<Bytes> bytes = encode_snapshot(heads, time, state);
+        Result<Bytes> bytes = encode_snapshot({heads, time}, state);
         return bytes ? *std::move(bytes) : Bytes{};
     }
 };
@@ -567,8 +567,13 @@ class Disk {
         const auto found = durable_.find(origin);
         return found == durable_.end() ? 0 : found->second.counter;
     }
-    /// Equal where the version vectors and the histories behind them are equal.
-    std::uint64_t vector_hash() const noexcept { return held_.vector_hash; }
+    /// Equal where the version vectors, the histories behind them and the lineages are equal.
+    std::uint64_t vector_hash() const {
+        std::uint64_t lineage = 0;
+        if (const auto kept = held_.values.find("lineage"); kept != held_.values.end() && kept->second)
+            Input{*kept->second, kept->second->size()}(lineage);
+        return held_.vector_hash ^ lineage;
+    }
     /// The latest time of any frame held.
     Ntp64 latest() const noexcept { return held_.latest; }
     /// The same of what is durable.
@@ -2118,7 +2123,8 @@ class Simulation {
         const bool equal = are_equal();
         const auto sent = network_.sent();
         proceed(end);
-        if (equal && are_equal()) oracles_.check_quiet(sent, end - quiet, options_.replica.gossip.least);
+        const bool heard = arrived_ + std::chrono::seconds{1} <= quiet;  // else old messages are still answered
+        if (heard && equal && are_equal()) oracles_.check_quiet(sent, end - quiet, options_.replica.gossip.least);
         if (rounds_) oracles_.check_rounds(*rounds_, commit_rounds());
         healing_ = false;
     }

@@ -607,7 +607,7 @@ TEST_CASE("a hostile delta is refused, or harmless") {
             if (!snapshot) continue;
             ++taken;
             check_is_tree(snapshot->state);
-            const auto again = encode_snapshot(snapshot->heads, snapshot->time, snapshot->state);
+            const auto again = encode_snapshot(*snapshot, snapshot->state);
             CHECK(*again == bytes);
         }
         CHECK(taken > 10);

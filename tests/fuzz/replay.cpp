@@ -1,8 +1,8 @@
-// Runs one fuzz target without a fuzzer: over the files of its corpus and over random mutations of each of them.
+// Runs a fuzz target without a fuzzer: over the files of its corpus and over random mutations of each of them.
 //
-//     fuzz_<target> [--seed=N] [--mutations=N] FILE-OR-DIRECTORY...
+//     fuzz_netsync|fuzz_http TARGET [--seed=N] [--mutations=N] FILE-OR-DIRECTORY...
 //
-// Always the same inputs for the same seed. The input under which the program dies is written to `<program>.broken`.
+// Always the same inputs for the same seed. The input under which the program dies is written to `<program>.<target>.broken`.
 
 #include <algorithm>
 #include <charconv>
@@ -19,7 +19,8 @@
 #include <string_view>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "replay.hpp"
+
 extern "C" [[gnu::weak]] void __sanitizer_set_death_callback(void (*callback)());
 
 namespace {
@@ -27,6 +28,7 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 using Random = std::mt19937_64;
 
+FuzzTarget* target = nullptr;
 const Bytes* current = nullptr;
 std::string broken;  // the name of the file for it
 
@@ -43,7 +45,7 @@ void save_current() {
 
 void run(const Bytes& input) {
     current = &input;
-    LLVMFuzzerTestOneInput(input.data(), input.size());
+    target(input.data(), input.size());
     current = nullptr;
 }
 
@@ -115,12 +117,16 @@ int main(int argc, char** argv) {
     std::uint64_t seed = 1;
     std::uint64_t mutations = 500;
     std::vector<std::filesystem::path> paths;
-    for (const std::string_view argument : std::vector<std::string_view>(argv + 1, argv + argc)) {
+    if (argc < 2 || (target = fuzz_target(argv[1])) == nullptr) {
+        std::fputs("the first argument is to name a target\n", stderr);
+        return 2;
+    }
+    for (const std::string_view argument : std::vector<std::string_view>(argv + 2, argv + argc)) {
         if (!option(argument, "--seed=", seed) && !option(argument, "--mutations=", mutations)) {
             paths.emplace_back(argument);
         }
     }
-    broken = std::string{argv[0]} + ".broken";
+    broken = std::string{argv[0]} + "." + argv[1] + ".broken";
     if (__sanitizer_set_death_callback != nullptr) {
         __sanitizer_set_death_callback(save_current);
     }

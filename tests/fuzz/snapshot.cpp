@@ -14,6 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const Head& head : snapshot->heads) theirs.add(DotRange{intern(head.replica), 1, head.counter});
     fuzz::Everything state{};
     merge(state, snapshot->state, Join{.mine = {}, .theirs = theirs, .scope = Scope::whole});
-    static_cast<void>(encode_snapshot(snapshot->heads, snapshot->time, state));
+    static_cast<void>(encode_snapshot(*snapshot, state));
     return 0;
 }

@@ -115,19 +115,19 @@ TEST_CASE("a snapshot holds exactly its context; heads are sorted, unique and re
     Change change{a, 1, {10}};
     OrSet<int> state;
     merge(state, state.add(change, 42), Join{.mine = {}, .theirs = change.context()});
-    const Bytes bytes = *encode_snapshot({{origin, 1, 5}}, {10}, state);
+    const Bytes bytes = *encode_snapshot({{{origin, 1, 5}}, {10}}, state);
     const auto back = decode_snapshot<OrSet<int>>(bytes);
     REQUIRE(back);
     CHECK(back->state == state);
     CHECK(back->heads == std::vector<Head>{{origin, 1, 5}});
     for (std::size_t size = 0; size < bytes.size(); ++size)
         CHECK_FALSE(decode_snapshot<OrSet<int>>(ByteView{bytes}.first(size)));
-    const auto heads_error = [&](const std::vector<Head>& heads) {
+    const auto heads_error = [&](const std::vector<Head>& heads, const std::vector<std::uint64_t>& forgotten = {}) {
         Output out;
         out.fixed(wire_version);
         out(heads);
         out.fixed(std::uint64_t{10});
-        out(std::vector<Reissue>{});
+        out(std::vector<Reissue>{}, forgotten, std::uint64_t{0});
         out(OrSet<int>{});
         return decode_snapshot<OrSet<int>>(out.view()).error();
     };
@@ -137,6 +137,23 @@ TEST_CASE("a snapshot holds exactly its context; heads are sorted, unique and re
     CHECK(heads_error({{other, 1, 0}, {origin, 1, 0}}) == errc::malformed);
     CHECK(heads_error({{origin, 1, 0}, {origin, 1, 0}}) == errc::malformed);
     CHECK(heads_error({{origin, max_counter + 1, 0}}) == errc::malformed);
+    CHECK_FALSE(heads_error({{origin, 3, 0}}, {3}));
+    CHECK(heads_error({{origin, 3, 0}}, {4}) == errc::malformed);  // nobody forgets what is not held
+    CHECK(heads_error({{origin, 3, 0}}, {0}) == errc::malformed);  // that is said by nothing
+    CHECK(heads_error({{origin, 3, 0}}, {1, 1}) == errc::malformed);
+}
+
+TEST_CASE("a snapshot says up to where tombstones went, and which way it came") {
+    const SnapshotHeader said{
+        .heads = {{origin, 5, 1}, {other, 7, 2}}, .time = {10}, .forgotten = {0, 6}, .lineage = 9};
+    const Bytes bytes = *encode_snapshot(said, OrSet<int>{});
+    const auto back = decode_snapshot_header(bytes);
+    REQUIRE(back);
+    CHECK(back->forgotten == said.forgotten);
+    CHECK(back->lineage == 9);
+    CHECK(back->dropped().counters() == std::vector<ReplicaCounter>{{other, 6}});
+    CHECK(back->dropped().is_lacked_by(std::vector<ReplicaCounter>{{other, 5}}));
+    CHECK_FALSE(back->dropped().is_lacked_by(std::vector<ReplicaCounter>{{other, 6}}));
 }
 
 TEST_CASE("messages of all kinds come back, and a kind is not another") {

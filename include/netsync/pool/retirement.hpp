@@ -37,6 +37,11 @@ class Retirements {
     const std::vector<Retirement>& records() const noexcept { return records_; }
 
     bool contains(const ReplicaId& replica) const { return retired_.contains(replica); }
+    /// Whether anybody ever gave it up, also where that is void: for a while it may have been no member somewhere. O(records).
+    bool speak_of(const ReplicaId& replica) const {
+        return std::any_of(records_.begin(), records_.end(),
+                           [&](const Retirement& record) { return record.replica == replica; });
+    }
 
     /// True if any was new. At most `limit` records are kept. O(records).
     bool merge(const std::vector<Retirement>& others, std::size_t limit) {

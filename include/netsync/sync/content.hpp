@@ -78,11 +78,16 @@ struct Content {
         history.advance(origin, header.last(), header.hash, header.time);
     }
 
-    /// A whole state under its own context. True if anything changed.
-    bool join(Snapshot<CrdtType> theirs) {
+    /// A whole state under its own context. True if anything changed. Not `exact`: one side may lack tombstones that the
+    /// other's changes should have met.
+    bool join(Snapshot<CrdtType> theirs, bool exact = true) {
         bool changed = !theirs.heads.empty();
         const bool empty = is_empty();
+        const bool same_way = exact && theirs.lineage == history.lineage();
+        const Sides before = empty || same_way ? Sides{} : Sides{digest(), Content::of(theirs).digest()};
+        const std::uint64_t lineage = theirs.lineage;
         for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
+        history.forget(theirs.dropped());
         if (empty) {
             state = std::move(theirs.state);  // bottom ⊔ theirs
         } else {
@@ -98,6 +103,10 @@ struct Content {
         for (const Head& head : theirs.heads)
             if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
                 history.advance(origin, head.counter, head.hash, theirs.time);
+        if (empty)
+            history.set_lineage(lineage);
+        else if (!same_way)
+            history.set_lineage(lineage_after(before, lineage));
         return changed;
     }
 
@@ -105,33 +114,58 @@ struct Content {
 
     /// `expected`: see encode_snapshot, also of what becomes of a copy that is moved from.
     Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const& {
-        return encoded(encode_snapshot(history.heads(), history.time(), state, limits, history.reissues(), expected));
+        SnapshotHeader header = history.header();
+        return encoded(encode_snapshot(header, state, limits, expected), header);
     }
     Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) && {
-        return encoded(
-            encode_snapshot(history.heads(), history.time(), std::move(state), limits, history.reissues(), expected));
+        SnapshotHeader header = history.header();
+        return encoded(encode_snapshot(header, std::move(state), limits, expected), header);
     }
 
     /// Of the bytes of encode(). O(state).
     std::size_t size_encoded(const Limits& limits) && {
-        return size_of_snapshot(history.heads(), history.time(), std::move(state), limits, history.reissues());
+        return size_of_snapshot(history.header(), std::move(state), limits);
     }
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
     /// already, because all had seen it. O(state).
-    std::uint64_t digest(Limits limits) const {
+    std::uint64_t digest(Limits limits = {}) const {
         limits.state = std::numeric_limits<std::size_t>::max();  // it is not sent
         CrdtType plain = state;
         drop_stable(plain, history.vector());
-        const Result<Bytes> bytes = encode_snapshot(history.heads(), history.time(), plain, limits, history.reissues());
+        SnapshotHeader header = history.header();
+        header.forgotten.clear();
+        header.lineage = 0;
+        const Result<Bytes> bytes = encode_snapshot(header, plain, limits);
         return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
     }
 
    private:
-    Result<EncodedState> encoded(Result<Bytes> bytes) const {
+    static Result<EncodedState> encoded(Result<Bytes> bytes, SnapshotHeader& header) {
         if (!bytes) return bytes.error();
         const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
-        return EncodedState{std::make_shared<const Bytes>(*std::move(bytes)), digest, history.heads()};
+        return EncodedState{std::make_shared<const Bytes>(*std::move(bytes)), digest, std::move(header.heads)};
+    }
+
+    /// What both sides of a join read before it.
+    struct Sides {
+        std::uint64_t ours = 0;
+        std::uint64_t theirs = 0;
+    };
+
+    static Content of(const Snapshot<CrdtType>& snapshot) {
+        Content content;
+        content.join(snapshot);
+        return content;
+    }
+
+    /// Where both went their own ways: the way of the side that reads as the join does, or one that both sides find alike.
+    std::uint64_t lineage_after(const Sides& before, std::uint64_t theirs) const {
+        const std::uint64_t ours = history.lineage(), after = digest();
+        const bool as_ours = after == before.ours, as_theirs = after == before.theirs;
+        if (as_ours && as_theirs) return std::max(ours, theirs);
+        if (as_ours || as_theirs) return as_ours ? ours : theirs;
+        return detail::mix(std::min(ours, theirs), std::max(ours, theirs)) ^ after;
     }
 
     bool has_other_names(const FrameHeader& header) const {

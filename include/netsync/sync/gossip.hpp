@@ -92,7 +92,10 @@ class Gossip {
         const ReplicaId replica = member.replica;
         if (reconsider(member, now, out) || !is_ready()) return {};
         if (message.answer_wanted) out.send(pool_.link_to(replica), heads(false));
-        if (Member* still = pool_.find(replica)) begin(*still, now, out);
+        if (Member* still = pool_.find(replica)) {
+            begin(*still, now, out);
+            if (message.lineage != copy_.history().lineage()) begin_to_join(*still, now, out);
+        }
         return {};
     }
 
@@ -238,7 +241,8 @@ class Gossip {
     }
 
     HeadsMessage heads(bool answer_wanted) const {
-        return {copy_.history().heads(), answer_wanted, pool_.acquaintances(), copy_.retirements().records()};
+        return {copy_.history().heads(), answer_wanted, pool_.acquaintances(), copy_.retirements().records(),
+                copy_.history().lineage()};
     }
 
     /// What a member has said may mean that this replica cannot go on as it is. True if so.
@@ -294,6 +298,13 @@ class Gossip {
             ranges = CausalBuffer<Frame>{0, 0}.gaps(copy_.history().vector(), member.heads);
         if (ranges.empty() || postpone()) return;
         ask(open(member, now), member, std::move(ranges), now, out);
+    }
+
+    /// All changes that a member holds are here, but its state went another way: both take the state of the other.
+    void begin_to_join(Member& member, const Moment& now, Outbox& out) {
+        if (sessions_.contains(member.replica) || is_in_question(now) || postpone()) return;
+        const bool asks = sessions_.any([](const ReplicaId&, const Session& session) { return session.wants_state; });
+        if (!asks) ask_for_state(open(member, now), member, now, out);
     }
 
     Session& open(const Member& member, const Moment& now) {

@@ -15,7 +15,6 @@
 #include <netsync/observe/subscription.hpp>
 #include <netsync/options.hpp>
 #include <netsync/sync/batch.hpp>
-#include <netsync/sync/forgotten.hpp>
 #include <netsync/sync/fork.hpp>
 #include <netsync/sync/identity.hpp>
 #include <netsync/sync/issuing.hpp>
@@ -138,7 +137,9 @@ class LocalCopy {
         const bool in_place = displaces(*header);
         if (in_place && forgotten_.is_lacked_by(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? kept_.logged() : std::vector<Frame>{};
-        const bool as_received = in_place ? beyond.empty() : forgotten_.empty() && kept_.is_completed_by_log(*header);
+        const bool exact = in_place ? may_follow(beyond, *header) : may_join(*header);
+        const bool as_received = in_place ? beyond.empty() : exact && kept_.is_completed_by_log(*header);
+        const std::uint64_t own_way = this->own_way();
         bool changed = false;
         Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
@@ -148,8 +149,9 @@ class LocalCopy {
             time = theirs->time;
             const VersionVector seen = held.history.vector();
             if (in_place) held = {};
-            changed = held.join(*std::move(theirs));
+            changed = held.join(*std::move(theirs), exact);
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
+            if (in_place && !exact) held.history.branch(own_way);
             if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
             joined = as_received
                          ? Result<EncodedState>{{std::make_shared<const Bytes>(std::move(bytes)), 0, header->heads}}
@@ -160,6 +162,7 @@ class LocalCopy {
         if (in_place) forget_nothing();
         issuing_.vector_rose();
         kept_.keep_snapshot(*joined);
+        keep_lineage();
         kept_.aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
@@ -171,7 +174,11 @@ class LocalCopy {
 
     /// Forgets what only those need that have not seen it: `stable` is what every member has seen that is not retired.
     void forget(const VersionVector& stable) {
-        auto before = kept_.change_aside([&](Content<CrdtType>& held) { return drop_stable(held.state, stable); });
+        auto before = kept_.change_aside([&](Content<CrdtType>& held) {
+            const bool dropped = drop_stable(held.state, stable);
+            if (dropped) held.history.forget(stable);
+            return dropped;
+        });
         if (!before) return;
         kept_.aside([&] { before.reset(); });
         forgotten_.add(stable);
@@ -241,7 +248,8 @@ class LocalCopy {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         const std::uint64_t known = counter_in(theirs->heads, id());
-        static_cast<void>(kept_.held.join(*std::move(theirs)));
+        const bool exact = may_join(*theirs);
+        static_cast<void>(kept_.held.join(*std::move(theirs), exact));
         std::vector<Frame> again;
         for (Frame& frame : kept_.logged())
             if (frame.header().origin == id() && frame.header().last() > known) again.push_back(std::move(frame));
@@ -255,11 +263,14 @@ class LocalCopy {
     Result<Succession> succeed_in_place(ByteView bytes, std::optional<std::uint64_t> parted, bool now) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
+        std::vector<Frame> logged = kept_.logged();
+        const bool exact = may_follow(logged, *theirs);
         Content<CrdtType> before = std::exchange(kept_.held, {});
         static_cast<void>(kept_.held.join(*std::move(theirs)));
+        if (!exact) kept_.held.history.branch(own_way());
         const std::uint64_t limit = parted.value_or(counter(id()));
         std::vector<Frame> again;
-        for (Frame& frame : kept_.logged()) {
+        for (Frame& frame : logged) {
             const FrameHeader& header = frame.header();
             const bool own = header.origin == id();
             if ((!own || header.last() <= limit) && kept_.replay(frame)) issuing_.vector_rose();
@@ -338,6 +349,9 @@ class LocalCopy {
         forgotten_ = Forgotten::of(open_value<std::vector<ReplicaCounter>>(opened, "forgotten"));
         retirements_.merge(open_value<std::vector<Retirement>>(opened, "retired"), options_.limits.replicas);
         kept_.read();
+        kept_.held.history.forget(forgotten_);
+        kept_lineage_ = open_value<std::uint64_t>(opened, "lineage");
+        kept_.held.history.set_lineage(kept_lineage_);
         issuing_.restart();  // the log need not tell what this replica's last frame depended on
         clock_.restore(history().time());
         open_ = kept_.staging.begin();
@@ -372,16 +386,51 @@ class LocalCopy {
         return header.last() == history().counter(origin) && header.hash != history().hash(origin);
     }
 
-    /// Whether a change, whose time may lie in the past, was made without what was forgotten here since. Where it would
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten up to this cut. Where it would
     /// meet a tombstone, others would come to another result.
-    bool is_outdated(const FrameHeader& header) const {
-        if (forgotten_.empty() || !is_unheeded(header.origin)) return false;
-        return retirements_.contains(header.origin) || forgotten_.is_lacked_by(header.dependencies);
+    bool is_beside(const Forgotten& cut, const FrameHeader& header) const {
+        if (cut.empty() || !is_unheeded(header.origin)) return false;
+        return retirements_.speak_of(header.origin) || cut.is_lacked_by(header.dependencies);
+    }
+
+    /// Whether what is held, and a state, may be joined without either lacking tombstones that the other's changes should
+    /// meet: those beyond are of members that were waited for when something was forgotten.
+    bool may_join(const SnapshotHeader& theirs) const {
+        const bool here = !history().forgotten().empty(), there = !theirs.forgotten.empty();
+        return (!here || std::none_of(theirs.heads.begin(), theirs.heads.end(),
+                                      [&](const Head& head) {
+                                          return head.counter > counter(head.replica) && is_unheeded(head.replica);
+                                      })) &&
+               (!there || std::none_of(history().vector().begin(), history().vector().end(),
+                                       [&](const VersionVector::Entry& entry) {
+                                           const std::uint64_t known = counter_in(theirs.heads, id_of(entry.replica));
+                                           return entry.counter > known &&
+                                                  (known == 0 || retirements_.speak_of(id_of(entry.replica)));
+                                       }));
+    }
+
+    /// Whether these changes may follow a state: those of whom it knows nothing had seen what was forgotten in it.
+    bool may_follow(const std::vector<Frame>& frames, const SnapshotHeader& theirs) const {
+        if (theirs.forgotten.empty()) return true;
+        const Forgotten cut = theirs.dropped();
+        return std::none_of(frames.begin(), frames.end(), [&](const Frame& frame) {
+            const FrameHeader& header = frame.header();
+            const std::uint64_t known = counter_in(theirs.heads, header.origin);
+            if (header.first != known + 1 || header.origin == id()) return false;
+            if (retirements_.speak_of(header.origin)) return true;
+            return known == 0 && cut.is_lacked_by(header.dependencies);
+        });
+    }
+
+    /// What its way is named by where this replica's state goes its own.
+    std::uint64_t own_way() const noexcept { return id().owner_bits ^ id().incarnation ^ history().counter(self_); }
+    void keep_lineage() {
+        if (history().lineage() != std::exchange(kept_lineage_, history().lineage())) keep("lineage", kept_lineage_);
     }
 
     /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
     /// had been given up.
-    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.contains(origin); }
+    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.speak_of(origin); }
 
     void forget_nothing() {
         forgotten_ = {};
@@ -403,6 +452,7 @@ class LocalCopy {
         successions_.add(succession);
         issuing_.restart();
         kept_.restart_log(*encoded);
+        keep_lineage();
         keep("replica", id());
         keep("successor", successor_);
         for (const Frame& frame : again) issue_again(frame, succession, by_name);
@@ -429,7 +479,8 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
         if (header.origin == id()) return errc::forked;
-        if (is_outdated(header)) return errc::outdated;
+        if (is_beside(forgotten_, header)) return errc::outdated;
+        const bool exact = !is_beside(history().forgotten(), header);
         if (history().vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;
@@ -446,6 +497,10 @@ class LocalCopy {
         const bool changed =
             watched ? kept_.held.merge(frame, origin, *delta) : kept_.held.merge(frame, origin, *std::move(delta));
         issuing_.vector_rose();
+        if (!exact) {
+            kept_.held.history.branch(own_way() ^ header.hash);
+            keep_lineage();
+        }
         if (const std::error_code error = kept_.log(frame, before)) return error;
         if (changed && watched) observe(*delta, {header.origin, header.time, false, false});
         return {};
@@ -479,7 +534,8 @@ class LocalCopy {
     CausalBuffer<Frame> buffer_;
     Issuing issuing_;
     bool settled_ = false;
-    Forgotten forgotten_;
+    Forgotten forgotten_;  // here
+    std::uint64_t kept_lineage_ = 0;
     ReplicaId successor_;
     Successions successions_;
     std::uint64_t origins_refused_ = 0;

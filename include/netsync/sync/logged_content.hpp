@@ -160,8 +160,8 @@ class LoggedContent {
             return none;
         };
         const std::vector<Head> heads = history().heads();
-        return theirs.reissues.empty() && history().reissues().empty() &&
-               std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
+        return theirs.reissues.empty() && history().reissues().empty() && history().forgotten().empty() &&
+               theirs.lineage == history().lineage() && std::all_of(heads.begin(), heads.end(), [&](const Head& head) {
                    return holds(head, in_snapshot_.counter(find_index(head.replica)) == 0);
                });
     }

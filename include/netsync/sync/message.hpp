@@ -26,6 +26,7 @@ struct HeadsMessage {
     bool answer_wanted = false;
     std::vector<Acquaintance> members{};
     std::vector<Retirement> retired{};
+    std::uint64_t lineage = 0;  ///< see History::lineage
 };
 
 /// "I lack these." The answer is one FramesMessage.

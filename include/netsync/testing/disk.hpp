@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <netsync/store/concept.hpp>
+#include <netsync/wire/input.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -212,8 +213,13 @@ class Disk {
         const auto found = durable_.find(origin);
         return found == durable_.end() ? 0 : found->second.counter;
     }
-    /// Equal where the version vectors and the histories behind them are equal.
-    std::uint64_t vector_hash() const noexcept { return held_.vector_hash; }
+    /// Equal where the version vectors, the histories behind them and the lineages are equal.
+    std::uint64_t vector_hash() const {
+        std::uint64_t lineage = 0;
+        if (const auto kept = held_.values.find("lineage"); kept != held_.values.end() && kept->second)
+            Input{*kept->second, kept->second->size()}(lineage);
+        return held_.vector_hash ^ lineage;
+    }
     /// The latest time of any frame held.
     Ntp64 latest() const noexcept { return held_.latest; }
     /// The same of what is durable.

@@ -69,7 +69,7 @@ struct Site {
     Bytes encoded(Ntp64 time) const {
         std::vector<Head> heads;
         for (const auto& entry : seen.vector().sorted()) heads.push_back({id_of(entry.replica), entry.counter, 0});
-        Result<Bytes> bytes = encode_snapshot(heads, time, state);
+        Result<Bytes> bytes = encode_snapshot({heads, time}, state);
         return bytes ? *std::move(bytes) : Bytes{};
     }
 };

@@ -177,7 +177,8 @@ class Simulation {
         const bool equal = are_equal();
         const auto sent = network_.sent();
         proceed(end);
-        if (equal && are_equal()) oracles_.check_quiet(sent, end - quiet, options_.replica.gossip.least);
+        const bool heard = arrived_ + std::chrono::seconds{1} <= quiet;  // else old messages are still answered
+        if (heard && equal && are_equal()) oracles_.check_quiet(sent, end - quiet, options_.replica.gossip.least);
         if (rounds_) oracles_.check_rounds(*rounds_, commit_rounds());
         healing_ = false;
     }

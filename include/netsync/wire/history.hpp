@@ -6,6 +6,7 @@
 #include <netsync/causal/causal_context.hpp>
 #include <netsync/clock/ntp64.hpp>
 #include <netsync/detail/hash.hpp>
+#include <netsync/wire/forgotten.hpp>
 #include <netsync/wire/reissue.hpp>
 #include <netsync/wire/snapshot.hpp>
 #include <vector>
@@ -44,6 +45,24 @@ class History {
     const Reissues& reissues() const noexcept { return reissues_; }
     void reissued(const Reissue& reissue) { reissues_.add(reissue); }
 
+    /// Up to where tombstones may be missing in the state: dropped here, or where a state came from that was taken.
+    const Forgotten& forgotten() const noexcept { return forgotten_; }
+    template <class Cut>  // a VersionVector, or a Forgotten
+    void forget(const Cut& cut) {
+        forgotten_.add(cut);
+    }
+
+    /// Where a change met a state whose tombstones had been dropped before anybody knew of it, the result need not be that
+    /// of others who hold the same changes. Such a state has a lineage of its own, and states of two lineages are joined
+    /// until there is one. 0: it never happened.
+    std::uint64_t lineage() const noexcept { return lineage_; }
+    void set_lineage(std::uint64_t lineage) noexcept {
+        lineage_ = lineage;
+        digest_ = 0;
+    }
+    /// This state went its own way, in a manner that `salt` names.
+    void branch(std::uint64_t salt) noexcept { set_lineage(detail::mix(lineage_, salt) | 1); }
+
     /// By replica id: as it travels. O(n log n).
     std::vector<Head> heads() const {
         std::vector<Head> result;
@@ -52,9 +71,18 @@ class History {
         return result;
     }
 
-    /// 64 bits that differ, but for a chance of 2^-64, when any head does. O(n log n), kept until the next advance.
+    /// What a snapshot says of itself. O(n log n).
+    SnapshotHeader header() const {
+        SnapshotHeader result{.heads = heads(), .time = time_, .reissues = reissues_, .lineage = lineage_};
+        if (!forgotten_.empty())
+            for (const VersionVector::Entry& entry : vector().sorted())
+                result.forgotten.push_back(forgotten_.counter(entry.replica));
+        return result;
+    }
+
+    /// 64 bits that differ, but for a chance of 2^-63, when any head or the lineage does. O(n log n), kept until the next advance.
     std::uint64_t digest() const {
-        if (digest_ == 0) digest_ = digest_of(heads());
+        if (digest_ == 0) digest_ = (digest_of(heads()) ^ lineage_) | 1;
         return digest_;
     }
 
@@ -65,7 +93,7 @@ class History {
             digest = detail::mix(digest, head.replica.incarnation);
             digest = detail::mix(digest ^ head.counter, head.hash);
         }
-        return digest == 0 ? 1 : digest;
+        return digest;
     }
 
    private:
@@ -82,6 +110,8 @@ class History {
     CausalContext context_;
     std::vector<Hash> hashes_;  // by origin's index
     Reissues reissues_;
+    Forgotten forgotten_;
+    std::uint64_t lineage_ = 0;
     Ntp64 time_{};
     mutable std::uint64_t digest_ = 0;  // 0: to be computed
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/crdt/composition.hpp>
+#include <netsync/wire/forgotten.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/reissue.hpp>
 #include <type_traits>
@@ -34,12 +35,28 @@ inline std::uint64_t counter_in(const std::vector<Head>& heads, const ReplicaId&
     return at != heads.end() && at->replica == replica ? at->counter : 0;
 }
 
+/// What a state is of: exactly the causal context that it holds, and what else is to be known of it.
+struct SnapshotHeader {
+    std::vector<Head> heads{};  ///< by replica id: the version vector, and the hashes to continue from
+    Ntp64 time{};               ///< the latest time in the state
+    Reissues reissues{};        ///< what of it has more than one name
+    /// Counters of the heads, or none: up to there tombstones may have been dropped.
+    std::vector<std::uint64_t> forgotten{};
+    std::uint64_t lineage = 0;  ///< see History::lineage
+    std::size_t size = 0;       ///< of the header's bytes, where it was read
+
+    /// The same as a cut. Interns their replicas.
+    Forgotten dropped() const {
+        std::vector<ReplicaCounter> counters;
+        for (std::size_t at = 0; at < forgotten.size(); ++at)
+            if (forgotten[at] > 0) counters.push_back({heads[at].replica, forgotten[at]});
+        return Forgotten::of(counters);
+    }
+};
+
 /// What comes out of snapshot bytes.
 template <crdt T>
-struct Snapshot {
-    std::vector<Head> heads;  ///< by replica id: the version vector, and the hashes to continue from
-    Ntp64 time;               ///< the latest time in the state
-    Reissues reissues{};      ///< what of it has more than one name
+struct Snapshot : SnapshotHeader {
     T state{};
 };
 
@@ -54,11 +71,13 @@ inline DotSpace state_space(const std::vector<Head>& heads, Ntp64 time) {
 
 /// A state that is not const is let go of.
 template <class T>
-void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, T& state, const Reissues& reissues) {
+void write_snapshot(Output& out, const SnapshotHeader& header, T& state) {
     out.fixed(wire_version);
-    out(heads);
-    out.fixed(time.value);
-    out(reissues.all());
+    out(header.heads);
+    out.fixed(header.time.value);
+    out(header.reissues.all());
+    out(header.forgotten);
+    out(header.lineage);
     if constexpr (std::is_const_v<T>)
         out(state);
     else
@@ -66,63 +85,67 @@ void write_snapshot(Output& out, const std::vector<Head>& heads, Ntp64 time, T& 
 }
 
 template <class T>
-Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, T& state, const Limits& limits,
-                              const Reissues& reissues, std::size_t expected) {
-    Output out{state_space(heads, time), limits.depth};
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, T& state, const Limits& limits, std::size_t expected) {
+    Output out{state_space(header.heads, header.time), limits.depth};
     if (expected > 0) out.expect(expected + varint_room);  // as much as is ever asked for at once
-    write_snapshot(out, heads, time, state, reissues);
+    write_snapshot(out, header, state);
     if (out.error()) return out.error();
     if (out.size() > limits.state) return errc::too_large;
     return out.take();
 }
 
 template <class T>
-std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, T& state, const Limits& limits,
-                             const Reissues& reissues) {
-    Output out{state_space(heads, time), limits.depth};
+std::size_t size_of_snapshot(const SnapshotHeader& header, T& state, const Limits& limits) {
+    Output out{state_space(header.heads, header.time), limits.depth};
     out.measure();
-    write_snapshot(out, heads, time, state, reissues);
+    write_snapshot(out, header, state);
     return out.size();
+}
+
+/// Of a header that was read.
+inline std::error_code check(const SnapshotHeader& header, const Limits& limits) {
+    const auto& [heads, time, reissues, forgotten, lineage, size] = header;
+    if (heads.size() > limits.replicas) return errc::too_large;
+    for (const Head& head : heads)
+        if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
+    if (!are_sorted(heads) || (!forgotten.empty() && forgotten.size() != heads.size())) return errc::malformed;
+    std::uint64_t any = forgotten.empty() ? 1 : 0;
+    for (std::size_t at = 0; at < forgotten.size(); ++at) {
+        if (forgotten[at] > heads[at].counter) return errc::malformed;
+        any |= forgotten[at];
+    }
+    return any == 0 ? make_error_code(errc::malformed) : std::error_code{};
 }
 
 }  // namespace detail
 
-/// `heads` by replica id. Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
+/// Fails as Frame::make does, with errc::too_large beyond limits.state. O(state), and a sort.
 /// `expected`: at least its size; then no more memory is taken, which is else up to two and a half times the bytes.
 template <crdt T>
-Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                              const Reissues& reissues = {}, std::size_t expected = 0) {
-    return detail::encode_snapshot(heads, time, state, limits, reissues, expected);
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, const T& state, const Limits& limits = {},
+                              std::size_t expected = 0) {
+    return detail::encode_snapshot(header, state, limits, expected);
 }
 /// The same of a copy that is let go of on the way: see Output::let_go.
 template <crdt T>
     requires(!std::is_reference_v<T> && !std::is_const_v<T>)
-Result<Bytes> encode_snapshot(const std::vector<Head>& heads, Ntp64 time, T&& state, const Limits& limits = {},
-                              const Reissues& reissues = {}, std::size_t expected = 0) {
-    return detail::encode_snapshot(heads, time, state, limits, reissues, expected);
+Result<Bytes> encode_snapshot(const SnapshotHeader& header, T&& state, const Limits& limits = {},
+                              std::size_t expected = 0) {
+    return detail::encode_snapshot(header, state, limits, expected);
 }
 
 /// Of what encode_snapshot gives. In the same time, without memory.
 template <crdt T>
-std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, const T& state, const Limits& limits = {},
-                             const Reissues& reissues = {}) {
-    return detail::size_of_snapshot(heads, time, state, limits, reissues);
+std::size_t size_of_snapshot(const SnapshotHeader& header, const T& state, const Limits& limits = {}) {
+    return detail::size_of_snapshot(header, state, limits);
 }
 template <crdt T>
     requires(!std::is_reference_v<T> && !std::is_const_v<T>)
-std::size_t size_of_snapshot(const std::vector<Head>& heads, Ntp64 time, T&& state, const Limits& limits = {},
-                             const Reissues& reissues = {}) {
-    return detail::size_of_snapshot(heads, time, state, limits, reissues);
+std::size_t size_of_snapshot(const SnapshotHeader& header, T&& state, const Limits& limits = {}) {
+    return detail::size_of_snapshot(header, state, limits);
 }
 
-/// The heads and the time alone, and where the state starts. Nothing is interned.
-struct SnapshotHeader {
-    std::vector<Head> heads;
-    Ntp64 time;
-    Reissues reissues;
-    std::size_t size = 0;
-};
-
+/// The header alone. Nothing is interned.
 inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limits& limits = {}) {
     Input in{bytes, Limits::state_budget(bytes.size())};
     SnapshotHeader header;
@@ -130,7 +153,7 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     in(header.heads);
     header.time = Ntp64{in.fixed<std::uint64_t>()};
     std::vector<Reissue> reissues;
-    in(reissues);
+    in(reissues, header.forgotten, header.lineage);
     if (!in.ok()) return in.error();
     if (reissues.size() > limits.replicas) return errc::too_large;
     for (const Reissue& reissue : reissues) {
@@ -138,10 +161,7 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
         header.reissues.add(reissue);
     }
     if (header.reissues.all() != reissues) return errc::malformed;
-    if (header.heads.size() > limits.replicas) return errc::too_large;
-    for (const Head& head : header.heads)
-        if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
-    if (!are_sorted(header.heads)) return errc::malformed;
+    if (const std::error_code error = detail::check(header, limits)) return error;
     header.size = bytes.size() - in.remaining();
     return header;
 }
@@ -155,7 +175,7 @@ Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
         if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
     const DotSpace space = detail::state_space(header->heads, header->time);
     Input in{bytes.subspan(header->size), Limits::state_budget(bytes.size()), &space, limits.depth};
-    Snapshot<T> snapshot{header->heads, header->time, header->reissues, {}};
+    Snapshot<T> snapshot{*header, {}};
     in(snapshot.state);
     if (const std::error_code error = in.finish()) return error;
     return snapshot;

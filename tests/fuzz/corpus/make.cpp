@@ -79,9 +79,14 @@ int main(int, char** arguments) {
     });
     write("frame/removes", *removes.bytes());
     write("frame/empty", *frame({}, [](const Everything&, Change&) { return Everything{}; }).bytes());
-    const Bytes snapshot = *encode_snapshot({{{7, 7}, full.header().last(), full.header().hash}}, {1000}, state);
+    const Bytes snapshot = *encode_snapshot({{{{7, 7}, full.header().last(), full.header().hash}}, {1000}}, state);
     write("snapshot/everything", snapshot);
-    write("snapshot/empty", *encode_snapshot({}, {}, Everything{}));
+    write("snapshot/empty", *encode_snapshot({}, Everything{}));
+    write("snapshot/forgotten", *encode_snapshot({.heads = {{{7, 7}, full.header().last(), full.header().hash}},
+                                                  .time = {1000},
+                                                  .forgotten = {1},
+                                                  .lineage = 5},
+                                                 state));
     const Introduction self{.pool = "netsync",
                             .replica = {7, 7},
                             .name = "n",

@@ -1,8 +1,9 @@
-// netsync: how far a replica had come when it last dropped what only those need that have not seen it. Causally stable
-// version vectors come in; whether a change, a state or a history was made without them goes out.
+// netsync: how far somebody had come when what only those need was dropped from a state that have not seen it. Causally
+// stable version vectors come in; whether a change or a state was made without them goes out.
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <netsync/causal/version_vector.hpp>
 #include <vector>
 
@@ -15,6 +16,9 @@ class Forgotten {
     bool empty() const noexcept { return seen_.empty(); }
 
     void add(const VersionVector& stable) { seen_.merge(stable); }
+    void add(const Forgotten& other) { seen_.merge(other.seen_); }
+
+    std::uint64_t counter(ReplicaIndex replica) const noexcept { return seen_.counter(replica); }
 
     /// As it is kept.
     std::vector<ReplicaCounter> counters() const {
