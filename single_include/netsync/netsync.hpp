@@ -16219,8 +16219,8 @@ class LocalCopy {
         }
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{}) return errc::replica_table_full;
+        if (!frame.continues(history().hash(origin))) return errc::forked;
         const std::uint64_t before = history().hash(origin);
-        if (!frame.continues(before)) return errc::forked;
         Result<CrdtType> delta = frame.template delta<CrdtType>(options_.limits);
         if (!delta) return delta.error();
         if (!permits(*delta, header.origin.owner())) return errc::not_owner;
