@@ -10504,7 +10504,8 @@ class Output {
         if constexpr (requires { value.save_and_let_go(*this); })
             within([&] { value.save_and_let_go(*this); });
         else if constexpr (is_of_fields<T>)
-            within([&] { record([&] { detail::for_each_field([this](auto& field) { let_go(field); }, value); }); });
+            within(
+                [&] { record([&] { detail::for_each_field([this](auto& field) { this->let_go(field); }, value); }); });
         else
             write(value);
     }
@@ -13760,10 +13761,12 @@ struct Content {
 
     /// `expected`: see encode_snapshot, also of what becomes of a copy that is moved from.
     Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) const& {
-        return encoded(encode_snapshot(history.header(), state, limits, expected));
+        SnapshotHeader header = history.header();
+        return encoded(encode_snapshot(header, state, limits, expected), header);
     }
     Result<EncodedState> encode(const Limits& limits, std::size_t expected = 0) && {
-        return encoded(encode_snapshot(history.header(), std::move(state), limits, expected));
+        SnapshotHeader header = history.header();
+        return encoded(encode_snapshot(header, std::move(state), limits, expected), header);
     }
 
     /// Of the bytes of encode(). O(state).
@@ -13785,10 +13788,10 @@ struct Content {
     }
 
    private:
-    Result<EncodedState> encoded(Result<Bytes> bytes) const {
+    static Result<EncodedState> encoded(Result<Bytes> bytes, SnapshotHeader& header) {
         if (!bytes) return bytes.error();
         const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
-        return EncodedState{SharedBytes{*std::move(bytes)}, digest, history.heads()};
+        return EncodedState{SharedBytes{*std::move(bytes)}, digest, std::move(header.heads)};
     }
 
     /// What both sides of a join read before it.

@@ -766,8 +766,8 @@ class SqliteWriter {
     }
 
     void close() {
-        for (SqliteStatement* statement : {&frame_, &origin_, &value_, &chunk_, &file_statement_, &uncut_, &old_chunks_,
-                                           &cleared_, &cut_, &emptied_})
+        for (SqliteStatement* statement : {&begin_, &commit_, &frame_, &origin_, &value_, &chunk_, &file_statement_,
+                                           &uncut_, &old_chunks_, &cleared_, &cut_, &emptied_})
             *statement = {};
         connection_.close();
     }
@@ -927,6 +927,8 @@ class SqliteWriter {
                                                                                    : "PRAGMA synchronous = OFF");
         if (result == SQLITE_OK) result = connection_.run("PRAGMA journal_size_limit = 4194304");
         for (auto [statement, text] : {
+                 std::pair{&begin_, "BEGIN IMMEDIATE"},
+                 std::pair{&commit_, "COMMIT"},
                  std::pair{&frame_, "INSERT OR REPLACE INTO frame VALUES(?, ?, ?, ?, ?, ?, ?)"},
                  std::pair{&origin_, "INSERT OR REPLACE INTO origin VALUES(?, ?, ?, ?, ?, ?)"},
                  std::pair{&value_, "INSERT OR REPLACE INTO value VALUES(?, ?, ?)"},
@@ -971,9 +973,9 @@ class SqliteWriter {
 
     template <class F>
     std::error_code transact(F&& steps) {
-        int result = connection_.run("BEGIN IMMEDIATE");
+        int result = begin_.run();
         if (result == SQLITE_OK) result = steps();
-        if (result == SQLITE_OK) result = connection_.run("COMMIT");
+        if (result == SQLITE_OK) result = commit_.run();
         if (result == SQLITE_OK) return {};
         connection_.run("ROLLBACK");
         if ((result & 0xff) != SQLITE_FULL) close();
@@ -1071,7 +1073,8 @@ class SqliteWriter {
     const SqliteOptions options_;
     SqliteLock lock_;
     SqliteConnection connection_;
-    SqliteStatement frame_, origin_, value_, chunk_, file_statement_, uncut_, old_chunks_, cleared_, cut_, emptied_;
+    SqliteStatement begin_, commit_, frame_, origin_, value_, chunk_, file_statement_, uncut_, old_chunks_, cleared_,
+        cut_, emptied_;
     FramesToWrite frames_;
     FileRow file_;
     Later later_;

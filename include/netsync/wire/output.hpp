@@ -56,7 +56,8 @@ class Output {
         if constexpr (requires { value.save_and_let_go(*this); })
             within([&] { value.save_and_let_go(*this); });
         else if constexpr (is_of_fields<T>)
-            within([&] { record([&] { detail::for_each_field([this](auto& field) { this->let_go(field); }, value); }); });
+            within(
+                [&] { record([&] { detail::for_each_field([this](auto& field) { this->let_go(field); }, value); }); });
         else
             write(value);
     }
