@@ -11218,8 +11218,8 @@ class Reissues {
 
 // ---- netsync/wire/snapshot.hpp ----
 
-// netsync: a whole state as bytes, with exactly the causal context that it holds. Canonical: two replicas with equal
-// version vectors make the same bytes, so a transfer can go on from any of them.
+// netsync: a whole state as bytes, with exactly the causal context that it holds. Canonical but for its marks: two replicas
+// with equal version vectors make the same bytes, so a transfer can go on from any of them.
 
 namespace netsync {
 
@@ -11245,6 +11245,33 @@ inline std::uint64_t counter_in(const std::vector<Head>& heads, const ReplicaId&
     return at != heads.end() && at->replica == replica ? at->counter : 0;
 }
 
+/// Where two histories of one replica parted, and how one of them goes on: the one that stayed, or the other.
+struct Mark {
+    ReplicaId replica{};
+    std::uint64_t counter = 0;  ///< the last of both
+    std::uint64_t hash = 0;     ///< there; 0: not known
+    std::uint64_t last = 0;     ///< of the first change beyond
+    std::uint64_t beyond = 0;   ///< the hash there
+    Ntp64 time{};               ///< of that change
+    bool stayed = true;
+    friend bool operator==(const Mark&, const Mark&) = default;
+    /// The order in which they are kept: by replica and counter.
+    friend bool precedes(const Mark& a, const Mark& b) {
+        return std::tie(a.replica, a.counter) < std::tie(b.replica, b.counter);
+    }
+
+    bool is_valid() const noexcept { return !replica.is_nil() && counter < last && last <= max_counter; }
+
+    /// What it tells of the hash at a counter.
+    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
+        if (at.replica != replica) return std::nullopt;
+        if (at.counter == last && stayed) return beyond;
+        return at.counter == counter && (hash != 0 || counter == 0) ? std::optional{hash} : std::nullopt;
+    }
+};
+
+inline constexpr std::size_t max_marks = 256;
+
 /// What a state is of: exactly the causal context that it holds, and what else is to be known of it.
 struct SnapshotHeader {
     std::vector<Head> heads{};  ///< by replica id: the version vector, and the hashes to continue from
@@ -11253,6 +11280,7 @@ struct SnapshotHeader {
     /// Counters of the heads, or none: up to there tombstones may have been dropped.
     std::vector<std::uint64_t> forgotten{};
     std::uint64_t lineage = 0;  ///< see History::lineage
+    std::vector<Mark> marks{};  ///< see History::marks
     std::size_t size = 0;       ///< of the header's bytes, where it was read
 
     /// The same as a cut. Interns their replicas.
@@ -11285,7 +11313,7 @@ void write_snapshot(Output& out, const SnapshotHeader& header, T& state) {
     out.fixed(wire_version);
     out(header.heads);
     out.fixed(header.time.value);
-    out(header.reissues.all(), header.forgotten, header.lineage);
+    out(header.reissues.all(), header.forgotten, header.lineage, header.marks);
     if constexpr (std::is_const_v<T>)
         out(state);
     else
@@ -11312,11 +11340,13 @@ std::size_t size_of_snapshot(const SnapshotHeader& header, T& state, const Limit
 
 /// Of a header that was read.
 inline std::error_code check(const SnapshotHeader& header, const Limits& limits) {
-    const auto& [heads, time, reissues, forgotten, lineage, size] = header;
-    if (heads.size() > limits.replicas) return errc::too_large;
+    const auto& [heads, time, reissues, forgotten, lineage, marks, size] = header;
+    if (heads.size() > limits.replicas || marks.size() > max_marks) return errc::too_large;
     for (const Head& head : heads)
         if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
     if (!are_sorted(heads) || (!forgotten.empty() && forgotten.size() != heads.size())) return errc::malformed;
+    for (std::size_t at = 0; at < marks.size(); ++at)
+        if (!marks[at].is_valid() || (at > 0 && !precedes(marks[at - 1], marks[at]))) return errc::malformed;
     std::uint64_t any = forgotten.empty() ? 1 : 0;
     for (std::size_t at = 0; at < forgotten.size(); ++at) {
         if (forgotten[at] > heads[at].counter) return errc::malformed;
@@ -11361,7 +11391,7 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     in(header.heads);
     header.time = Ntp64{in.fixed<std::uint64_t>()};
     std::vector<Reissue> reissues;
-    in(reissues, header.forgotten, header.lineage);
+    in(reissues, header.forgotten, header.lineage, header.marks);
     if (!in.ok()) return in.error();
     if (reissues.size() > limits.replicas) return errc::too_large;
     for (const Reissue& reissue : reissues) {
@@ -11856,6 +11886,7 @@ struct Member {
     Duration skew{};            ///< of its wall clock against ours, ahead is positive
     std::uint64_t session = 0;
     std::uint64_t session_before = 0;
+    std::uint64_t opened = 0;  // see Twin
     Duration redial_at{};
 
     /// The counter of `origin` that it was last known to hold. O(log origins).
@@ -12166,6 +12197,15 @@ struct Announcement {
     std::uint64_t session = 0;  ///< tells one's own from that of a copy of this replica
 };
 
+/// What a replica says of itself to one of the same id, so that the two find out which is a copy of the other. The counters
+/// are of its own changes.
+struct Twin {
+    std::uint64_t session = 0;  ///< changes at every start, and with the id
+    std::uint64_t opened = 0;   ///< what its store held when it was opened
+    std::uint64_t counter = 0;  ///< what it has made by now
+    std::uint64_t hash = 0;     ///< the rolling hash there
+};
+
 /// The dialer's first word on a link: who it is and what it speaks.
 struct Response {
     static constexpr MessageKind kind = MessageKind::response;
@@ -12173,7 +12213,7 @@ struct Response {
     std::uint8_t newest_version = wire_version;
     std::string pool{};
     ReplicaId replica{};
-    std::uint64_t session = 0;
+    Twin self{};
 };
 
 /// A member as others speak of it, and as it is remembered.
@@ -12194,6 +12234,7 @@ struct Introduction {
     ReplicaId replica{};
     std::string name{};
     std::uint64_t session = 0;
+    std::uint64_t opened = 0;  ///< see Twin
     std::uint16_t port = 0;
     Ntp64 wall{};
     std::vector<Head> heads{};
@@ -12218,7 +12259,7 @@ struct Handshake {
 struct Refusal {
     static constexpr MessageKind kind = MessageKind::refusal;
     errc reason{};
-    std::uint64_t session = 0;  ///< of the sender
+    Twin self{};  ///< the sender
 };
 
 /// The answer to a message from a stranger.
@@ -12564,6 +12605,7 @@ class Pool {
         stop();
         self_ = self;
         twin_seen_ = false;
+        original_.reset();
         session_ = random_.next();
         announce(now, out);
         for (auto& [replica, member] : members_) {
@@ -12616,7 +12658,7 @@ class Pool {
             event.endpoint = peer->dialed ? *peer->dialed : Endpoint{peer->host, 0};
         }
         if (tell && reason.category() == error_category())
-            out.send(link, Refusal{static_cast<errc>(reason.value()), session_});
+            out.send(link, Refusal{static_cast<errc>(reason.value()), twin()});
         out.events.push_back(event);
         drop(link, out);
     }
@@ -12683,6 +12725,8 @@ class Pool {
 
     /// Whether another replica under this id was met, of which this one is to give way by taking another id.
     bool is_twin_seen() const noexcept { return twin_seen_; }
+    /// What that one said of itself, where this one is the copy, or as much so as the other.
+    const std::optional<Twin>& original() const noexcept { return original_; }
 
    private:
     template <class Greeter>  // anything with the versions it speaks
@@ -12737,7 +12781,7 @@ class Pool {
     }
 
     void respond(Link link, Outbox& out) const {
-        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, session_});
+        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, twin()});
     }
 
     /// A word may have been lost: said again, and given up after a while.
@@ -12774,6 +12818,7 @@ class Pool {
                           .replica = self_,
                           .name = options_.name,
                           .session = session_,
+                          .opened = twin().opened,
                           .port = port_,
                           .wall = now.wall,
                           .members = acquaintances(),
@@ -12792,17 +12837,34 @@ class Pool {
         // A link has one peer for life: what is known of it hangs on that.
         if (!peer.replica.is_nil() && peer.replica != response->replica) return refuse(link, errc::malformed, out);
         peer.replica = response->replica;
-        peer.session = response->session;
-        if (const std::error_code error = judge(*response)) return refuse_self(peer, link, error, out);
+        peer.session = response->self.session;
+        if (const std::error_code error = judge(*response)) {
+            if (error == errc::same_replica) meet(response->self);
+            return refuse(link, error, out);
+        }
         introduce<Greeting>(link, now, out);
     }
 
-    /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, and the one
-    /// whose session is the lower gives way.
-    void refuse_self(const Peer& peer, Link link, std::error_code error, Outbox& out) {
-        if (error == errc::same_replica && peer.session != 0 && peer.session != session_)
-            twin_seen_ = twin_seen_ || session_ < peer.session;
-        refuse(link, error, out);
+    Twin twin() const {
+        Twin self{.session = session_};
+        if (self_ != copy_.id()) return self;
+        const ReplicaIndex index = find_index(self_);
+        self.opened = copy_.opened();
+        if (!copy_.is_durable(self_, copy_.history().counter(index))) return self;  // nothing is told of it yet
+        self.counter = copy_.history().counter(index);
+        self.hash = copy_.history().hash(index);
+        return self;
+    }
+
+    /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, or this one is
+    /// a copy of it. The one gives way whose store was opened later, when it held more, and of two that were opened with
+    /// the same the one whose session is the lower.
+    void meet(const Twin& other) {
+        if (other.session == 0 || other.session == session_) return;
+        const Twin self = twin();
+        if (self.opened != other.opened ? self.opened < other.opened : self.session > other.session) return;
+        twin_seen_ = true;
+        original_ = other;
     }
 
     void on_refusal(Link link, ByteView bytes, Outbox& out) {
@@ -12810,9 +12872,12 @@ class Pool {
         const Peer& peer = *links_.find(link);
         if (refusal && refusal->reason == errc::same_replica) {
             if (peer.dialed) links_.found(*peer.dialed, self_);
-            twin_seen_ = twin_seen_ || (refusal->session != 0 && session_ < refusal->session);
+            meet(refusal->self);
         }
-        if (refusal && refusal->reason == errc::forked) twin_seen_ = true;
+        if (refusal && refusal->reason == errc::forked) {
+            twin_seen_ = true;
+            if (!original_) original_ = Twin{};
+        }
         refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
     }
 
@@ -12823,7 +12888,7 @@ class Pool {
         const Introduction& theirs = message->self;
         if (peer.replica.is_nil()) peer.replica = theirs.replica;
         peer.session = theirs.session;
-        if (const std::error_code error = judge(theirs)) return refuse_self(peer, link, error, out), false;
+        if (const std::error_code error = judge(theirs)) return refuse(link, error, out), false;
         if (peer.replica != theirs.replica) return refuse(link, errc::malformed, out), false;
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
@@ -12837,8 +12902,10 @@ class Pool {
     bool add(Peer& peer, Link link, const Introduction& theirs, const Moment& now, Outbox& out) {
         if (!admit(theirs.replica)) return refuse(link, errc::too_large, out), false;
         Member& member = *members_.find(theirs.replica);
-        if (theirs.session == member.session_before && theirs.session != member.session)
+        const bool back = theirs.session == member.session_before && theirs.session != member.session;
+        if (back && theirs.opened >= member.opened)
             return refuse(link, errc::forked, out), false;  // it was superseded, and is back: there are two
+        member.opened = theirs.opened;
         if (theirs.session != member.session) member.session_before = std::exchange(member.session, theirs.session);
         const bool again = std::exchange(peer.introduced, true);
         if (theirs.port != 0) member.endpoint = {peer.host, theirs.port};
@@ -12999,6 +13066,7 @@ class Pool {
     bool ready_ = false;
     bool shown_ = true;
     bool twin_seen_ = false;
+    std::optional<Twin> original_;
     detail::OrderedMap<ReplicaId, Member> members_;
     Links links_;
     Keepalive keepalive_;
@@ -13065,6 +13133,8 @@ struct StateRequest {
     static constexpr MessageKind kind = MessageKind::state_request;
     std::uint64_t digest = 0;
     std::uint64_t offset = 0;
+    std::vector<Head>
+        of{};  ///< what it has to agree with, as far as it goes: it is joined with that; with the first piece
 };
 
 /// A piece of an encoded snapshot (wire/snapshot.hpp), `total` bytes long.
@@ -13106,8 +13176,9 @@ struct Agreement {
     std::uint64_t counter = 0;
     bool known = false;
     bool beyond = false;
-    Ntp64 time{};  ///< of that change; 0: its frame is in the log no more
-    std::uint64_t hash = 0;
+    std::uint64_t last = 0;  ///< of that change; of all that the sender holds, where it is not known where they part
+    Ntp64 time{};            ///< of that change; 0: its frame is in the log no more
+    std::uint64_t hash = 0;  ///< there
 };
 
 /// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether
@@ -13344,6 +13415,21 @@ class History {
     const Reissues& reissues() const noexcept { return reissues_; }
     void reissued(const Reissue& reissue) { reissues_.add(reissue); }
 
+    /// Where histories of one id have parted of which the one stays that is held here: by replica and counter, the latest
+    /// max_marks of them.
+    const std::vector<Mark>& marks() const noexcept { return marks_; }
+    void mark(const Mark& mark) {
+        const auto at = std::lower_bound(marks_.begin(), marks_.end(), mark,
+                                         [](const Mark& a, const Mark& b) { return precedes(a, b); });
+        if (at != marks_.end() && !precedes(mark, *at))
+            *at = mark;
+        else
+            marks_.insert(at, mark);
+        if (marks_.size() > max_marks)
+            marks_.erase(std::min_element(marks_.begin(), marks_.end(),
+                                          [](const Mark& a, const Mark& b) { return a.time < b.time; }));
+    }
+
     /// Up to where tombstones may be missing in the state: dropped here, or where a state came from that was taken.
     const Forgotten& forgotten() const noexcept { return forgotten_; }
     template <class Cut>  // a VersionVector, or a Forgotten
@@ -13372,7 +13458,8 @@ class History {
 
     /// What a snapshot says of itself. O(n log n).
     SnapshotHeader header() const {
-        SnapshotHeader result{.heads = heads(), .time = time_, .reissues = reissues_, .lineage = lineage_};
+        SnapshotHeader result{
+            .heads = heads(), .time = time_, .reissues = reissues_, .lineage = lineage_, .marks = marks_};
         if (!forgotten_.empty())
             for (const VersionVector::Entry& entry : vector().sorted())
                 result.forgotten.push_back(forgotten_.counter(entry.replica));
@@ -13409,6 +13496,7 @@ class History {
     CausalContext context_;
     std::vector<Hash> hashes_;  // by origin's index
     Reissues reissues_;
+    std::vector<Mark> marks_;
     Forgotten forgotten_;
     std::uint64_t lineage_ = 0;
     Ntp64 time_{};
@@ -13436,14 +13524,40 @@ class Fork {
     Fork(const Store& store, const History& history, const Limits& limits)
         : store_(store), history_(history), limits_(limits) {}
 
-    /// A replica of which a member shows another history: `self` first. Another's that is shorter or longer shows when
-    /// its frames come.
+    /// A replica of which a member shows another history: `self` first. One that is longer shows when its frames come; one
+    /// that is shorter is looked for in the log where its owner has had more than one incarnation, as after each fork.
     std::optional<ReplicaId> find(const ReplicaId& self, const std::vector<Head>& theirs) const {
         if (is_disputed(self, theirs)) return self;
-        for (const Head& head : theirs)
-            if (head.replica != self && head.counter == counter(head.replica) && head.hash != hash(head.replica))
-                return head.replica;
+        for (auto head = theirs.begin(); head != theirs.end(); ++head) {
+            const std::uint64_t ours = counter(head->replica);
+            if (head->replica == self || head->counter > ours) continue;
+            const auto is_of_owner = [&](const Head& other) { return other.replica.owner() == head->replica.owner(); };
+            if (head->counter < ours && !(head != theirs.begin() && is_of_owner(*std::prev(head))) &&
+                !(std::next(head) != theirs.end() && is_of_owner(*std::next(head))))
+                continue;
+            if (shows_another(*head)) return head->replica;
+        }
         return std::nullopt;
+    }
+
+    /// The same by a state that somebody gives.
+    std::optional<ReplicaId> find(const ReplicaId& self, const SnapshotHeader& theirs) const {
+        for (const Mark& mark : theirs.marks)
+            if (const Head first{mark.replica, mark.last, mark.beyond};
+                mark.stayed ? shows_another(first) : shows_ours(first))
+                return mark.replica;
+        return find(self, theirs.heads);
+    }
+
+    /// Whether a head is of a history that ours is not, as far as ours goes and the log tells.
+    bool shows_another(const Head& theirs) const {
+        if (theirs.counter > counter(theirs.replica)) return false;
+        const std::optional<std::uint64_t> ours = hash_at({theirs.replica, theirs.counter});
+        return ours && *ours != theirs.hash;
+    }
+    /// Whether a head lies in ours.
+    bool shows_ours(const Head& theirs) const {
+        return theirs.counter <= counter(theirs.replica) && hash_at({theirs.replica, theirs.counter}) == theirs.hash;
     }
 
     /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
@@ -13457,7 +13571,8 @@ class Fork {
         return ours && *ours != head->hash;
     }
 
-    /// The latest counters and hashes of a history as the log has it, newest first.
+    /// The latest counters and hashes of a history as the log has it, newest first; with 0 at the end where that is where
+    /// it begins.
     std::vector<Head> heads(const ReplicaId& replica) const {
         std::vector<Head> heads;
         static_cast<void>(
@@ -13466,25 +13581,28 @@ class Fork {
                     heads.push_back({replica, frame->header().last(), frame->header().hash});
                 return true;
             }));
+        const bool whole = first_logged(replica) == 1;
         std::reverse(heads.begin(), heads.end());
         if (heads.empty()) heads.push_back({replica, counter(replica), hash(replica)});
+        if (whole) heads.push_back({replica, 0, 0});
+        add_marked(replica, heads);
         if (heads.size() > max_heads) heads.resize(max_heads);
         return heads;
     }
 
-    /// How far our history agrees with these heads of one replica, newest first. O(log heads) look-ups in the log, which may
-    /// begin after the older ones.
+    /// How far our history agrees with these heads of one replica, newest first: as far as ours goes, and the log tells, which
+    /// may begin after the older ones. O(log heads) look-ups.
     Agreement compare(const std::vector<Head>& theirs) const {
         const auto hash_of = [&](const Head& head) { return hash_at({head.replica, head.counter}); };
         const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
+            if (head.counter > counter(head.replica)) return true;
             const std::optional<std::uint64_t> hash = hash_of(head);
             return hash && hash != head.hash;
         });
-        Agreement result{.replica = theirs.front().replica, .known = true};
-        if (agrees != theirs.end()) {
-            result.known = hash_of(*agrees) == agrees->hash;
-            if (result.known) result.counter = agrees->counter;
-        }
+        Agreement result{.replica = theirs.front().replica};
+        result.known = agrees != theirs.end() && hash_of(*agrees) == agrees->hash;
+        if (result.known) result.counter = agrees->counter;
+        if (!result.known) agree_at_mark(theirs, result);
         return answer(result);
     }
 
@@ -13494,11 +13612,17 @@ class Fork {
         const std::uint64_t next = agreement.counter + 1;
         agreement.beyond = counter(agreement.replica) > agreement.counter;
         agreement.time = {};
+        agreement.last = counter(agreement.replica);
         agreement.hash = hash(agreement.replica);
+        for (const Mark& mark : history_.marks())
+            if (mark.replica == agreement.replica && mark.counter == agreement.counter && mark.stayed &&
+                agreement.known)
+                std::tie(agreement.time, agreement.last, agreement.hash) = std::tie(mark.time, mark.last, mark.beyond);
         if (agreement.beyond && agreement.known)
             static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
                 if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
                     agreement.time = frame->header().time;
+                    agreement.last = frame->header().last();
                     agreement.hash = frame->header().hash;
                 }
                 return false;
@@ -13511,18 +13635,56 @@ class Fork {
     Stays weigh(const ReplicaId& self, const Agreement& theirs) const {
         if (!theirs.beyond) return Stays::both;
         const Agreement ours = answer(theirs);
-        if (!theirs.known || !ours.beyond) return theirs.replica == self ? Stays::theirs : Stays::both;
+        if (theirs.known && !ours.beyond) return theirs.replica == self ? Stays::theirs : Stays::both;
+        if (!theirs.known) {
+            if (theirs.replica == self) return Stays::theirs;
+            const auto length = [](const Agreement& side) { return std::tie(side.last, side.hash); };
+            if (length(ours) == length(theirs)) return Stays::both;
+            return length(ours) > length(theirs) ? Stays::ours : Stays::theirs;
+        }
         const auto age = [](const Agreement& side) { return std::tie(side.time, side.hash); };
         if (age(ours) == age(theirs)) return Stays::both;
         return age(ours) < age(theirs) ? Stays::ours : Stays::theirs;
     }
 
+    /// Of what a member tells that stays in the place of ours.
+    Mark mark(const Agreement& theirs) const {
+        return {theirs.replica, theirs.counter, hash_at({theirs.replica, theirs.counter}).value_or(0),
+                theirs.last,    theirs.hash,    theirs.time};
+    }
+
    private:
+    /// Where a log does not tell: up to where these heads parted from others before.
+    void agree_at_mark(const std::vector<Head>& theirs, Agreement& result) const {
+        for (const Mark& mark : history_.marks()) {
+            const Head both{mark.replica, mark.counter, mark.hash};
+            if (mark.hash == 0 || std::find(theirs.begin(), theirs.end(), both) == theirs.end()) continue;
+            result.known = true;
+            result.counter = mark.counter;  // the last one is the highest
+        }
+    }
+
+    /// What is not in the log any more, but was compared before.
+    void add_marked(const ReplicaId& replica, std::vector<Head>& heads) const {
+        for (const Mark& mark : history_.marks()) {
+            if (mark.replica != replica || mark.last > counter(replica)) continue;
+            for (const std::uint64_t counter : {mark.last, mark.counter}) {
+                const std::optional<std::uint64_t> hash = mark.hash_at({replica, counter});
+                if (!hash) continue;
+                const Head head{replica, counter, *hash};
+                const auto at = std::find_if(heads.begin(), heads.end(),
+                                             [&](const Head& other) { return other.counter <= head.counter; });
+                if (at == heads.end() || at->counter != counter) heads.insert(at, head);
+            }
+        }
+    }
+
     std::uint64_t counter(const ReplicaId& replica) const { return history_.counter(find_index(replica)); }
     std::uint64_t hash(const ReplicaId& replica) const { return history_.hash(find_index(replica)); }
 
     /// None where the log does not tell; 0, which no frame has, where a change goes on beyond.
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
+        if (at.counter == 0) return 0;
         if (at.counter == counter(at.replica)) return hash(at.replica);
         std::optional<std::uint64_t> hash;
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
@@ -13530,6 +13692,8 @@ class Fork {
                 hash = frame->header().last() == at.counter ? frame->header().hash : 0;
             return false;
         }));
+        for (const Mark& mark : history_.marks())
+            if (!hash) hash = mark.hash_at(at);
         return hash;
     }
 
@@ -13734,6 +13898,7 @@ struct Content {
         const Sides before = empty || same_way ? Sides{} : Sides{digest(), Content::of(theirs).digest()};
         const std::uint64_t lineage = theirs.lineage;
         for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
+        for (const Mark& mark : theirs.marks) history.mark(mark);
         history.forget(theirs.dropped());
         if (empty) {
             state = std::move(theirs.state);  // bottom ⊔ theirs
@@ -13783,6 +13948,7 @@ struct Content {
         SnapshotHeader header = history.header();
         header.forgotten.clear();
         header.lineage = 0;
+        header.marks.clear();
         const Result<Bytes> bytes = encode_snapshot(header, plain, limits);
         return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
     }
@@ -13896,10 +14062,10 @@ class StateSource {
 /// The taking side: one transfer at a time, its bytes growing as they arrive.
 class StateSink {
    public:
-    /// Begins, or goes on with what has arrived so far of the same state.
-    void ask(Link link, Outbox& out) {
+    /// Begins, or goes on with what has arrived so far of the same state. `of`: see StateRequest.
+    void ask(Link link, Outbox& out, std::vector<Head> of = {}) {
         asked_until_ = bytes_.size();
-        out.send(link, StateRequest{digest_, bytes_.size()});
+        out.send(link, StateRequest{digest_, bytes_.size(), std::move(of)});
     }
 
     /// Takes a piece. True when the state is complete. errc::too_large, and errc::malformed for pieces that do not fit.
@@ -14041,6 +14207,13 @@ struct Succession {
     }
 };
 
+/// Where two histories of one replica part, of which the other one stays.
+struct Parted {
+    ReplicaId replica{};
+    std::uint64_t counter = 0;   ///< the last of both
+    std::optional<Mark> mark{};  ///< how the other one goes on, where it is known
+};
+
 /// A change of an earlier incarnation as the next one issues it.
 template <crdt CrdtType>
 struct IssuedAgain {
@@ -14138,8 +14311,11 @@ class Loading {
 
     /// This incarnation is over: another copy of it is alive, it was given up, or something that it made is older than what
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
-    void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
+    /// `parted`: where a history parts from one that stays in its place.
+    void give_up_incarnation(bool replace, const Moment& now, Outbox& out, const Agreement* parted = nullptr) {
         replace_ = replace_ || replace;
+        if (parted) part(*parted);
+        if (const std::optional<Twin>& original = pool_.original(); original && pool_.is_twin_seen()) part(*original);
         const bool planned =
             is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
         if (planned && pool_.self() == copy_.successor()) return;
@@ -14181,7 +14357,17 @@ class Loading {
         const Unplaced state = *std::exchange(unplaced_, std::nullopt);
         if (!agreement.known && is_patient(now))  // somebody else's log may tell
             return finish(member, errc::forked, now, out);
-        return finish(member, take_over(member, state.bytes, state.header, agreement.counter, now, out), now, out);
+        if (agreement.known && !replace_ && copy_.fork().weigh(copy_.id(), agreement) == Stays::ours) {
+            out.send(member.link, copy_.fork().answer(agreement));
+            copy_.go_on();
+            parted_.clear();
+            return finish(member, {}, now, out);
+        }
+        if (agreement.known)
+            part(agreement);
+        else
+            part(Parted{copy_.id(), copy_.opened(), std::nullopt});
+        return finish(member, take_over(member, state.bytes, state.header, parted(), now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -14225,22 +14411,26 @@ class Loading {
             [](const ReplicaId&, const Member& member) { return member.state == MemberState::live; });
         if (!anybody) return false;
         if (is_succeeding()) {  // without the pool's state there is nothing to go on from
-            if (now.time < *first_greeting_ + options_.answer_timeout * patience || !is_pool_lost()) return false;
+            const Duration waited = now.time - *first_greeting_;
+            if (waited < options_.answer_timeout * patience) return false;
+            if (!is_pool_lost(!replace_ && waited > 3 * options_.answer_timeout * patience)) return false;
             copy_.go_on();
+            parted_.clear();
         }
         present(true);
         return true;
     }
 
-    /// Whether all that there is of the pool waits as this replica does, and it is the one that goes first.
-    bool is_pool_lost() const {
+    /// Whether all that there is of the pool waits as this replica does, and it is the one that goes first. Those who are away
+    /// may be the pool; where histories parted nobody waits for them for ever.
+    bool is_pool_lost(bool is_away_over) const {
         const auto is_here = [&](OwnerId owner) {
             return owner == pool_.self().owner() || pool_.members().any([&](const ReplicaId& id, const Member& member) {
                 return id.owner() == owner && member.state == MemberState::live;
             });
         };
         return !pool_.members().any([&](const ReplicaId& id, const Member& member) {
-            if (member.state != MemberState::live) return !is_here(id.owner());  // it may be the pool
+            if (member.state != MemberState::live) return !is_away_over && !is_here(id.owner());
             return member.ready || id < pool_.self();
         });
     }
@@ -14261,7 +14451,7 @@ class Loading {
         over_ = source.link;
         deadline_ = now.time + options_.answer_timeout;
         unplaced_.reset();
-        sink_.ask(source.link, out);
+        sink_.ask(source.link, out, is_succeeding() ? what_stays() : copy_.history().heads());
     }
 
     void pass_over(const Moment& now) {
@@ -14281,7 +14471,7 @@ class Loading {
                 out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
-            error = header ? take_over(member, state, *header, std::nullopt, now, out) : header.error();
+            error = header ? take_over(member, state, *header, parted(), now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -14296,20 +14486,77 @@ class Loading {
     std::error_code take_over(const Member& source, ByteView state, const SnapshotHeader& header,
                               std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
+        if (holds_what_goes(header)) {
+            if (is_patient(now)) return errc::forked;
+            if (planned && !replace_)
+                return copy_.go_on(), parted_.clear(), std::error_code{};  // it has stayed after all
+            parted_.erase(std::remove_if(parted_.begin(), parted_.end(),
+                                         [&](const Parted& at) { return holds_what_goes(header, at); }),
+                          parted_.end());
+        }
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
         const bool better = copy_.displaces(header) || (source.settled && copy_.holds_of_others(header));
-        const bool in_place = replace_ || (better && is_patient(now));
+        const bool in_place = replace_ || !parted_.empty() || (better && is_patient(now));
         if (source.settled) copy_.settle();
         const Result<Succession> done = parted || (in_place && copy_.can_issue_again(header))
-                                            ? copy_.succeed_in_place(state, parted, !is_patient(now))
+                                            ? copy_.succeed_in_place(state, parted, parted_, !is_patient(now))
                                             : copy_.succeed(state);
         if (!done) return done.error();
         replace_ = false;
+        parted_.clear();
         trying_since_.reset();
         if (!parted && done->agreed < max_counter)
             copy_.retire({Retirement{done->before, done->agreed, now.wall, after}});
         if (!planned) pool_.rename(after, now, out);
         return {};
+    }
+
+    void part(const Agreement& agreement) {
+        if (agreement.known)
+            part(Parted{agreement.replica, agreement.counter, copy_.fork().mark(agreement)});
+        else if (agreement.replica != copy_.id())
+            part(Parted{agreement.replica, 0, std::nullopt});
+    }
+
+    /// This replica is a copy: what came before its store was opened is its original's too, and nothing of what came after.
+    void part(const Twin& original) {
+        const Head there{copy_.id(), original.counter, original.hash};
+        if (original.counter > 0 && copy_.fork().shows_ours(there)) return;  // all that the other one has is here
+        const std::uint64_t most = copy_.fork().shows_another(there) ? original.counter - 1 : max_counter;
+        part(Parted{copy_.id(), std::min(copy_.opened(), most), std::nullopt});
+    }
+
+    void part(const Parted& at) {
+        for (Parted& known : parted_)
+            if (known.replica == at.replica) return void(known = at);
+        parted_.push_back(at);
+    }
+
+    /// Up to where this replica's own history stays.
+    std::optional<std::uint64_t> parted() const {
+        for (const Parted& at : parted_)
+            if (at.replica == copy_.id()) return at.counter;
+        return std::nullopt;
+    }
+
+    /// The first of the histories that stay, beyond what is in both.
+    std::vector<Head> what_stays() const {
+        std::vector<Head> heads;
+        for (const Parted& at : parted_)
+            if (at.mark) heads.push_back({at.replica, at.mark->last, at.mark->beyond});
+        return heads;
+    }
+
+    /// Whether a state comes of a history that does not stay, as what is held here does.
+    bool holds_what_goes(const SnapshotHeader& header) const {
+        return std::any_of(parted_.begin(), parted_.end(),
+                           [&](const Parted& at) { return holds_what_goes(header, at); });
+    }
+
+    bool holds_what_goes(const SnapshotHeader& header, const Parted& at) const {
+        return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
+            return at.replica == head.replica && at.counter < head.counter && copy_.fork().shows_ours(head);
+        });
     }
 
     /// For as long as what one member has not got another may have, or the same one a little later.
@@ -14343,6 +14590,7 @@ class Loading {
     detail::Random random_;
     bool ready_ = true;
     bool replace_ = false;
+    std::vector<Parted> parted_;  // histories of which something that is held here does not stay
     std::optional<Duration> trying_since_;
     std::optional<Duration> first_greeting_;
     ReplicaId from_{};
@@ -14462,10 +14710,11 @@ class Gossip {
         if (loading_.on_agreement(member, agreement, now, out)) become_ready(out);
         if (!is_ready()) return {};
         const Stays stays = copy_.fork().weigh(copy_.id(), agreement);
+        if (is_early(agreement, now)) return {};
         const bool asked = is_in_question(now) && question_->replica == agreement.replica;
         if (asked) question_.reset();
         if (stays == Stays::ours && asked) out.send(member.link, copy_.fork().answer(agreement));
-        if (stays == Stays::theirs) give_up_incarnation(agreement.replica != copy_.id(), now, out);
+        if (stays == Stays::theirs) give_up_incarnation(false, now, out, &agreement);
         return {};
     }
 
@@ -14490,7 +14739,20 @@ class Gossip {
     /// A frame does not continue what is held of its origin. It may have been damaged on its way, or there are two
     /// histories under one id.
     void on_fork(const Member& member, const FrameHeader& theirs, const Moment& now, Outbox& out) {
-        if (is_ready() && copy_.counter(theirs.origin) > 0) question(theirs.origin, member, now, out);
+        if (!is_ready() || copy_.counter(theirs.origin) == 0) return;
+        seen_ = {theirs.origin, now.time + options_.answer_timeout};
+        question(theirs.origin, member, now, out);
+    }
+
+    /// Whether a member may be given the state: not where it would be joined with another history under one id.
+    bool may_give(const Member& member, const StateRequest& request, const Moment& now, Outbox& out) {
+        if (!listens()) return false;
+        for (const Head& head : request.of) {
+            if (!copy_.fork().shows_another(head)) continue;
+            if (is_ready()) question(head.replica, member, now, out);
+            return false;
+        }
+        return true;
     }
 
     /// A piece of a state.
@@ -14511,7 +14773,8 @@ class Gossip {
         if (complete && !*complete) return;
         Bytes state = sink_.finish();
         std::error_code error = complete.error();
-        if (complete) error = is_in_question(now) ? errc::forked : copy_.adopt(std::move(state));
+        if (complete)
+            error = is_of_another_history(state, member, now, out) ? errc::forked : copy_.adopt(std::move(state));
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
@@ -14601,11 +14864,31 @@ class Gossip {
         out.send(member.link, AgreementRequest{copy_.fork().heads(replica)});
     }
 
+    /// Where it is not known how far two histories of a third party are the same, somebody else's log may tell.
+    bool is_early(const Agreement& agreement, const Moment& now) {
+        if (agreement.replica == copy_.id() || agreement.known || !agreement.beyond) return unknown_.reset(), false;
+        if (!unknown_ || unknown_->replica != agreement.replica)
+            unknown_ = {agreement.replica, now.time + options_.answer_timeout * patience};
+        return now.time < unknown_->until;
+    }
+
+    /// Whether a state may have another history of a replica than what it would be joined with.
+    bool is_of_another_history(ByteView state, const Member& member, const Moment& now, Outbox& out) {
+        if (is_in_question(now)) return true;
+        const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
+        if (!header) return false;
+        if (const auto forked = copy_.fork().find(copy_.id(), *header))
+            return question(*forked, member, now, out), true;
+        return seen_ && now.time < seen_->until &&
+               counter_in(header->heads, seen_->replica) > copy_.counter(seen_->replica);
+    }
+
     bool is_in_question(const Moment& now) const { return question_ && now.time < question_->until; }
 
-    void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
+    void give_up_incarnation(bool replace, const Moment& now, Outbox& out, const Agreement* parted = nullptr) {
         sessions_.clear();
-        loading_.give_up_incarnation(replace, now, out);
+        question_.reset();
+        loading_.give_up_incarnation(replace, now, out, parted);
     }
 
     /// What `member` holds and we do not, nor wait for, nor have asked of anybody else.
@@ -14672,7 +14955,7 @@ class Gossip {
         session.wants_state = true;
         ++session.report.rounds;
         session.deadline = now.time + options_.answer_timeout;
-        sink_.ask(member.link, out);
+        sink_.ask(member.link, out, copy_.history().heads());
     }
 
     void finish(const ReplicaId& peer, SyncEnd end, const Moment& now) {
@@ -14700,6 +14983,7 @@ class Gossip {
         pool_.for_each_live([&](const Member& member) { ask_digest(member, out); });
     }
 
+    static constexpr int patience = 5;
     static constexpr std::size_t max_ranges = 1024;
     static constexpr std::size_t max_reports = 16;
 
@@ -14714,6 +14998,8 @@ class Gossip {
     ReplicaId late_{};  // who was asked for a state, and has not answered in time
     StateSink sink_;
     std::optional<Question> question_;
+    std::optional<Question> seen_;     // of whom a frame has come that does not continue what is held
+    std::optional<Question> unknown_;  // where nobody has told yet
     std::vector<SyncReport> reports_;
 };
 
@@ -15093,7 +15379,7 @@ class Protocol {
                                    return {};
                                },
                                [&](const StateRequest& message) -> std::error_code {
-                                   if (!gossip_.listens()) return {};
+                                   if (!gossip_.may_give(member, message, now, outbox)) return {};
                                    return states_.answer(member.link, message, copy_, options_.limits, now.time,
                                                          outbox);
                                },
@@ -15987,6 +16273,9 @@ class LocalCopy {
     /// How much of a replica's changes is held. O(log replicas).
     std::uint64_t counter(const ReplicaId& origin) const { return kept_.held.counter(origin); }
 
+    /// What of it was there when its store was opened: a copy of the store has that too, and nothing of what came after.
+    std::uint64_t opened() const noexcept { return opened_; }
+
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), history().counter(self_)}; }
 
@@ -16168,7 +16457,9 @@ class LocalCopy {
     /// The same where what is held cannot be joined: there is another history of this replica beyond `parted`, or what was
     /// forgotten here must come back. The pool's state takes its place; of the log follows what still can. Where that
     /// does not hold yet what is to be issued again removes: std::errc::resource_unavailable_try_again, unless `now`.
-    Result<Succession> succeed_in_place(ByteView bytes, std::optional<std::uint64_t> parted, bool now) {
+    /// `others`: up to where other histories go on as they were here.
+    Result<Succession> succeed_in_place(ByteView bytes, std::optional<std::uint64_t> parted,
+                                        const std::vector<Parted>& others, bool now) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         std::vector<Frame> logged = kept_.logged();
@@ -16181,13 +16472,19 @@ class LocalCopy {
         for (Frame& frame : logged) {
             const FrameHeader& header = frame.header();
             const bool own = header.origin == id();
-            if ((!own || header.last() <= limit) && kept_.replay(frame)) issuing_.vector_rose();
+            const bool over = std::any_of(others.begin(), others.end(), [&](const Parted& other) {
+                return other.replica == header.origin && other.counter < header.last();
+            });
+            if (!over && (!own || header.last() <= limit) && kept_.replay(frame)) issuing_.vector_rose();
             if (own && header.last() > std::min(limit, counter(id()))) again.push_back(std::move(frame));
         }
         if (!now && !all_of_removed_held(again, history(), id())) {
             kept_.held = std::move(before);
             return std::make_error_code(std::errc::resource_unavailable_try_again);
         }
+        for (const Parted& other : others)
+            if (other.mark) kept_.held.history.mark(*other.mark);
+        if (parted && !again.empty()) mark_other(again.front().header(), others);
         forget_nothing();
         buffer_.clear();
         kept_.staging.stage([](Store& store) { return store.clear(); });
@@ -16197,6 +16494,8 @@ class LocalCopy {
     /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
     void go_on() {
         self_ = intern(successor_);
+        opened_ = 0;
+        issuing_.restart();
         kept_.staging.begin_anew();
         successor_ = {};
         keep("replica", id());
@@ -16262,6 +16561,7 @@ class LocalCopy {
         kept_.held.history.set_lineage(kept_lineage_);
         issuing_.restart();  // the log need not tell what this replica's last frame depended on
         clock_.restore(history().time());
+        opened_ = history().counter(self_);
         open_ = kept_.staging.begin();
         if (open_ && kept.is_nil()) keep("replica", id());
     }
@@ -16345,6 +16645,13 @@ class LocalCopy {
         keep("forgotten", std::vector<ReplicaCounter>{});
     }
 
+    /// The first change of a history that does not stay, where nothing is known of the other.
+    void mark_other(const FrameHeader& first, const std::vector<Parted>& parted) {
+        for (const Parted& other : parted)
+            if (other.replica == first.origin && other.mark) return;
+        kept_.held.history.mark({first.origin, first.first - 1, 0, first.last(), first.hash, first.time, false});
+    }
+
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
         if (const Result<SnapshotHeader> header = check(bytes); !header) return header.error();
         return decode_snapshot<CrdtType>(bytes, options_.limits);
@@ -16356,6 +16663,7 @@ class LocalCopy {
         if (!encoded) return encoded.error();
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
         self_ = intern(successor_);
+        opened_ = 0;
         successor_ = {};
         successions_.add(succession);
         issuing_.restart();
@@ -16442,6 +16750,7 @@ class LocalCopy {
     CausalBuffer<Frame> buffer_;
     Issuing issuing_;
     bool settled_ = false;
+    std::uint64_t opened_ = 0;
     Forgotten forgotten_;  // here
     std::uint64_t kept_lineage_ = 0;
     ReplicaId successor_;

@@ -124,12 +124,13 @@ TEST_CASE("a snapshot holds exactly its context; heads are sorted, unique and re
     CHECK(back->heads == std::vector<Head>{{origin, 1, 5}});
     for (std::size_t size = 0; size < bytes.size(); ++size)
         CHECK_FALSE(decode_snapshot<OrSet<int>>(ByteView{bytes}.first(size)));
-    const auto heads_error = [&](const std::vector<Head>& heads, const std::vector<std::uint64_t>& forgotten = {}) {
+    const auto heads_error = [&](const std::vector<Head>& heads, const std::vector<std::uint64_t>& forgotten = {},
+                                 const std::vector<Mark>& marks = {}) {
         Output out;
         out.fixed(wire_version);
         out(heads);
         out.fixed(std::uint64_t{10});
-        out(std::vector<Reissue>{}, forgotten, std::uint64_t{0});
+        out(std::vector<Reissue>{}, forgotten, std::uint64_t{0}, marks);
         out(OrSet<int>{});
         return decode_snapshot<OrSet<int>>(out.view()).error();
     };
@@ -139,6 +140,13 @@ TEST_CASE("a snapshot holds exactly its context; heads are sorted, unique and re
     CHECK(heads_error({{other, 1, 0}, {origin, 1, 0}}) == errc::malformed);
     CHECK(heads_error({{origin, 1, 0}, {origin, 1, 0}}) == errc::malformed);
     CHECK(heads_error({{origin, max_counter + 1, 0}}) == errc::malformed);
+    const auto marks_error = [&](const std::vector<Mark>& marks) { return heads_error({}, {}, marks); };
+    CHECK_FALSE(marks_error({{origin, 0, 0, 1, 5, {}}, {origin, 3, 4, 5, 6, {}}}));
+    CHECK(marks_error({{origin, 3, 4, 5, 6, {}}, {origin, 0, 0, 1, 5, {}}}) == errc::malformed);
+    CHECK(marks_error({{origin, 3, 4, 3, 6, {}}}) == errc::malformed);
+    CHECK(marks_error({{ReplicaId{}, 3, 4, 5, 6, {}}}) == errc::malformed);
+    CHECK(marks_error({{origin, 3, 4, max_counter + 1, 6, {}}}) == errc::malformed);
+    CHECK(marks_error(std::vector<Mark>(max_marks + 1)) == errc::too_large);
     CHECK_FALSE(heads_error({{origin, 3, 0}}, {3}));
     CHECK(heads_error({{origin, 3, 0}}, {4}) == errc::malformed);  // nobody forgets what is not held
     CHECK(heads_error({{origin, 3, 0}}, {0}) == errc::malformed);  // that is said by nothing

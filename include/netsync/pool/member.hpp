@@ -59,6 +59,7 @@ struct Member {
     Duration skew{};            ///< of its wall clock against ours, ahead is positive
     std::uint64_t session = 0;
     std::uint64_t session_before = 0;
+    std::uint64_t opened = 0;  // see Twin
     Duration redial_at{};
 
     /// The counter of `origin` that it was last known to hold. O(log origins).

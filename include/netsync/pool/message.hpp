@@ -23,6 +23,15 @@ struct Announcement {
     std::uint64_t session = 0;  ///< tells one's own from that of a copy of this replica
 };
 
+/// What a replica says of itself to one of the same id, so that the two find out which is a copy of the other. The counters
+/// are of its own changes.
+struct Twin {
+    std::uint64_t session = 0;  ///< changes at every start, and with the id
+    std::uint64_t opened = 0;   ///< what its store held when it was opened
+    std::uint64_t counter = 0;  ///< what it has made by now
+    std::uint64_t hash = 0;     ///< the rolling hash there
+};
+
 /// The dialer's first word on a link: who it is and what it speaks.
 struct Response {
     static constexpr MessageKind kind = MessageKind::response;
@@ -30,7 +39,7 @@ struct Response {
     std::uint8_t newest_version = wire_version;
     std::string pool{};
     ReplicaId replica{};
-    std::uint64_t session = 0;
+    Twin self{};
 };
 
 /// A member as others speak of it, and as it is remembered.
@@ -51,6 +60,7 @@ struct Introduction {
     ReplicaId replica{};
     std::string name{};
     std::uint64_t session = 0;
+    std::uint64_t opened = 0;  ///< see Twin
     std::uint16_t port = 0;
     Ntp64 wall{};
     std::vector<Head> heads{};
@@ -75,7 +85,7 @@ struct Handshake {
 struct Refusal {
     static constexpr MessageKind kind = MessageKind::refusal;
     errc reason{};
-    std::uint64_t session = 0;  ///< of the sender
+    Twin self{};  ///< the sender
 };
 
 /// The answer to a message from a stranger.

@@ -118,6 +118,7 @@ class Pool {
         stop();
         self_ = self;
         twin_seen_ = false;
+        original_.reset();
         session_ = random_.next();
         announce(now, out);
         for (auto& [replica, member] : members_) {
@@ -170,7 +171,7 @@ class Pool {
             event.endpoint = peer->dialed ? *peer->dialed : Endpoint{peer->host, 0};
         }
         if (tell && reason.category() == error_category())
-            out.send(link, Refusal{static_cast<errc>(reason.value()), session_});
+            out.send(link, Refusal{static_cast<errc>(reason.value()), twin()});
         out.events.push_back(event);
         drop(link, out);
     }
@@ -237,6 +238,8 @@ class Pool {
 
     /// Whether another replica under this id was met, of which this one is to give way by taking another id.
     bool is_twin_seen() const noexcept { return twin_seen_; }
+    /// What that one said of itself, where this one is the copy, or as much so as the other.
+    const std::optional<Twin>& original() const noexcept { return original_; }
 
    private:
     template <class Greeter>  // anything with the versions it speaks
@@ -291,7 +294,7 @@ class Pool {
     }
 
     void respond(Link link, Outbox& out) const {
-        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, session_});
+        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, twin()});
     }
 
     /// A word may have been lost: said again, and given up after a while.
@@ -328,6 +331,7 @@ class Pool {
                           .replica = self_,
                           .name = options_.name,
                           .session = session_,
+                          .opened = twin().opened,
                           .port = port_,
                           .wall = now.wall,
                           .members = acquaintances(),
@@ -346,17 +350,34 @@ class Pool {
         // A link has one peer for life: what is known of it hangs on that.
         if (!peer.replica.is_nil() && peer.replica != response->replica) return refuse(link, errc::malformed, out);
         peer.replica = response->replica;
-        peer.session = response->session;
-        if (const std::error_code error = judge(*response)) return refuse_self(peer, link, error, out);
+        peer.session = response->self.session;
+        if (const std::error_code error = judge(*response)) {
+            if (error == errc::same_replica) meet(response->self);
+            return refuse(link, error, out);
+        }
         introduce<Greeting>(link, now, out);
     }
 
-    /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, and the one
-    /// whose session is the lower gives way.
-    void refuse_self(const Peer& peer, Link link, std::error_code error, Outbox& out) {
-        if (error == errc::same_replica && peer.session != 0 && peer.session != session_)
-            twin_seen_ = twin_seen_ || session_ < peer.session;
-        refuse(link, error, out);
+    Twin twin() const {
+        Twin self{.session = session_};
+        if (self_ != copy_.id()) return self;
+        const ReplicaIndex index = find_index(self_);
+        self.opened = copy_.opened();
+        if (!copy_.is_durable(self_, copy_.history().counter(index))) return self;  // nothing is told of it yet
+        self.counter = copy_.history().counter(index);
+        self.hash = copy_.history().hash(index);
+        return self;
+    }
+
+    /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, or this one is
+    /// a copy of it. The one gives way whose store was opened later, when it held more, and of two that were opened with
+    /// the same the one whose session is the lower.
+    void meet(const Twin& other) {
+        if (other.session == 0 || other.session == session_) return;
+        const Twin self = twin();
+        if (self.opened != other.opened ? self.opened < other.opened : self.session > other.session) return;
+        twin_seen_ = true;
+        original_ = other;
     }
 
     void on_refusal(Link link, ByteView bytes, Outbox& out) {
@@ -364,9 +385,12 @@ class Pool {
         const Peer& peer = *links_.find(link);
         if (refusal && refusal->reason == errc::same_replica) {
             if (peer.dialed) links_.found(*peer.dialed, self_);
-            twin_seen_ = twin_seen_ || (refusal->session != 0 && session_ < refusal->session);
+            meet(refusal->self);
         }
-        if (refusal && refusal->reason == errc::forked) twin_seen_ = true;
+        if (refusal && refusal->reason == errc::forked) {
+            twin_seen_ = true;
+            if (!original_) original_ = Twin{};
+        }
         refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
     }
 
@@ -377,7 +401,7 @@ class Pool {
         const Introduction& theirs = message->self;
         if (peer.replica.is_nil()) peer.replica = theirs.replica;
         peer.session = theirs.session;
-        if (const std::error_code error = judge(theirs)) return refuse_self(peer, link, error, out), false;
+        if (const std::error_code error = judge(theirs)) return refuse(link, error, out), false;
         if (peer.replica != theirs.replica) return refuse(link, errc::malformed, out), false;
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
@@ -391,8 +415,10 @@ class Pool {
     bool add(Peer& peer, Link link, const Introduction& theirs, const Moment& now, Outbox& out) {
         if (!admit(theirs.replica)) return refuse(link, errc::too_large, out), false;
         Member& member = *members_.find(theirs.replica);
-        if (theirs.session == member.session_before && theirs.session != member.session)
+        const bool back = theirs.session == member.session_before && theirs.session != member.session;
+        if (back && theirs.opened >= member.opened)
             return refuse(link, errc::forked, out), false;  // it was superseded, and is back: there are two
+        member.opened = theirs.opened;
         if (theirs.session != member.session) member.session_before = std::exchange(member.session, theirs.session);
         const bool again = std::exchange(peer.introduced, true);
         if (theirs.port != 0) member.endpoint = {peer.host, theirs.port};
@@ -553,6 +579,7 @@ class Pool {
     bool ready_ = false;
     bool shown_ = true;
     bool twin_seen_ = false;
+    std::optional<Twin> original_;
     detail::OrderedMap<ReplicaId, Member> members_;
     Links links_;
     Keepalive keepalive_;

@@ -87,6 +87,7 @@ struct Content {
         const Sides before = empty || same_way ? Sides{} : Sides{digest(), Content::of(theirs).digest()};
         const std::uint64_t lineage = theirs.lineage;
         for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
+        for (const Mark& mark : theirs.marks) history.mark(mark);
         history.forget(theirs.dropped());
         if (empty) {
             state = std::move(theirs.state);  // bottom ⊔ theirs
@@ -136,6 +137,7 @@ struct Content {
         SnapshotHeader header = history.header();
         header.forgotten.clear();
         header.lineage = 0;
+        header.marks.clear();
         const Result<Bytes> bytes = encode_snapshot(header, plain, limits);
         return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
     }

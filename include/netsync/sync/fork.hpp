@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <netsync/options.hpp>
 #include <netsync/store/concept.hpp>
 #include <netsync/sync/message.hpp>
@@ -27,14 +28,40 @@ class Fork {
     Fork(const Store& store, const History& history, const Limits& limits)
         : store_(store), history_(history), limits_(limits) {}
 
-    /// A replica of which a member shows another history: `self` first. Another's that is shorter or longer shows when
-    /// its frames come.
+    /// A replica of which a member shows another history: `self` first. One that is longer shows when its frames come; one
+    /// that is shorter is looked for in the log where its owner has had more than one incarnation, as after each fork.
     std::optional<ReplicaId> find(const ReplicaId& self, const std::vector<Head>& theirs) const {
         if (is_disputed(self, theirs)) return self;
-        for (const Head& head : theirs)
-            if (head.replica != self && head.counter == counter(head.replica) && head.hash != hash(head.replica))
-                return head.replica;
+        for (auto head = theirs.begin(); head != theirs.end(); ++head) {
+            const std::uint64_t ours = counter(head->replica);
+            if (head->replica == self || head->counter > ours) continue;
+            const auto is_of_owner = [&](const Head& other) { return other.replica.owner() == head->replica.owner(); };
+            if (head->counter < ours && !(head != theirs.begin() && is_of_owner(*std::prev(head))) &&
+                !(std::next(head) != theirs.end() && is_of_owner(*std::next(head))))
+                continue;
+            if (shows_another(*head)) return head->replica;
+        }
         return std::nullopt;
+    }
+
+    /// The same by a state that somebody gives.
+    std::optional<ReplicaId> find(const ReplicaId& self, const SnapshotHeader& theirs) const {
+        for (const Mark& mark : theirs.marks)
+            if (const Head first{mark.replica, mark.last, mark.beyond};
+                mark.stayed ? shows_another(first) : shows_ours(first))
+                return mark.replica;
+        return find(self, theirs.heads);
+    }
+
+    /// Whether a head is of a history that ours is not, as far as ours goes and the log tells.
+    bool shows_another(const Head& theirs) const {
+        if (theirs.counter > counter(theirs.replica)) return false;
+        const std::optional<std::uint64_t> ours = hash_at({theirs.replica, theirs.counter});
+        return ours && *ours != theirs.hash;
+    }
+    /// Whether a head lies in ours.
+    bool shows_ours(const Head& theirs) const {
+        return theirs.counter <= counter(theirs.replica) && hash_at({theirs.replica, theirs.counter}) == theirs.hash;
     }
 
     /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
@@ -48,7 +75,8 @@ class Fork {
         return ours && *ours != head->hash;
     }
 
-    /// The latest counters and hashes of a history as the log has it, newest first.
+    /// The latest counters and hashes of a history as the log has it, newest first; with 0 at the end where that is where
+    /// it begins.
     std::vector<Head> heads(const ReplicaId& replica) const {
         std::vector<Head> heads;
         static_cast<void>(
@@ -57,25 +85,28 @@ class Fork {
                     heads.push_back({replica, frame->header().last(), frame->header().hash});
                 return true;
             }));
+        const bool whole = first_logged(replica) == 1;
         std::reverse(heads.begin(), heads.end());
         if (heads.empty()) heads.push_back({replica, counter(replica), hash(replica)});
+        if (whole) heads.push_back({replica, 0, 0});
+        add_marked(replica, heads);
         if (heads.size() > max_heads) heads.resize(max_heads);
         return heads;
     }
 
-    /// How far our history agrees with these heads of one replica, newest first. O(log heads) look-ups in the log, which may
-    /// begin after the older ones.
+    /// How far our history agrees with these heads of one replica, newest first: as far as ours goes, and the log tells, which
+    /// may begin after the older ones. O(log heads) look-ups.
     Agreement compare(const std::vector<Head>& theirs) const {
         const auto hash_of = [&](const Head& head) { return hash_at({head.replica, head.counter}); };
         const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
+            if (head.counter > counter(head.replica)) return true;
             const std::optional<std::uint64_t> hash = hash_of(head);
             return hash && hash != head.hash;
         });
-        Agreement result{.replica = theirs.front().replica, .known = true};
-        if (agrees != theirs.end()) {
-            result.known = hash_of(*agrees) == agrees->hash;
-            if (result.known) result.counter = agrees->counter;
-        }
+        Agreement result{.replica = theirs.front().replica};
+        result.known = agrees != theirs.end() && hash_of(*agrees) == agrees->hash;
+        if (result.known) result.counter = agrees->counter;
+        if (!result.known) agree_at_mark(theirs, result);
         return answer(result);
     }
 
@@ -85,11 +116,17 @@ class Fork {
         const std::uint64_t next = agreement.counter + 1;
         agreement.beyond = counter(agreement.replica) > agreement.counter;
         agreement.time = {};
+        agreement.last = counter(agreement.replica);
         agreement.hash = hash(agreement.replica);
+        for (const Mark& mark : history_.marks())
+            if (mark.replica == agreement.replica && mark.counter == agreement.counter && mark.stayed &&
+                agreement.known)
+                std::tie(agreement.time, agreement.last, agreement.hash) = std::tie(mark.time, mark.last, mark.beyond);
         if (agreement.beyond && agreement.known)
             static_cast<void>(store_.frames({agreement.replica, next, next}, [&](const SharedBytes& bytes) {
                 if (const Result<Frame> frame = Frame::parse(bytes, limits_)) {
                     agreement.time = frame->header().time;
+                    agreement.last = frame->header().last();
                     agreement.hash = frame->header().hash;
                 }
                 return false;
@@ -102,18 +139,56 @@ class Fork {
     Stays weigh(const ReplicaId& self, const Agreement& theirs) const {
         if (!theirs.beyond) return Stays::both;
         const Agreement ours = answer(theirs);
-        if (!theirs.known || !ours.beyond) return theirs.replica == self ? Stays::theirs : Stays::both;
+        if (theirs.known && !ours.beyond) return theirs.replica == self ? Stays::theirs : Stays::both;
+        if (!theirs.known) {
+            if (theirs.replica == self) return Stays::theirs;
+            const auto length = [](const Agreement& side) { return std::tie(side.last, side.hash); };
+            if (length(ours) == length(theirs)) return Stays::both;
+            return length(ours) > length(theirs) ? Stays::ours : Stays::theirs;
+        }
         const auto age = [](const Agreement& side) { return std::tie(side.time, side.hash); };
         if (age(ours) == age(theirs)) return Stays::both;
         return age(ours) < age(theirs) ? Stays::ours : Stays::theirs;
     }
 
+    /// Of what a member tells that stays in the place of ours.
+    Mark mark(const Agreement& theirs) const {
+        return {theirs.replica, theirs.counter, hash_at({theirs.replica, theirs.counter}).value_or(0),
+                theirs.last,    theirs.hash,    theirs.time};
+    }
+
    private:
+    /// Where a log does not tell: up to where these heads parted from others before.
+    void agree_at_mark(const std::vector<Head>& theirs, Agreement& result) const {
+        for (const Mark& mark : history_.marks()) {
+            const Head both{mark.replica, mark.counter, mark.hash};
+            if (mark.hash == 0 || std::find(theirs.begin(), theirs.end(), both) == theirs.end()) continue;
+            result.known = true;
+            result.counter = mark.counter;  // the last one is the highest
+        }
+    }
+
+    /// What is not in the log any more, but was compared before.
+    void add_marked(const ReplicaId& replica, std::vector<Head>& heads) const {
+        for (const Mark& mark : history_.marks()) {
+            if (mark.replica != replica || mark.last > counter(replica)) continue;
+            for (const std::uint64_t counter : {mark.last, mark.counter}) {
+                const std::optional<std::uint64_t> hash = mark.hash_at({replica, counter});
+                if (!hash) continue;
+                const Head head{replica, counter, *hash};
+                const auto at = std::find_if(heads.begin(), heads.end(),
+                                             [&](const Head& other) { return other.counter <= head.counter; });
+                if (at == heads.end() || at->counter != counter) heads.insert(at, head);
+            }
+        }
+    }
+
     std::uint64_t counter(const ReplicaId& replica) const { return history_.counter(find_index(replica)); }
     std::uint64_t hash(const ReplicaId& replica) const { return history_.hash(find_index(replica)); }
 
     /// None where the log does not tell; 0, which no frame has, where a change goes on beyond.
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
+        if (at.counter == 0) return 0;
         if (at.counter == counter(at.replica)) return hash(at.replica);
         std::optional<std::uint64_t> hash;
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
@@ -121,6 +196,8 @@ class Fork {
                 hash = frame->header().last() == at.counter ? frame->header().hash : 0;
             return false;
         }));
+        for (const Mark& mark : history_.marks())
+            if (!hash) hash = mark.hash_at(at);
         return hash;
     }
 

@@ -121,10 +121,11 @@ class Gossip {
         if (loading_.on_agreement(member, agreement, now, out)) become_ready(out);
         if (!is_ready()) return {};
         const Stays stays = copy_.fork().weigh(copy_.id(), agreement);
+        if (is_early(agreement, now)) return {};
         const bool asked = is_in_question(now) && question_->replica == agreement.replica;
         if (asked) question_.reset();
         if (stays == Stays::ours && asked) out.send(member.link, copy_.fork().answer(agreement));
-        if (stays == Stays::theirs) give_up_incarnation(agreement.replica != copy_.id(), now, out);
+        if (stays == Stays::theirs) give_up_incarnation(false, now, out, &agreement);
         return {};
     }
 
@@ -149,7 +150,20 @@ class Gossip {
     /// A frame does not continue what is held of its origin. It may have been damaged on its way, or there are two
     /// histories under one id.
     void on_fork(const Member& member, const FrameHeader& theirs, const Moment& now, Outbox& out) {
-        if (is_ready() && copy_.counter(theirs.origin) > 0) question(theirs.origin, member, now, out);
+        if (!is_ready() || copy_.counter(theirs.origin) == 0) return;
+        seen_ = {theirs.origin, now.time + options_.answer_timeout};
+        question(theirs.origin, member, now, out);
+    }
+
+    /// Whether a member may be given the state: not where it would be joined with another history under one id.
+    bool may_give(const Member& member, const StateRequest& request, const Moment& now, Outbox& out) {
+        if (!listens()) return false;
+        for (const Head& head : request.of) {
+            if (!copy_.fork().shows_another(head)) continue;
+            if (is_ready()) question(head.replica, member, now, out);
+            return false;
+        }
+        return true;
     }
 
     /// A piece of a state.
@@ -170,7 +184,8 @@ class Gossip {
         if (complete && !*complete) return;
         Bytes state = sink_.finish();
         std::error_code error = complete.error();
-        if (complete) error = is_in_question(now) ? errc::forked : copy_.adopt(std::move(state));
+        if (complete)
+            error = is_of_another_history(state, member, now, out) ? errc::forked : copy_.adopt(std::move(state));
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
@@ -260,11 +275,31 @@ class Gossip {
         out.send(member.link, AgreementRequest{copy_.fork().heads(replica)});
     }
 
+    /// Where it is not known how far two histories of a third party are the same, somebody else's log may tell.
+    bool is_early(const Agreement& agreement, const Moment& now) {
+        if (agreement.replica == copy_.id() || agreement.known || !agreement.beyond) return unknown_.reset(), false;
+        if (!unknown_ || unknown_->replica != agreement.replica)
+            unknown_ = {agreement.replica, now.time + options_.answer_timeout * patience};
+        return now.time < unknown_->until;
+    }
+
+    /// Whether a state may have another history of a replica than what it would be joined with.
+    bool is_of_another_history(ByteView state, const Member& member, const Moment& now, Outbox& out) {
+        if (is_in_question(now)) return true;
+        const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
+        if (!header) return false;
+        if (const auto forked = copy_.fork().find(copy_.id(), *header))
+            return question(*forked, member, now, out), true;
+        return seen_ && now.time < seen_->until &&
+               counter_in(header->heads, seen_->replica) > copy_.counter(seen_->replica);
+    }
+
     bool is_in_question(const Moment& now) const { return question_ && now.time < question_->until; }
 
-    void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
+    void give_up_incarnation(bool replace, const Moment& now, Outbox& out, const Agreement* parted = nullptr) {
         sessions_.clear();
-        loading_.give_up_incarnation(replace, now, out);
+        question_.reset();
+        loading_.give_up_incarnation(replace, now, out, parted);
     }
 
     /// What `member` holds and we do not, nor wait for, nor have asked of anybody else.
@@ -331,7 +366,7 @@ class Gossip {
         session.wants_state = true;
         ++session.report.rounds;
         session.deadline = now.time + options_.answer_timeout;
-        sink_.ask(member.link, out);
+        sink_.ask(member.link, out, copy_.history().heads());
     }
 
     void finish(const ReplicaId& peer, SyncEnd end, const Moment& now) {
@@ -359,6 +394,7 @@ class Gossip {
         pool_.for_each_live([&](const Member& member) { ask_digest(member, out); });
     }
 
+    static constexpr int patience = 5;
     static constexpr std::size_t max_ranges = 1024;
     static constexpr std::size_t max_reports = 16;
 
@@ -373,6 +409,8 @@ class Gossip {
     ReplicaId late_{};  // who was asked for a state, and has not answered in time
     StateSink sink_;
     std::optional<Question> question_;
+    std::optional<Question> seen_;     // of whom a frame has come that does not continue what is held
+    std::optional<Question> unknown_;  // where nobody has told yet
     std::vector<SyncReport> reports_;
 };
 

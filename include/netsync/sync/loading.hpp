@@ -44,8 +44,11 @@ class Loading {
 
     /// This incarnation is over: another copy of it is alive, it was given up, or something that it made is older than what
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
-    void give_up_incarnation(bool replace, const Moment& now, Outbox& out) {
+    /// `parted`: where a history parts from one that stays in its place.
+    void give_up_incarnation(bool replace, const Moment& now, Outbox& out, const Agreement* parted = nullptr) {
         replace_ = replace_ || replace;
+        if (parted) part(*parted);
+        if (const std::optional<Twin>& original = pool_.original(); original && pool_.is_twin_seen()) part(*original);
         const bool planned =
             is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
         if (planned && pool_.self() == copy_.successor()) return;
@@ -87,7 +90,17 @@ class Loading {
         const Unplaced state = *std::exchange(unplaced_, std::nullopt);
         if (!agreement.known && is_patient(now))  // somebody else's log may tell
             return finish(member, errc::forked, now, out);
-        return finish(member, take_over(member, state.bytes, state.header, agreement.counter, now, out), now, out);
+        if (agreement.known && !replace_ && copy_.fork().weigh(copy_.id(), agreement) == Stays::ours) {
+            out.send(member.link, copy_.fork().answer(agreement));
+            copy_.go_on();
+            parted_.clear();
+            return finish(member, {}, now, out);
+        }
+        if (agreement.known)
+            part(agreement);
+        else
+            part(Parted{copy_.id(), copy_.opened(), std::nullopt});
+        return finish(member, take_over(member, state.bytes, state.header, parted(), now, out), now, out);
     }
 
     std::uint64_t states_refused() const noexcept { return sink_.refused(); }
@@ -131,22 +144,26 @@ class Loading {
             [](const ReplicaId&, const Member& member) { return member.state == MemberState::live; });
         if (!anybody) return false;
         if (is_succeeding()) {  // without the pool's state there is nothing to go on from
-            if (now.time < *first_greeting_ + options_.answer_timeout * patience || !is_pool_lost()) return false;
+            const Duration waited = now.time - *first_greeting_;
+            if (waited < options_.answer_timeout * patience) return false;
+            if (!is_pool_lost(!replace_ && waited > 3 * options_.answer_timeout * patience)) return false;
             copy_.go_on();
+            parted_.clear();
         }
         present(true);
         return true;
     }
 
-    /// Whether all that there is of the pool waits as this replica does, and it is the one that goes first.
-    bool is_pool_lost() const {
+    /// Whether all that there is of the pool waits as this replica does, and it is the one that goes first. Those who are away
+    /// may be the pool; where histories parted nobody waits for them for ever.
+    bool is_pool_lost(bool is_away_over) const {
         const auto is_here = [&](OwnerId owner) {
             return owner == pool_.self().owner() || pool_.members().any([&](const ReplicaId& id, const Member& member) {
                 return id.owner() == owner && member.state == MemberState::live;
             });
         };
         return !pool_.members().any([&](const ReplicaId& id, const Member& member) {
-            if (member.state != MemberState::live) return !is_here(id.owner());  // it may be the pool
+            if (member.state != MemberState::live) return !is_away_over && !is_here(id.owner());
             return member.ready || id < pool_.self();
         });
     }
@@ -167,7 +184,7 @@ class Loading {
         over_ = source.link;
         deadline_ = now.time + options_.answer_timeout;
         unplaced_.reset();
-        sink_.ask(source.link, out);
+        sink_.ask(source.link, out, is_succeeding() ? what_stays() : copy_.history().heads());
     }
 
     void pass_over(const Moment& now) {
@@ -187,7 +204,7 @@ class Loading {
                 out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
             }
-            error = header ? take_over(member, state, *header, std::nullopt, now, out) : header.error();
+            error = header ? take_over(member, state, *header, parted(), now, out) : header.error();
         }
         return finish(member, error, now, out);
     }
@@ -202,20 +219,77 @@ class Loading {
     std::error_code take_over(const Member& source, ByteView state, const SnapshotHeader& header,
                               std::optional<std::uint64_t> parted, const Moment& now, Outbox& out) {
         const bool planned = is_succeeding();
+        if (holds_what_goes(header)) {
+            if (is_patient(now)) return errc::forked;
+            if (planned && !replace_)
+                return copy_.go_on(), parted_.clear(), std::error_code{};  // it has stayed after all
+            parted_.erase(std::remove_if(parted_.begin(), parted_.end(),
+                                         [&](const Parted& at) { return holds_what_goes(header, at); }),
+                          parted_.end());
+        }
         const ReplicaId after = planned ? copy_.successor() : copy_.plan_successor(random_);
         const bool better = copy_.displaces(header) || (source.settled && copy_.holds_of_others(header));
-        const bool in_place = replace_ || (better && is_patient(now));
+        const bool in_place = replace_ || !parted_.empty() || (better && is_patient(now));
         if (source.settled) copy_.settle();
         const Result<Succession> done = parted || (in_place && copy_.can_issue_again(header))
-                                            ? copy_.succeed_in_place(state, parted, !is_patient(now))
+                                            ? copy_.succeed_in_place(state, parted, parted_, !is_patient(now))
                                             : copy_.succeed(state);
         if (!done) return done.error();
         replace_ = false;
+        parted_.clear();
         trying_since_.reset();
         if (!parted && done->agreed < max_counter)
             copy_.retire({Retirement{done->before, done->agreed, now.wall, after}});
         if (!planned) pool_.rename(after, now, out);
         return {};
+    }
+
+    void part(const Agreement& agreement) {
+        if (agreement.known)
+            part(Parted{agreement.replica, agreement.counter, copy_.fork().mark(agreement)});
+        else if (agreement.replica != copy_.id())
+            part(Parted{agreement.replica, 0, std::nullopt});
+    }
+
+    /// This replica is a copy: what came before its store was opened is its original's too, and nothing of what came after.
+    void part(const Twin& original) {
+        const Head there{copy_.id(), original.counter, original.hash};
+        if (original.counter > 0 && copy_.fork().shows_ours(there)) return;  // all that the other one has is here
+        const std::uint64_t most = copy_.fork().shows_another(there) ? original.counter - 1 : max_counter;
+        part(Parted{copy_.id(), std::min(copy_.opened(), most), std::nullopt});
+    }
+
+    void part(const Parted& at) {
+        for (Parted& known : parted_)
+            if (known.replica == at.replica) return void(known = at);
+        parted_.push_back(at);
+    }
+
+    /// Up to where this replica's own history stays.
+    std::optional<std::uint64_t> parted() const {
+        for (const Parted& at : parted_)
+            if (at.replica == copy_.id()) return at.counter;
+        return std::nullopt;
+    }
+
+    /// The first of the histories that stay, beyond what is in both.
+    std::vector<Head> what_stays() const {
+        std::vector<Head> heads;
+        for (const Parted& at : parted_)
+            if (at.mark) heads.push_back({at.replica, at.mark->last, at.mark->beyond});
+        return heads;
+    }
+
+    /// Whether a state comes of a history that does not stay, as what is held here does.
+    bool holds_what_goes(const SnapshotHeader& header) const {
+        return std::any_of(parted_.begin(), parted_.end(),
+                           [&](const Parted& at) { return holds_what_goes(header, at); });
+    }
+
+    bool holds_what_goes(const SnapshotHeader& header, const Parted& at) const {
+        return std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
+            return at.replica == head.replica && at.counter < head.counter && copy_.fork().shows_ours(head);
+        });
     }
 
     /// For as long as what one member has not got another may have, or the same one a little later.
@@ -249,6 +323,7 @@ class Loading {
     detail::Random random_;
     bool ready_ = true;
     bool replace_ = false;
+    std::vector<Parted> parted_;  // histories of which something that is held here does not stay
     std::optional<Duration> trying_since_;
     std::optional<Duration> first_greeting_;
     ReplicaId from_{};

@@ -78,6 +78,9 @@ class LocalCopy {
     /// How much of a replica's changes is held. O(log replicas).
     std::uint64_t counter(const ReplicaId& origin) const { return kept_.held.counter(origin); }
 
+    /// What of it was there when its store was opened: a copy of the store has that too, and nothing of what came after.
+    std::uint64_t opened() const noexcept { return opened_; }
+
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), history().counter(self_)}; }
 
@@ -259,7 +262,9 @@ class LocalCopy {
     /// The same where what is held cannot be joined: there is another history of this replica beyond `parted`, or what was
     /// forgotten here must come back. The pool's state takes its place; of the log follows what still can. Where that
     /// does not hold yet what is to be issued again removes: std::errc::resource_unavailable_try_again, unless `now`.
-    Result<Succession> succeed_in_place(ByteView bytes, std::optional<std::uint64_t> parted, bool now) {
+    /// `others`: up to where other histories go on as they were here.
+    Result<Succession> succeed_in_place(ByteView bytes, std::optional<std::uint64_t> parted,
+                                        const std::vector<Parted>& others, bool now) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         std::vector<Frame> logged = kept_.logged();
@@ -272,13 +277,19 @@ class LocalCopy {
         for (Frame& frame : logged) {
             const FrameHeader& header = frame.header();
             const bool own = header.origin == id();
-            if ((!own || header.last() <= limit) && kept_.replay(frame)) issuing_.vector_rose();
+            const bool over = std::any_of(others.begin(), others.end(), [&](const Parted& other) {
+                return other.replica == header.origin && other.counter < header.last();
+            });
+            if (!over && (!own || header.last() <= limit) && kept_.replay(frame)) issuing_.vector_rose();
             if (own && header.last() > std::min(limit, counter(id()))) again.push_back(std::move(frame));
         }
         if (!now && !all_of_removed_held(again, history(), id())) {
             kept_.held = std::move(before);
             return std::make_error_code(std::errc::resource_unavailable_try_again);
         }
+        for (const Parted& other : others)
+            if (other.mark) kept_.held.history.mark(*other.mark);
+        if (parted && !again.empty()) mark_other(again.front().header(), others);
         forget_nothing();
         buffer_.clear();
         kept_.staging.stage([](Store& store) { return store.clear(); });
@@ -288,6 +299,8 @@ class LocalCopy {
     /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
     void go_on() {
         self_ = intern(successor_);
+        opened_ = 0;
+        issuing_.restart();
         kept_.staging.begin_anew();
         successor_ = {};
         keep("replica", id());
@@ -353,6 +366,7 @@ class LocalCopy {
         kept_.held.history.set_lineage(kept_lineage_);
         issuing_.restart();  // the log need not tell what this replica's last frame depended on
         clock_.restore(history().time());
+        opened_ = history().counter(self_);
         open_ = kept_.staging.begin();
         if (open_ && kept.is_nil()) keep("replica", id());
     }
@@ -436,6 +450,13 @@ class LocalCopy {
         keep("forgotten", std::vector<ReplicaCounter>{});
     }
 
+    /// The first change of a history that does not stay, where nothing is known of the other.
+    void mark_other(const FrameHeader& first, const std::vector<Parted>& parted) {
+        for (const Parted& other : parted)
+            if (other.replica == first.origin && other.mark) return;
+        kept_.held.history.mark({first.origin, first.first - 1, 0, first.last(), first.hash, first.time, false});
+    }
+
     Result<Snapshot<CrdtType>> read(ByteView bytes) {
         if (const Result<SnapshotHeader> header = check(bytes); !header) return header.error();
         return decode_snapshot<CrdtType>(bytes, options_.limits);
@@ -447,6 +468,7 @@ class LocalCopy {
         if (!encoded) return encoded.error();
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
         self_ = intern(successor_);
+        opened_ = 0;
         successor_ = {};
         successions_.add(succession);
         issuing_.restart();
@@ -533,6 +555,7 @@ class LocalCopy {
     CausalBuffer<Frame> buffer_;
     Issuing issuing_;
     bool settled_ = false;
+    std::uint64_t opened_ = 0;
     Forgotten forgotten_;  // here
     std::uint64_t kept_lineage_ = 0;
     ReplicaId successor_;

@@ -62,6 +62,8 @@ struct StateRequest {
     static constexpr MessageKind kind = MessageKind::state_request;
     std::uint64_t digest = 0;
     std::uint64_t offset = 0;
+    std::vector<Head>
+        of{};  ///< what it has to agree with, as far as it goes: it is joined with that; with the first piece
 };
 
 /// A piece of an encoded snapshot (wire/snapshot.hpp), `total` bytes long.
@@ -103,8 +105,9 @@ struct Agreement {
     std::uint64_t counter = 0;
     bool known = false;
     bool beyond = false;
-    Ntp64 time{};  ///< of that change; 0: its frame is in the log no more
-    std::uint64_t hash = 0;
+    std::uint64_t last = 0;  ///< of that change; of all that the sender holds, where it is not known where they part
+    Ntp64 time{};            ///< of that change; 0: its frame is in the log no more
+    std::uint64_t hash = 0;  ///< there
 };
 
 /// Decodes a sync message and hands it to `handle`, an overload for each type, which says in a std::error_code whether

@@ -10,6 +10,7 @@
 #include <netsync/sync/message.hpp>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace netsync {
 
@@ -66,10 +67,10 @@ class StateSource {
 /// The taking side: one transfer at a time, its bytes growing as they arrive.
 class StateSink {
    public:
-    /// Begins, or goes on with what has arrived so far of the same state.
-    void ask(Link link, Outbox& out) {
+    /// Begins, or goes on with what has arrived so far of the same state. `of`: see StateRequest.
+    void ask(Link link, Outbox& out, std::vector<Head> of = {}) {
         asked_until_ = bytes_.size();
-        out.send(link, StateRequest{digest_, bytes_.size()});
+        out.send(link, StateRequest{digest_, bytes_.size(), std::move(of)});
     }
 
     /// Takes a piece. True when the state is complete. errc::too_large, and errc::malformed for pieces that do not fit.

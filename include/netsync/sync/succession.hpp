@@ -8,6 +8,8 @@
 #include <netsync/sync/issuing.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/output.hpp>
+#include <netsync/wire/snapshot.hpp>
+#include <optional>
 #include <vector>
 
 namespace netsync {
@@ -50,6 +52,13 @@ struct Succession {
         std::sort(result.begin(), result.end());
         return result;
     }
+};
+
+/// Where two histories of one replica part, of which the other one stays.
+struct Parted {
+    ReplicaId replica{};
+    std::uint64_t counter = 0;   ///< the last of both
+    std::optional<Mark> mark{};  ///< how the other one goes on, where it is known
 };
 
 /// A change of an earlier incarnation as the next one issues it.

@@ -9,6 +9,7 @@
 #include <netsync/wire/forgotten.hpp>
 #include <netsync/wire/reissue.hpp>
 #include <netsync/wire/snapshot.hpp>
+#include <optional>
 #include <vector>
 
 namespace netsync {
@@ -45,6 +46,21 @@ class History {
     const Reissues& reissues() const noexcept { return reissues_; }
     void reissued(const Reissue& reissue) { reissues_.add(reissue); }
 
+    /// Where histories of one id have parted of which the one stays that is held here: by replica and counter, the latest
+    /// max_marks of them.
+    const std::vector<Mark>& marks() const noexcept { return marks_; }
+    void mark(const Mark& mark) {
+        const auto at = std::lower_bound(marks_.begin(), marks_.end(), mark,
+                                         [](const Mark& a, const Mark& b) { return precedes(a, b); });
+        if (at != marks_.end() && !precedes(mark, *at))
+            *at = mark;
+        else
+            marks_.insert(at, mark);
+        if (marks_.size() > max_marks)
+            marks_.erase(std::min_element(marks_.begin(), marks_.end(),
+                                          [](const Mark& a, const Mark& b) { return a.time < b.time; }));
+    }
+
     /// Up to where tombstones may be missing in the state: dropped here, or where a state came from that was taken.
     const Forgotten& forgotten() const noexcept { return forgotten_; }
     template <class Cut>  // a VersionVector, or a Forgotten
@@ -73,7 +89,8 @@ class History {
 
     /// What a snapshot says of itself. O(n log n).
     SnapshotHeader header() const {
-        SnapshotHeader result{.heads = heads(), .time = time_, .reissues = reissues_, .lineage = lineage_};
+        SnapshotHeader result{
+            .heads = heads(), .time = time_, .reissues = reissues_, .lineage = lineage_, .marks = marks_};
         if (!forgotten_.empty())
             for (const VersionVector::Entry& entry : vector().sorted())
                 result.forgotten.push_back(forgotten_.counter(entry.replica));
@@ -110,6 +127,7 @@ class History {
     CausalContext context_;
     std::vector<Hash> hashes_;  // by origin's index
     Reissues reissues_;
+    std::vector<Mark> marks_;
     Forgotten forgotten_;
     std::uint64_t lineage_ = 0;
     Ntp64 time_{};

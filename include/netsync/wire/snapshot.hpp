@@ -1,5 +1,5 @@
-// netsync: a whole state as bytes, with exactly the causal context that it holds. Canonical: two replicas with equal
-// version vectors make the same bytes, so a transfer can go on from any of them.
+// netsync: a whole state as bytes, with exactly the causal context that it holds. Canonical but for its marks: two replicas
+// with equal version vectors make the same bytes, so a transfer can go on from any of them.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,8 @@
 #include <netsync/wire/forgotten.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/reissue.hpp>
+#include <optional>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -35,6 +37,33 @@ inline std::uint64_t counter_in(const std::vector<Head>& heads, const ReplicaId&
     return at != heads.end() && at->replica == replica ? at->counter : 0;
 }
 
+/// Where two histories of one replica parted, and how one of them goes on: the one that stayed, or the other.
+struct Mark {
+    ReplicaId replica{};
+    std::uint64_t counter = 0;  ///< the last of both
+    std::uint64_t hash = 0;     ///< there; 0: not known
+    std::uint64_t last = 0;     ///< of the first change beyond
+    std::uint64_t beyond = 0;   ///< the hash there
+    Ntp64 time{};               ///< of that change
+    bool stayed = true;
+    friend bool operator==(const Mark&, const Mark&) = default;
+    /// The order in which they are kept: by replica and counter.
+    friend bool precedes(const Mark& a, const Mark& b) {
+        return std::tie(a.replica, a.counter) < std::tie(b.replica, b.counter);
+    }
+
+    bool is_valid() const noexcept { return !replica.is_nil() && counter < last && last <= max_counter; }
+
+    /// What it tells of the hash at a counter.
+    std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
+        if (at.replica != replica) return std::nullopt;
+        if (at.counter == last && stayed) return beyond;
+        return at.counter == counter && (hash != 0 || counter == 0) ? std::optional{hash} : std::nullopt;
+    }
+};
+
+inline constexpr std::size_t max_marks = 256;
+
 /// What a state is of: exactly the causal context that it holds, and what else is to be known of it.
 struct SnapshotHeader {
     std::vector<Head> heads{};  ///< by replica id: the version vector, and the hashes to continue from
@@ -43,6 +72,7 @@ struct SnapshotHeader {
     /// Counters of the heads, or none: up to there tombstones may have been dropped.
     std::vector<std::uint64_t> forgotten{};
     std::uint64_t lineage = 0;  ///< see History::lineage
+    std::vector<Mark> marks{};  ///< see History::marks
     std::size_t size = 0;       ///< of the header's bytes, where it was read
 
     /// The same as a cut. Interns their replicas.
@@ -75,7 +105,7 @@ void write_snapshot(Output& out, const SnapshotHeader& header, T& state) {
     out.fixed(wire_version);
     out(header.heads);
     out.fixed(header.time.value);
-    out(header.reissues.all(), header.forgotten, header.lineage);
+    out(header.reissues.all(), header.forgotten, header.lineage, header.marks);
     if constexpr (std::is_const_v<T>)
         out(state);
     else
@@ -102,11 +132,13 @@ std::size_t size_of_snapshot(const SnapshotHeader& header, T& state, const Limit
 
 /// Of a header that was read.
 inline std::error_code check(const SnapshotHeader& header, const Limits& limits) {
-    const auto& [heads, time, reissues, forgotten, lineage, size] = header;
-    if (heads.size() > limits.replicas) return errc::too_large;
+    const auto& [heads, time, reissues, forgotten, lineage, marks, size] = header;
+    if (heads.size() > limits.replicas || marks.size() > max_marks) return errc::too_large;
     for (const Head& head : heads)
         if (head.counter == 0 || head.counter > max_counter || head.replica.is_nil()) return errc::malformed;
     if (!are_sorted(heads) || (!forgotten.empty() && forgotten.size() != heads.size())) return errc::malformed;
+    for (std::size_t at = 0; at < marks.size(); ++at)
+        if (!marks[at].is_valid() || (at > 0 && !precedes(marks[at - 1], marks[at]))) return errc::malformed;
     std::uint64_t any = forgotten.empty() ? 1 : 0;
     for (std::size_t at = 0; at < forgotten.size(); ++at) {
         if (forgotten[at] > heads[at].counter) return errc::malformed;
@@ -151,7 +183,7 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     in(header.heads);
     header.time = Ntp64{in.fixed<std::uint64_t>()};
     std::vector<Reissue> reissues;
-    in(reissues, header.forgotten, header.lineage);
+    in(reissues, header.forgotten, header.lineage, header.marks);
     if (!in.ok()) return in.error();
     if (reissues.size() > limits.replicas) return errc::too_large;
     for (const Reissue& reissue : reissues) {
