@@ -12604,7 +12604,6 @@ class Pool {
         for (const auto& [link, peer] : links_) out.closes.push_back(link);
         stop();
         self_ = self;
-        twin_seen_ = false;
         original_.reset();
         session_ = random_.next();
         announce(now, out);
@@ -12724,7 +12723,7 @@ class Pool {
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
     /// Whether another replica under this id was met, of which this one is to give way by taking another id.
-    bool is_twin_seen() const noexcept { return twin_seen_; }
+    bool is_twin_seen() const noexcept { return original_.has_value(); }
     /// What that one said of itself, where this one is the copy, or as much so as the other.
     const std::optional<Twin>& original() const noexcept { return original_; }
 
@@ -12863,7 +12862,6 @@ class Pool {
         if (other.session == 0 || other.session == session_) return;
         const Twin self = twin();
         if (self.opened != other.opened ? self.opened < other.opened : self.session > other.session) return;
-        twin_seen_ = true;
         original_ = other;
     }
 
@@ -12874,10 +12872,7 @@ class Pool {
             if (peer.dialed) links_.found(*peer.dialed, self_);
             meet(refusal->self);
         }
-        if (refusal && refusal->reason == errc::forked) {
-            twin_seen_ = true;
-            if (!original_) original_ = Twin{};
-        }
+        if (refusal && refusal->reason == errc::forked && !original_) original_ = Twin{};
         refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
     }
 
@@ -13065,7 +13060,6 @@ class Pool {
     std::uint16_t port_ = 0;
     bool ready_ = false;
     bool shown_ = true;
-    bool twin_seen_ = false;
     std::optional<Twin> original_;
     detail::OrderedMap<ReplicaId, Member> members_;
     Links links_;
@@ -13550,15 +13544,9 @@ class Fork {
     }
 
     /// Whether a head is of a history that ours is not, as far as ours goes and the log tells.
-    bool shows_another(const Head& theirs) const {
-        if (theirs.counter > counter(theirs.replica)) return false;
-        const std::optional<std::uint64_t> ours = hash_at({theirs.replica, theirs.counter});
-        return ours && *ours != theirs.hash;
-    }
-    /// Whether a head lies in ours.
-    bool shows_ours(const Head& theirs) const {
-        return theirs.counter <= counter(theirs.replica) && hash_at({theirs.replica, theirs.counter}) == theirs.hash;
-    }
+    bool shows_another(const Head& theirs) const { return is_ours(theirs) == false; }
+    /// Whether a head is known to lie in ours.
+    bool shows_ours(const Head& theirs) const { return is_ours(theirs) == true; }
 
     /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
     /// from an older state, or that was not lost when this one was restored.
@@ -13566,9 +13554,7 @@ class Fork {
         const auto head =
             std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == self; });
         if (head == theirs.end()) return false;
-        if (head->counter > counter(self)) return true;
-        const std::optional<std::uint64_t> ours = hash_at({self, head->counter});
-        return ours && *ours != head->hash;
+        return head->counter > counter(self) || shows_another(*head);
     }
 
     /// The latest counters and hashes of a history as the log has it, newest first; with 0 at the end where that is where
@@ -13593,14 +13579,11 @@ class Fork {
     /// How far our history agrees with these heads of one replica, newest first: as far as ours goes, and the log tells, which
     /// may begin after the older ones. O(log heads) look-ups.
     Agreement compare(const std::vector<Head>& theirs) const {
-        const auto hash_of = [&](const Head& head) { return hash_at({head.replica, head.counter}); };
         const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            if (head.counter > counter(head.replica)) return true;
-            const std::optional<std::uint64_t> hash = hash_of(head);
-            return hash && hash != head.hash;
+            return head.counter > counter(head.replica) || shows_another(head);
         });
         Agreement result{.replica = theirs.front().replica};
-        result.known = agrees != theirs.end() && hash_of(*agrees) == agrees->hash;
+        result.known = agrees != theirs.end() && shows_ours(*agrees);
         if (result.known) result.counter = agrees->counter;
         if (!result.known) agree_at_mark(theirs, result);
         return answer(result);
@@ -13654,11 +13637,30 @@ class Fork {
     }
 
    private:
-    /// Where a log does not tell: up to where these heads parted from others before.
+    /// Whether a head lies in our history; none where that goes not so far, or the log does not tell. The change that
+    /// follows tells, too.
+    std::optional<bool> is_ours(const Head& theirs) const {
+        if (theirs.counter > counter(theirs.replica)) return std::nullopt;
+        if (const std::optional<std::uint64_t> ours = hash_at({theirs.replica, theirs.counter}))
+            return *ours == theirs.hash;
+        const std::uint64_t next = theirs.counter + 1;
+        std::optional<bool> follows;
+        static_cast<void>(store_.frames({theirs.replica, next, next}, [&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, limits_); frame && frame->header().first == next)
+                follows = frame->continues(theirs.hash);
+            return false;
+        }));
+        return follows;
+    }
+
+    /// Where a log does not tell: up to where these heads parted from others before, unless they went the same way then.
     void agree_at_mark(const std::vector<Head>& theirs, Agreement& result) const {
+        const auto holds = [&](const Head& head) {
+            return std::find(theirs.begin(), theirs.end(), head) != theirs.end();
+        };
         for (const Mark& mark : history_.marks()) {
-            const Head both{mark.replica, mark.counter, mark.hash};
-            if (mark.hash == 0 || std::find(theirs.begin(), theirs.end(), both) == theirs.end()) continue;
+            if (mark.hash == 0 || !holds({mark.replica, mark.counter, mark.hash})) continue;
+            if (mark.stayed && holds({mark.replica, mark.last, mark.beyond})) continue;
             result.known = true;
             result.counter = mark.counter;  // the last one is the highest
         }
@@ -14315,7 +14317,7 @@ class Loading {
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out, const Agreement* parted = nullptr) {
         replace_ = replace_ || replace;
         if (parted) part(*parted);
-        if (const std::optional<Twin>& original = pool_.original(); original && pool_.is_twin_seen()) part(*original);
+        if (const std::optional<Twin>& original = pool_.original()) part(*original);
         const bool planned =
             is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
         if (planned && pool_.self() == copy_.successor()) return;
@@ -14363,10 +14365,7 @@ class Loading {
             parted_.clear();
             return finish(member, {}, now, out);
         }
-        if (agreement.known)
-            part(agreement);
-        else
-            part(Parted{copy_.id(), copy_.opened(), std::nullopt});
+        part(agreement);
         return finish(member, take_over(member, state.bytes, state.header, parted(), now, out), now, out);
     }
 
@@ -14461,12 +14460,14 @@ class Loading {
 
     /// The state is whole, or cannot be had from this member.
     bool on_state(Member& member, Bytes state, std::error_code error, const Moment& now, Outbox& out) {
+        const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
+        const bool disputed = !error && header && copy_.fork().is_disputed(copy_.id(), header->heads);
+        if (disputed && !is_succeeding()) return give_up_incarnation(false, now, out), false;
         if (!error && !is_succeeding() && !is_too_old(member))
             error = copy_.adopt(std::move(state));
         else if (!error) {
             replace_ = replace_ || !is_succeeding();
-            const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
-            if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
+            if (disputed) {
                 unplaced_ = Unplaced{std::move(state), *header};
                 out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
@@ -14514,8 +14515,8 @@ class Loading {
     void part(const Agreement& agreement) {
         if (agreement.known)
             part(Parted{agreement.replica, agreement.counter, copy_.fork().mark(agreement)});
-        else if (agreement.replica != copy_.id())
-            part(Parted{agreement.replica, 0, std::nullopt});
+        else  // a copy of this replica's store has what was in it when it was opened
+            part(Parted{agreement.replica, agreement.replica == copy_.id() ? copy_.opened() : 0, std::nullopt});
     }
 
     /// This replica is a copy: what came before its store was opened is its original's too, and nothing of what came after.
@@ -15693,6 +15694,74 @@ class Batch {
 
 }  // namespace netsync
 
+// ---- netsync/sync/exactness.hpp ----
+
+// netsync: whether a merge is exact, so that all who hold the same changes come to the same state. What was forgotten, and
+// who was waited for then, come in; whether a change or a state met all tombstones that it would have met elsewhere goes out.
+
+namespace netsync {
+
+/// Tombstones are dropped when every member has seen them (causal stability), so no change of a member can come later that
+/// should have met one. It can of those who were no members: nobody knew them, or they had been given up. A view, for a call.
+class Exactness {
+   public:
+    Exactness(const History& history, const Retirements& retirements) : history_(history), retirements_(retirements) {}
+
+    /// Whether a change, whose time may lie in the past, was made without what was forgotten up to this cut. Where it would
+    /// meet a tombstone, others would come to another result.
+    bool is_beside(const Forgotten& cut, const FrameHeader& header) const {
+        if (cut.empty() || !is_unheeded(header.origin)) return false;
+        return retirements_.speak_of(header.origin) || cut.is_lacked_by(header.dependencies);
+    }
+
+    /// Whether a state brings changes that were not waited for when something was forgotten here. O(replicas).
+    bool has_unheeded(const SnapshotHeader& theirs) const {
+        return std::any_of(theirs.heads.begin(), theirs.heads.end(), [&](const Head& head) {
+            return head.counter > counter(head.replica) && is_unheeded(head.replica);
+        });
+    }
+
+    /// Whether what is held, and a state, may be joined without either lacking tombstones that the other's changes should
+    /// meet. O(replicas).
+    bool may_join(const SnapshotHeader& theirs) const {
+        if (!history_.forgotten().empty() && has_unheeded(theirs)) return false;
+        const VersionVector& ours = history_.vector();
+        return theirs.forgotten.empty() ||
+               std::none_of(ours.begin(), ours.end(), [&](const VersionVector::Entry& entry) {
+                   const ReplicaId& replica = id_of(entry.replica);
+                   const std::uint64_t known = counter_in(theirs.heads, replica);
+                   return entry.counter > known && (known == 0 || retirements_.speak_of(replica));
+               });
+    }
+
+    /// Whether these changes may follow a state: those of whom it knows nothing had seen what was forgotten in it. Those of
+    /// `self` are issued again. O(frames x replicas).
+    bool may_follow(const std::vector<Frame>& frames, const SnapshotHeader& theirs, const ReplicaId& self) const {
+        if (theirs.forgotten.empty()) return true;
+        const Forgotten cut = theirs.dropped();
+        return std::none_of(frames.begin(), frames.end(), [&](const Frame& frame) {
+            const FrameHeader& header = frame.header();
+            const std::uint64_t known = counter_in(theirs.heads, header.origin);
+            if (header.first != known + 1 || header.origin == self) return false;
+            return retirements_.speak_of(header.origin) || (known == 0 && cut.is_lacked_by(header.dependencies));
+        });
+    }
+
+   private:
+    /// Whether more of a replica may be news that was not waited for.
+    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.speak_of(origin); }
+
+    std::uint64_t counter(const ReplicaId& replica) const {
+        const ReplicaIndex index = find_index(replica);
+        return index == ReplicaIndex{} ? 0 : history_.counter(index);
+    }
+
+    const History& history_;
+    const Retirements& retirements_;
+};
+
+}  // namespace netsync
+
 // ---- netsync/sync/aside.hpp ----
 
 // netsync: long work without the replica's mutex. A copy of what is held goes in; meanwhile others read and write.
@@ -16257,7 +16326,7 @@ class LocalCopy {
         observe(kept_.held.state, {ReplicaId{}, history().time(), false, true});
     }
 
-    /// How long work is done.
+    /// How long work is done: see Aside.
     void work_aside(const Aside& aside) { kept_.aside = aside; }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
@@ -16322,9 +16391,7 @@ class LocalCopy {
 
     /// Whether a state brings changes of somebody new, which may have met what was forgotten here.
     bool displaces(const SnapshotHeader& header) const {
-        return !forgotten_.empty() && std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
-            return head.counter > counter(head.replica) && is_unheeded(head.replica);
-        });
+        return !forgotten_.empty() && exactness().has_unheeded(header);
     }
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
@@ -16335,7 +16402,7 @@ class LocalCopy {
         const bool in_place = displaces(*header);
         if (in_place && forgotten_.is_lacked_by(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? kept_.logged() : std::vector<Frame>{};
-        const bool exact = in_place ? may_follow(beyond, *header) : may_join(*header);
+        const bool exact = in_place ? exactness().may_follow(beyond, *header, id()) : exactness().may_join(*header);
         const bool as_received = in_place ? beyond.empty() : exact && kept_.is_completed_by_log(*header);
         const std::uint64_t own_way = this->own_way();
         bool changed = false;
@@ -16445,7 +16512,7 @@ class LocalCopy {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         const std::uint64_t known = counter_in(theirs->heads, id());
-        const bool exact = may_join(*theirs);
+        const bool exact = exactness().may_join(*theirs);
         static_cast<void>(kept_.held.join(*std::move(theirs), exact));
         std::vector<Frame> again;
         for (Frame& frame : kept_.logged())
@@ -16463,7 +16530,7 @@ class LocalCopy {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         std::vector<Frame> logged = kept_.logged();
-        const bool exact = may_follow(logged, *theirs);
+        const bool exact = exactness().may_follow(logged, *theirs, id());
         Content<CrdtType> before = std::exchange(kept_.held, {});
         static_cast<void>(kept_.held.join(*std::move(theirs)));
         if (!exact) kept_.held.history.branch(own_way());
@@ -16594,51 +16661,13 @@ class LocalCopy {
         return header.last() == history().counter(origin) && header.hash != history().hash(origin);
     }
 
-    /// Whether a change, whose time may lie in the past, was made without what was forgotten up to this cut. Where it would
-    /// meet a tombstone, others would come to another result.
-    bool is_beside(const Forgotten& cut, const FrameHeader& header) const {
-        if (cut.empty() || !is_unheeded(header.origin)) return false;
-        return retirements_.speak_of(header.origin) || cut.is_lacked_by(header.dependencies);
-    }
-
-    /// Whether what is held, and a state, may be joined without either lacking tombstones that the other's changes should
-    /// meet: those beyond are of members that were waited for when something was forgotten.
-    bool may_join(const SnapshotHeader& theirs) const {
-        const bool here = !history().forgotten().empty(), there = !theirs.forgotten.empty();
-        return (!here || std::none_of(theirs.heads.begin(), theirs.heads.end(),
-                                      [&](const Head& head) {
-                                          return head.counter > counter(head.replica) && is_unheeded(head.replica);
-                                      })) &&
-               (!there || std::none_of(history().vector().begin(), history().vector().end(),
-                                       [&](const VersionVector::Entry& entry) {
-                                           const std::uint64_t known = counter_in(theirs.heads, id_of(entry.replica));
-                                           return entry.counter > known &&
-                                                  (known == 0 || retirements_.speak_of(id_of(entry.replica)));
-                                       }));
-    }
-
-    /// Whether these changes may follow a state: those of whom it knows nothing had seen what was forgotten in it.
-    bool may_follow(const std::vector<Frame>& frames, const SnapshotHeader& theirs) const {
-        if (theirs.forgotten.empty()) return true;
-        const Forgotten cut = theirs.dropped();
-        return std::none_of(frames.begin(), frames.end(), [&](const Frame& frame) {
-            const FrameHeader& header = frame.header();
-            const std::uint64_t known = counter_in(theirs.heads, header.origin);
-            if (header.first != known + 1 || header.origin == id()) return false;
-            if (retirements_.speak_of(header.origin)) return true;
-            return known == 0 && cut.is_lacked_by(header.dependencies);
-        });
-    }
+    Exactness exactness() const { return {history(), retirements_}; }
 
     /// What its way is named by where this replica's state goes its own.
     std::uint64_t own_way() const noexcept { return id().owner_bits ^ id().incarnation ^ history().counter(self_); }
     void keep_lineage() {
         if (history().lineage() != std::exchange(kept_lineage_, history().lineage())) keep("lineage", kept_lineage_);
     }
-
-    /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
-    /// had been given up.
-    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.speak_of(origin); }
 
     void forget_nothing() {
         forgotten_ = {};
@@ -16695,8 +16724,8 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
         if (header.origin == id()) return errc::forked;
-        if (is_beside(forgotten_, header)) return errc::outdated;
-        const bool exact = !is_beside(history().forgotten(), header);
+        if (exactness().is_beside(forgotten_, header)) return errc::outdated;
+        const bool exact = !exactness().is_beside(history().forgotten(), header);
         if (history().vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;

@@ -77,6 +77,33 @@ TEST_CASE("two histories agree up to where they part, whichever is the longer") 
     CHECK(none.fork().compare(parted(1, 1).first.fork().heads(copied)).known);  // from the first change on
 }
 
+TEST_CASE("a log that was cut tells of the change before its first one, too") {
+    Side a;
+    a.make(10, 1);
+    const Side b{a.store.copy(), a.history};  // a copy, which goes no further
+    a.make(3, 100);
+    a.cut(10);
+    const Agreement told = a.fork().compare(b.fork().heads(copied));
+    CHECK(told.known);
+    CHECK(told.counter == 10);
+    CHECK_FALSE(a.fork().shows_another(b.head()));
+    CHECK(a.fork().shows_another({copied, 10, 5}));
+    Side behind{a.store.copy(), a.history};
+    behind.cut(11);  // and no further
+    CHECK_FALSE(behind.fork().compare(b.fork().heads(copied)).known);
+}
+
+TEST_CASE("a mark does not end the history of one that went the same way") {
+    auto [a, b] = parted(3, 3);
+    const Side copy{a.store.copy(), a.history};  // up to 13
+    a.history.mark(b.fork().mark(b.fork().answer({.replica = copied, .counter = 10, .known = true})));
+    a.history.mark(a.fork().mark(a.fork().answer({.replica = copied, .counter = 10, .known = true})));
+    a.make(5, 400);
+    a.cut(15);
+    CHECK_FALSE(a.fork().compare(copy.fork().heads(copied)).known);  // not at 10: it holds what came after
+    CHECK(a.fork().compare(b.fork().heads(copied)).counter == 10);
+}
+
 TEST_CASE("a log that was cut does not tell what came before it; a mark does") {
     auto [a, b] = parted(3, 3);
     a.cut(12);

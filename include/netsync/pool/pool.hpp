@@ -117,7 +117,6 @@ class Pool {
         for (const auto& [link, peer] : links_) out.closes.push_back(link);
         stop();
         self_ = self;
-        twin_seen_ = false;
         original_.reset();
         session_ = random_.next();
         announce(now, out);
@@ -237,7 +236,7 @@ class Pool {
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
     /// Whether another replica under this id was met, of which this one is to give way by taking another id.
-    bool is_twin_seen() const noexcept { return twin_seen_; }
+    bool is_twin_seen() const noexcept { return original_.has_value(); }
     /// What that one said of itself, where this one is the copy, or as much so as the other.
     const std::optional<Twin>& original() const noexcept { return original_; }
 
@@ -376,7 +375,6 @@ class Pool {
         if (other.session == 0 || other.session == session_) return;
         const Twin self = twin();
         if (self.opened != other.opened ? self.opened < other.opened : self.session > other.session) return;
-        twin_seen_ = true;
         original_ = other;
     }
 
@@ -387,10 +385,7 @@ class Pool {
             if (peer.dialed) links_.found(*peer.dialed, self_);
             meet(refusal->self);
         }
-        if (refusal && refusal->reason == errc::forked) {
-            twin_seen_ = true;
-            if (!original_) original_ = Twin{};
-        }
+        if (refusal && refusal->reason == errc::forked && !original_) original_ = Twin{};
         refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
     }
 
@@ -578,7 +573,6 @@ class Pool {
     std::uint16_t port_ = 0;
     bool ready_ = false;
     bool shown_ = true;
-    bool twin_seen_ = false;
     std::optional<Twin> original_;
     detail::OrderedMap<ReplicaId, Member> members_;
     Links links_;

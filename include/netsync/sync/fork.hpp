@@ -54,15 +54,9 @@ class Fork {
     }
 
     /// Whether a head is of a history that ours is not, as far as ours goes and the log tells.
-    bool shows_another(const Head& theirs) const {
-        if (theirs.counter > counter(theirs.replica)) return false;
-        const std::optional<std::uint64_t> ours = hash_at({theirs.replica, theirs.counter});
-        return ours && *ours != theirs.hash;
-    }
-    /// Whether a head lies in ours.
-    bool shows_ours(const Head& theirs) const {
-        return theirs.counter <= counter(theirs.replica) && hash_at({theirs.replica, theirs.counter}) == theirs.hash;
-    }
+    bool shows_another(const Head& theirs) const { return is_ours(theirs) == false; }
+    /// Whether a head is known to lie in ours.
+    bool shows_ours(const Head& theirs) const { return is_ours(theirs) == true; }
 
     /// Whether a member's head of this replica's own history shows that there is another copy of it: one that has gone on
     /// from an older state, or that was not lost when this one was restored.
@@ -70,9 +64,7 @@ class Fork {
         const auto head =
             std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == self; });
         if (head == theirs.end()) return false;
-        if (head->counter > counter(self)) return true;
-        const std::optional<std::uint64_t> ours = hash_at({self, head->counter});
-        return ours && *ours != head->hash;
+        return head->counter > counter(self) || shows_another(*head);
     }
 
     /// The latest counters and hashes of a history as the log has it, newest first; with 0 at the end where that is where
@@ -97,14 +89,11 @@ class Fork {
     /// How far our history agrees with these heads of one replica, newest first: as far as ours goes, and the log tells, which
     /// may begin after the older ones. O(log heads) look-ups.
     Agreement compare(const std::vector<Head>& theirs) const {
-        const auto hash_of = [&](const Head& head) { return hash_at({head.replica, head.counter}); };
         const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            if (head.counter > counter(head.replica)) return true;
-            const std::optional<std::uint64_t> hash = hash_of(head);
-            return hash && hash != head.hash;
+            return head.counter > counter(head.replica) || shows_another(head);
         });
         Agreement result{.replica = theirs.front().replica};
-        result.known = agrees != theirs.end() && hash_of(*agrees) == agrees->hash;
+        result.known = agrees != theirs.end() && shows_ours(*agrees);
         if (result.known) result.counter = agrees->counter;
         if (!result.known) agree_at_mark(theirs, result);
         return answer(result);
@@ -158,11 +147,30 @@ class Fork {
     }
 
    private:
-    /// Where a log does not tell: up to where these heads parted from others before.
+    /// Whether a head lies in our history; none where that goes not so far, or the log does not tell. The change that
+    /// follows tells, too.
+    std::optional<bool> is_ours(const Head& theirs) const {
+        if (theirs.counter > counter(theirs.replica)) return std::nullopt;
+        if (const std::optional<std::uint64_t> ours = hash_at({theirs.replica, theirs.counter}))
+            return *ours == theirs.hash;
+        const std::uint64_t next = theirs.counter + 1;
+        std::optional<bool> follows;
+        static_cast<void>(store_.frames({theirs.replica, next, next}, [&](const SharedBytes& bytes) {
+            if (const Result<Frame> frame = Frame::parse(bytes, limits_); frame && frame->header().first == next)
+                follows = frame->continues(theirs.hash);
+            return false;
+        }));
+        return follows;
+    }
+
+    /// Where a log does not tell: up to where these heads parted from others before, unless they went the same way then.
     void agree_at_mark(const std::vector<Head>& theirs, Agreement& result) const {
+        const auto holds = [&](const Head& head) {
+            return std::find(theirs.begin(), theirs.end(), head) != theirs.end();
+        };
         for (const Mark& mark : history_.marks()) {
-            const Head both{mark.replica, mark.counter, mark.hash};
-            if (mark.hash == 0 || std::find(theirs.begin(), theirs.end(), both) == theirs.end()) continue;
+            if (mark.hash == 0 || !holds({mark.replica, mark.counter, mark.hash})) continue;
+            if (mark.stayed && holds({mark.replica, mark.last, mark.beyond})) continue;
             result.known = true;
             result.counter = mark.counter;  // the last one is the highest
         }

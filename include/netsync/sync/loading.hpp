@@ -48,7 +48,7 @@ class Loading {
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out, const Agreement* parted = nullptr) {
         replace_ = replace_ || replace;
         if (parted) part(*parted);
-        if (const std::optional<Twin>& original = pool_.original(); original && pool_.is_twin_seen()) part(*original);
+        if (const std::optional<Twin>& original = pool_.original()) part(*original);
         const bool planned =
             is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
         if (planned && pool_.self() == copy_.successor()) return;
@@ -96,10 +96,7 @@ class Loading {
             parted_.clear();
             return finish(member, {}, now, out);
         }
-        if (agreement.known)
-            part(agreement);
-        else
-            part(Parted{copy_.id(), copy_.opened(), std::nullopt});
+        part(agreement);
         return finish(member, take_over(member, state.bytes, state.header, parted(), now, out), now, out);
     }
 
@@ -194,12 +191,14 @@ class Loading {
 
     /// The state is whole, or cannot be had from this member.
     bool on_state(Member& member, Bytes state, std::error_code error, const Moment& now, Outbox& out) {
+        const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
+        const bool disputed = !error && header && copy_.fork().is_disputed(copy_.id(), header->heads);
+        if (disputed && !is_succeeding()) return give_up_incarnation(false, now, out), false;
         if (!error && !is_succeeding() && !is_too_old(member))
             error = copy_.adopt(std::move(state));
         else if (!error) {
             replace_ = replace_ || !is_succeeding();
-            const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
-            if (header && copy_.fork().is_disputed(copy_.id(), header->heads)) {
+            if (disputed) {
                 unplaced_ = Unplaced{std::move(state), *header};
                 out.send(member.link, AgreementRequest{copy_.fork().heads(copy_.id())});
                 return false;
@@ -247,8 +246,8 @@ class Loading {
     void part(const Agreement& agreement) {
         if (agreement.known)
             part(Parted{agreement.replica, agreement.counter, copy_.fork().mark(agreement)});
-        else if (agreement.replica != copy_.id())
-            part(Parted{agreement.replica, 0, std::nullopt});
+        else  // a copy of this replica's store has what was in it when it was opened
+            part(Parted{agreement.replica, agreement.replica == copy_.id() ? copy_.opened() : 0, std::nullopt});
     }
 
     /// This replica is a copy: what came before its store was opened is its original's too, and nothing of what came after.

@@ -15,6 +15,7 @@
 #include <netsync/observe/subscription.hpp>
 #include <netsync/options.hpp>
 #include <netsync/sync/batch.hpp>
+#include <netsync/sync/exactness.hpp>
 #include <netsync/sync/fork.hpp>
 #include <netsync/sync/identity.hpp>
 #include <netsync/sync/issuing.hpp>
@@ -62,7 +63,7 @@ class LocalCopy {
         observe(kept_.held.state, {ReplicaId{}, history().time(), false, true});
     }
 
-    /// How long work is done.
+    /// How long work is done: see Aside.
     void work_aside(const Aside& aside) { kept_.aside = aside; }
 
     const ReplicaId& id() const noexcept { return id_of(self_); }  // any thread
@@ -127,9 +128,7 @@ class LocalCopy {
 
     /// Whether a state brings changes of somebody new, which may have met what was forgotten here.
     bool displaces(const SnapshotHeader& header) const {
-        return !forgotten_.empty() && std::any_of(header.heads.begin(), header.heads.end(), [&](const Head& head) {
-            return head.counter > counter(head.replica) && is_unheeded(head.replica);
-        });
+        return !forgotten_.empty() && exactness().has_unheeded(header);
     }
 
     /// A whole state of another replica: joined under its own context, and kept as a snapshot of what both held. One that
@@ -140,7 +139,7 @@ class LocalCopy {
         const bool in_place = displaces(*header);
         if (in_place && forgotten_.is_lacked_by(header->heads)) return errc::outdated;
         const std::vector<Frame> beyond = in_place ? kept_.logged() : std::vector<Frame>{};
-        const bool exact = in_place ? may_follow(beyond, *header) : may_join(*header);
+        const bool exact = in_place ? exactness().may_follow(beyond, *header, id()) : exactness().may_join(*header);
         const bool as_received = in_place ? beyond.empty() : exact && kept_.is_completed_by_log(*header);
         const std::uint64_t own_way = this->own_way();
         bool changed = false;
@@ -250,7 +249,7 @@ class LocalCopy {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         const std::uint64_t known = counter_in(theirs->heads, id());
-        const bool exact = may_join(*theirs);
+        const bool exact = exactness().may_join(*theirs);
         static_cast<void>(kept_.held.join(*std::move(theirs), exact));
         std::vector<Frame> again;
         for (Frame& frame : kept_.logged())
@@ -268,7 +267,7 @@ class LocalCopy {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
         std::vector<Frame> logged = kept_.logged();
-        const bool exact = may_follow(logged, *theirs);
+        const bool exact = exactness().may_follow(logged, *theirs, id());
         Content<CrdtType> before = std::exchange(kept_.held, {});
         static_cast<void>(kept_.held.join(*std::move(theirs)));
         if (!exact) kept_.held.history.branch(own_way());
@@ -399,51 +398,13 @@ class LocalCopy {
         return header.last() == history().counter(origin) && header.hash != history().hash(origin);
     }
 
-    /// Whether a change, whose time may lie in the past, was made without what was forgotten up to this cut. Where it would
-    /// meet a tombstone, others would come to another result.
-    bool is_beside(const Forgotten& cut, const FrameHeader& header) const {
-        if (cut.empty() || !is_unheeded(header.origin)) return false;
-        return retirements_.speak_of(header.origin) || cut.is_lacked_by(header.dependencies);
-    }
-
-    /// Whether what is held, and a state, may be joined without either lacking tombstones that the other's changes should
-    /// meet: those beyond are of members that were waited for when something was forgotten.
-    bool may_join(const SnapshotHeader& theirs) const {
-        const bool here = !history().forgotten().empty(), there = !theirs.forgotten.empty();
-        return (!here || std::none_of(theirs.heads.begin(), theirs.heads.end(),
-                                      [&](const Head& head) {
-                                          return head.counter > counter(head.replica) && is_unheeded(head.replica);
-                                      })) &&
-               (!there || std::none_of(history().vector().begin(), history().vector().end(),
-                                       [&](const VersionVector::Entry& entry) {
-                                           const std::uint64_t known = counter_in(theirs.heads, id_of(entry.replica));
-                                           return entry.counter > known &&
-                                                  (known == 0 || retirements_.speak_of(id_of(entry.replica)));
-                                       }));
-    }
-
-    /// Whether these changes may follow a state: those of whom it knows nothing had seen what was forgotten in it.
-    bool may_follow(const std::vector<Frame>& frames, const SnapshotHeader& theirs) const {
-        if (theirs.forgotten.empty()) return true;
-        const Forgotten cut = theirs.dropped();
-        return std::none_of(frames.begin(), frames.end(), [&](const Frame& frame) {
-            const FrameHeader& header = frame.header();
-            const std::uint64_t known = counter_in(theirs.heads, header.origin);
-            if (header.first != known + 1 || header.origin == id()) return false;
-            if (retirements_.speak_of(header.origin)) return true;
-            return known == 0 && cut.is_lacked_by(header.dependencies);
-        });
-    }
+    Exactness exactness() const { return {history(), retirements_}; }
 
     /// What its way is named by where this replica's state goes its own.
     std::uint64_t own_way() const noexcept { return id().owner_bits ^ id().incarnation ^ history().counter(self_); }
     void keep_lineage() {
         if (history().lineage() != std::exchange(kept_lineage_, history().lineage())) keep("lineage", kept_lineage_);
     }
-
-    /// Whether more of a replica may be news that was not waited for when something was forgotten: nobody knew it, or it
-    /// had been given up.
-    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.speak_of(origin); }
 
     void forget_nothing() {
         forgotten_ = {};
@@ -500,8 +461,8 @@ class LocalCopy {
         const FrameHeader& header = frame.header();
         if (const std::error_code error = refusal()) return error;  // what cannot be kept: gossip offers it again
         if (header.origin == id()) return errc::forked;
-        if (is_beside(forgotten_, header)) return errc::outdated;
-        const bool exact = !is_beside(history().forgotten(), header);
+        if (exactness().is_beside(forgotten_, header)) return errc::outdated;
+        const bool exact = !exactness().is_beside(history().forgotten(), header);
         if (history().vector().size() >= options_.limits.replicas && counter(header.origin) == 0) {
             ++origins_refused_;
             return errc::replica_table_full;
