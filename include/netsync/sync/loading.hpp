@@ -8,6 +8,7 @@
 #include <netsync/options.hpp>
 #include <netsync/pool/pool.hpp>
 #include <netsync/pool/roll.hpp>
+#include <netsync/sync/fork.hpp>
 #include <netsync/sync/identity.hpp>
 #include <netsync/sync/message.hpp>
 #include <netsync/sync/report.hpp>

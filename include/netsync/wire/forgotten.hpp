@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/causal/version_vector.hpp>
+#include <netsync/wire/frame.hpp>
 #include <vector>
 
 namespace netsync {
