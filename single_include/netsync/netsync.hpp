@@ -15380,6 +15380,7 @@ class Protocol {
                                    return {};
                                },
                                [&](const StateRequest& message) -> std::error_code {
+                                   if (message.of.size() > options_.limits.replicas) return errc::too_large;
                                    if (!gossip_.may_give(member, message, now, outbox)) return {};
                                    return states_.answer(member.link, message, copy_, options_.limits, now.time,
                                                          outbox);

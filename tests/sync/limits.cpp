@@ -139,6 +139,35 @@ TEST_CASE("limits.frame, limits.depth: what one replica may send, another with s
     CHECK(d->state().empty());
 }
 
+TEST_CASE("limits.replicas: who asks for a state names no more heads") {
+    Network<Cart> net;
+    Options options;
+    options.limits.replicas = 3;
+    const auto a = net.join("a", options);
+    a->update(add("milk"));
+    for (const std::size_t named : {3u, 4u}) {
+        MemoryTransport raw{net.hub};
+        Link link{};
+        bool closed = false, answered = false;
+        REQUIRE_FALSE(raw.start({}, [&](const TransportEvent& event) {
+            if (const auto* opened = std::get_if<LinkOpened>(&event)) link = opened->link;
+            if (const auto* message = std::get_if<MessageReceived>(&event))
+                answered = answered || kind_of(message->bytes) == MessageKind::state_chunk;
+            closed = closed || std::holds_alternative<LinkClosed>(event);
+        }));
+        raw.dial({"memory", a->report().port});
+        net.run();
+        raw.send(link, encode_message(Greeting{{.pool = "netsync", .replica = {named, 1}, .port = raw.port()}}));
+        net.run();
+        StateRequest request;
+        for (std::size_t n = 1; n <= named; ++n) request.of.push_back({{100 + n, 1}, 1, 5});
+        raw.send(link, encode_message(request));
+        net.run();
+        CHECK(answered == (named == 3));
+        CHECK(closed == (named == 4));
+    }
+}
+
 TEST_CASE("limits.waiters: no more calls wait") {
     Network<Cart> net;
     Options options;

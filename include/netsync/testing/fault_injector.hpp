@@ -230,8 +230,9 @@ class FaultInjector {
     }
 
     void wiped_disk(detail::Random& random) {
-        with_disk_out(any_machine(random), between(random, std::chrono::milliseconds{100}, std::chrono::seconds{5}),
-                      [](Disk& disk) { disk.wipe(); });
+        const std::size_t machine = any_machine(random);  // first, whatever order a compiler likes
+        const Duration down = between(random, std::chrono::milliseconds{100}, std::chrono::seconds{5});
+        with_disk_out(machine, down, [](Disk& disk) { disk.wipe(); });
     }
 
     /// Now a backup is made, now one is restored.

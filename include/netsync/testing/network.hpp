@@ -168,11 +168,13 @@ class Network {
         const auto message = SharedBytes{bytes};
         trace_.add(now_, Happened::announced, machine, bytes.size());
         for (std::size_t to = 0; to < size(); ++to)
-            if (to != machine && !is_cut(machine, to) && random_.below(1000) >= faults_.loss)
-                push(now_ + latency(), {.kind = Kind::announcement,
-                                        .station = static_cast<std::uint32_t>(to),
-                                        .argument = machine,
-                                        .bytes = maybe_damaged(message, to)});
+            if (to != machine && !is_cut(machine, to) && random_.below(1000) >= faults_.loss) {
+                const Duration when = now_ + latency();  // first, whatever order a compiler likes
+                push(when, {.kind = Kind::announcement,
+                            .station = static_cast<std::uint32_t>(to),
+                            .argument = machine,
+                            .bytes = maybe_damaged(message, to)});
+            }
     }
 
     Link dial(std::uint32_t from, const Endpoint& endpoint) {
