@@ -68,7 +68,10 @@ int run(const Arguments& arguments) {
     const News news{session};
     if (!start(replica, options, console)) return 1;
     join_pool(session);
-    if (is_name_taken(session)) return 1;
+    if (is_name_taken(session)) {
+        session.note_that_name_is_taken();
+        return 1;
+    }
     if (replica.get(&Library::names, netsync::mine).value() != options.name)
         replica.update(&Library::names, netsync::mine, netsync::assign(options.name));
     rescan(session, {});

@@ -64,8 +64,7 @@ class News {
     void on_member(const netsync::PoolEvent& event) {
         if (event.refused) return on_refused(event);
         if (event.now == netsync::MemberState::live && event.replica.owner() == session_.replica.id().owner())
-            return session_.console.note("another program of this pool is {}, too: give one of them another --name",
-                                         printable(session_.name));
+            return session_.note_that_name_is_taken();
         std::string who = session_.name_of(event.replica.owner());
         bool is_back = false;  // in a new incarnation
         for (const netsync::Member& member : session_.replica.report().members) {

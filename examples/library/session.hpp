@@ -58,6 +58,12 @@ class Session {
         return files_.read(std::forward<F>(f));
     }
 
+    /// Said once, by whoever sees it first: the event of the other's arrival, or the look at who is there.
+    void note_that_name_is_taken() {
+        if (!is_name_noted_.exchange(true))
+            console.note("another program of this pool is {}, too: give one of them another --name", printable(name));
+    }
+
     Names names() const {
         return replica.read([](const Library& now) {
             Names names;
@@ -86,6 +92,7 @@ class Session {
     static void refresh(FilesView& view, const Library& now, const Library& delta) { view.refresh(now, delta); }
 
     netsync::Derived<FilesView> files_;
+    std::atomic<bool> is_name_noted_ = false;
 };
 
 }  // namespace library
