@@ -205,9 +205,9 @@ class Replica {
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
     std::uint64_t digest() const {
         std::unique_lock lock{mutex_};
-        const Content<CrdtType> held = copy_.held();
+        Content<CrdtType> held = copy_.held();
         lock.unlock();
-        return held.digest(options_.limits);
+        return std::move(held).digest(options_.limits);
     }
 
     /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).
@@ -240,7 +240,7 @@ class Replica {
         if (!copy_.is_committing()) {
             static_cast<void>(copy_.flush());
             if (copy_.is_to_be_read()) begin();
-            if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
+            if (!protocol_.outbox.empty()) std::swap(waiting_, protocol_.outbox);
             if (!copy_.is_committing()) show();
         } else if (protocol_.outbox.sends.size() > most_waiting) {
             protocol_.outbox.drop_sends();  // the disk has come to a halt: gossip repairs
@@ -273,11 +273,11 @@ class Replica {
     // 5: what is durable goes out; what tells of nothing else has gone before. Where it could not be made so, nobody is told.
     void show() {
         if (waiting_.empty()) return;
-        Outbox out = std::exchange(waiting_, {});
-        if (copy_.store_error()) out.sends.clear();
-        if (started_) carry_out(out, transport_, protocol_.traffic);
-        for (const PoolEvent& event : out.events)
+        if (copy_.store_error()) waiting_.drop_sends();
+        if (started_) carry_out(waiting_, transport_, protocol_.traffic);
+        for (const PoolEvent& event : waiting_.events)
             member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+        waiting_.clear();
     }
 
     static constexpr std::size_t most_waiting = 100'000;                 // messages

@@ -1576,9 +1576,9 @@ class ReplicaTable {
 
     /// The number of `id`, made if it is new. ReplicaIndex{} when the table is full.
     ReplicaIndex intern(const ReplicaId& id) {
-        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
+        if (const ReplicaIndex known = asked_lately(id); known != ReplicaIndex{}) return known;
         const std::lock_guard lock{mutex_};
-        if (const ReplicaIndex* found = indices_.find(id)) return remember(*found);
+        if (const ReplicaIndex* found = indices_.find(id)) return remember(id, *found);
         if (next_ == capacity) return ReplicaIndex{};
         auto& chunk = chunks_[next_ >> chunk_bits];
         if (!chunk.load(std::memory_order_relaxed))
@@ -1590,10 +1590,10 @@ class ReplicaTable {
     }
 
     ReplicaIndex find(const ReplicaId& id) const {
-        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
+        if (const ReplicaIndex known = asked_lately(id); known != ReplicaIndex{}) return known;
         const std::lock_guard lock{mutex_};
         const ReplicaIndex* found = indices_.find(id);
-        return found ? remember(*found) : ReplicaIndex{};
+        return found ? remember(id, *found) : ReplicaIndex{};
     }
 
     /// Only for an index that `intern` or `find` gave.
@@ -1607,22 +1607,26 @@ class ReplicaTable {
 
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
 
-    /// Most are asked for again and again: an index whose id this is, if it is the one that was asked for last.
-    ReplicaIndex asked_last(const ReplicaId& id) const noexcept {
-        const ReplicaIndex last = last_.load(std::memory_order_acquire);
-        return last != ReplicaIndex{} && this->id(last) == id ? last : ReplicaIndex{};
+    /// Most are asked for again and again: the index of this id, if no other that shares its slot was asked for since.
+    ReplicaIndex asked_lately(const ReplicaId& id) const noexcept {
+        const ReplicaIndex index = lately_[slot_of(id)].load(std::memory_order_acquire);
+        return index != ReplicaIndex{} && this->id(index) == id ? index : ReplicaIndex{};
     }
-    ReplicaIndex remember(ReplicaIndex index) const noexcept {
-        last_.store(index, std::memory_order_release);
+    ReplicaIndex remember(const ReplicaId& id, ReplicaIndex index) const noexcept {
+        lately_[slot_of(id)].store(index, std::memory_order_release);
         return index;
     }
+    /// Ids are random, or hashes of names.
+    static std::size_t slot_of(const ReplicaId& id) noexcept { return (id.owner_bits ^ id.incarnation) % slots; }
+
+    static constexpr std::size_t slots = 256;
 
     mutable std::mutex mutex_;
     SortedMap<ReplicaId, ReplicaIndex> indices_;
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
     std::uint32_t next_ = 0;
-    mutable std::atomic<ReplicaIndex> last_{};
+    mutable std::array<std::atomic<ReplicaIndex>, slots> lately_{};
 };
 
 }  // namespace detail
@@ -7378,7 +7382,16 @@ class Owned {
         change_parts([&](OwnerId, Part& part) { return netsync::reissue(part, keep), true; });
     }
     bool drop_stable(const VersionVector& stable) {
-        return change_parts([&](OwnerId, Part& part) { return netsync::drop_stable(part, stable); });
+        std::vector<std::pair<OwnerId, Part>>
+            fewer;  // nothing else is written to, so that what copies share stays shared
+        for (const auto& [owner, part] : parts_)
+            if (Part copy = part; netsync::drop_stable(copy, stable)) fewer.emplace_back(owner, std::move(copy));
+        for (auto& [owner, part] : fewer)
+            if (netsync::is_bottom(part))
+                parts_.erase(owner);
+            else
+                *parts_.find(owner) = std::move(part);
+        return !fewer.empty();
     }
 
     template <class Archive>
@@ -9888,6 +9901,8 @@ class DotSpace {
     DotSpace(std::vector<DotRange> by_id, Ntp64 time) : time_(time) {
         Ranges& all = ranges_.make();
         all.by_id = std::move(by_id);
+        all.before.reserve(all.by_id.size());
+        all.positions.reserve(all.by_id.size());
         for (std::uint32_t at = 0; at < all.by_id.size(); ++at) {
             all.positions.emplace_back(all.by_id[at].replica, at);
             all.before.push_back(all.dots);
@@ -9910,7 +9925,8 @@ class DotSpace {
         if (!ranges_) return std::nullopt;
         const auto& [by_id, before, positions, dots] = *ranges_;
         const auto found =
-            std::lower_bound(positions.begin(), positions.end(), std::pair{dot.replica(), std::uint32_t{0}});
+            std::lower_bound(positions.begin(), positions.end(), dot.replica(),
+                             [](const auto& position, ReplicaIndex replica) { return position.first < replica; });
         if (found == positions.end() || !by_id[found->second].contains(dot)) return std::nullopt;
         return before[found->second] + dot.counter() - by_id[found->second].first;
     }
@@ -10707,7 +10723,7 @@ class Output {
         bytes_.set(start + extra, static_cast<std::byte>(length));
     }
 
-    void byte(std::byte value) { bytes_.append(value); }
+    [[gnu::always_inline]] void byte(std::byte value) { bytes_.append(value); }
     void long_varint(std::uint64_t value) {
         bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value));
     }
@@ -11940,6 +11956,15 @@ struct Outbox {
         waiting_ = 0;
     }
 
+    /// As if just made; the memory of a few sends is kept for the next ones.
+    void clear() {
+        std::vector<Send> kept;
+        if (sends.capacity() <= few_sends) kept = std::move(sends);
+        kept.clear();
+        *this = {};
+        sends = std::move(kept);
+    }
+
     /// Takes out the sends that need not wait. On a link on which an introduction waits, here or in `before`, they follow it.
     std::vector<Send> take_at_once(const Outbox& before) {
         std::vector<Send> taken;
@@ -11965,6 +11990,8 @@ struct Outbox {
     }
 
    private:
+    static constexpr std::size_t few_sends = 64;
+
     std::size_t waiting_ = 0;  // of the sends, the first ones: they were looked at
 };
 
@@ -13386,18 +13413,19 @@ class History {
 
     std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
     std::uint64_t hash(ReplicaIndex origin) const noexcept {
-        const auto at = static_cast<std::size_t>(position(origin) - hashes_.cbegin());
-        return at < hashes_.size() && hashes_[at].origin == origin ? hashes_[at].hash : 0;
+        const auto at = position(id_of(origin));
+        return at != heads_.end() && at->replica == id_of(origin) ? at->hash : 0;
     }
 
     /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
     void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
         context_.advance(origin, counter);
-        const auto at = hashes_.begin() + (position(origin) - hashes_.cbegin());
-        if (at == hashes_.end() || at->origin != origin)
-            hashes_.insert(at, {origin, hash});
+        const Head head{id_of(origin), counter, hash};
+        const auto at = heads_.begin() + (position(head.replica) - heads_.cbegin());
+        if (at == heads_.end() || at->replica != head.replica)
+            heads_.insert(at, head);
         else
-            at->hash = hash;
+            *at = head;
         time_ = std::max(time_, time);
         digest_ = 0;
     }
@@ -13442,27 +13470,22 @@ class History {
     /// This state went its own way, in a manner that `salt` names.
     void branch(std::uint64_t salt) noexcept { set_lineage(detail::mix(lineage_, salt) | 1); }
 
-    /// By replica id: as it travels. O(n log n).
-    std::vector<Head> heads() const {
-        std::vector<Head> result;
-        for (const VersionVector::Entry& entry : vector().sorted())
-            result.push_back({id_of(entry.replica), entry.counter, hash(entry.replica)});
-        return result;
-    }
+    /// By replica id: as it travels.
+    const std::vector<Head>& heads() const noexcept { return heads_; }
 
     /// What a snapshot says of itself. O(n log n).
     SnapshotHeader header() const {
         SnapshotHeader result{
-            .heads = heads(), .time = time_, .reissues = reissues_, .lineage = lineage_, .marks = marks_};
+            .heads = heads_, .time = time_, .reissues = reissues_, .lineage = lineage_, .marks = marks_};
         if (!forgotten_.empty())
             for (const VersionVector::Entry& entry : vector().sorted())
                 result.forgotten.push_back(forgotten_.counter(entry.replica));
         return result;
     }
 
-    /// 64 bits that differ, but for a chance of 2^-63, when any head or the lineage does. O(n log n), kept until the next advance.
+    /// 64 bits that differ, but for a chance of 2^-63, when any head or the lineage does. O(n), kept until the next advance.
     std::uint64_t digest() const {
-        if (digest_ == 0) digest_ = (digest_of(heads()) ^ lineage_) | 1;
+        if (digest_ == 0) digest_ = (digest_of(heads_) ^ lineage_) | 1;
         return digest_;
     }
 
@@ -13477,18 +13500,13 @@ class History {
     }
 
    private:
-    struct Hash {
-        ReplicaIndex origin{};
-        std::uint64_t hash = 0;
-    };
-
-    std::vector<Hash>::const_iterator position(ReplicaIndex origin) const noexcept {
-        return std::lower_bound(hashes_.begin(), hashes_.end(), origin,
-                                [](const Hash& entry, ReplicaIndex key) { return entry.origin < key; });
+    std::vector<Head>::const_iterator position(const ReplicaId& origin) const noexcept {
+        return std::lower_bound(heads_.begin(), heads_.end(), origin,
+                                [](const Head& head, const ReplicaId& key) { return head.replica < key; });
     }
 
     CausalContext context_;
-    std::vector<Hash> hashes_;  // by origin's index
+    std::vector<Head> heads_;  // the same by replica id, with the hashes
     Reissues reissues_;
     std::vector<Mark> marks_;
     Forgotten forgotten_;
@@ -13943,15 +13961,12 @@ struct Content {
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
     /// already, because all had seen it. O(state).
-    std::uint64_t digest(Limits limits = {}) const {
+    std::uint64_t digest(const Limits& limits = {}) const& { return Content{*this}.digest(limits); }
+    std::uint64_t digest(Limits limits = {}) && {
         limits.state = std::numeric_limits<std::size_t>::max();  // it is not sent
-        CrdtType plain = state;
-        drop_stable(plain, history.vector());
-        SnapshotHeader header = history.header();
-        header.forgotten.clear();
-        header.lineage = 0;
-        header.marks.clear();
-        const Result<Bytes> bytes = encode_snapshot(header, plain, limits);
+        drop_stable(state, history.vector());
+        const SnapshotHeader header{.heads = history.heads(), .time = history.time(), .reissues = history.reissues()};
+        const Result<Bytes> bytes = encode_snapshot(header, std::as_const(state), limits);
         return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
     }
 
@@ -16987,9 +17002,9 @@ class Replica {
     /// 64 bits over all that replicates: the same where, but for a chance of 2^-64, replicas are equal. O(state).
     std::uint64_t digest() const {
         std::unique_lock lock{mutex_};
-        const Content<CrdtType> held = copy_.held();
+        Content<CrdtType> held = copy_.held();
         lock.unlock();
-        return held.digest(options_.limits);
+        return std::move(held).digest(options_.limits);
     }
 
     /// Members, version vector, traffic, latest rounds: for people and monitors. O(members).
@@ -17022,7 +17037,7 @@ class Replica {
         if (!copy_.is_committing()) {
             static_cast<void>(copy_.flush());
             if (copy_.is_to_be_read()) begin();
-            if (!protocol_.outbox.empty()) waiting_ = std::exchange(protocol_.outbox, {});
+            if (!protocol_.outbox.empty()) std::swap(waiting_, protocol_.outbox);
             if (!copy_.is_committing()) show();
         } else if (protocol_.outbox.sends.size() > most_waiting) {
             protocol_.outbox.drop_sends();  // the disk has come to a halt: gossip repairs
@@ -17055,11 +17070,11 @@ class Replica {
     // 5: what is durable goes out; what tells of nothing else has gone before. Where it could not be made so, nobody is told.
     void show() {
         if (waiting_.empty()) return;
-        Outbox out = std::exchange(waiting_, {});
-        if (copy_.store_error()) out.sends.clear();
-        if (started_) carry_out(out, transport_, protocol_.traffic);
-        for (const PoolEvent& event : out.events)
+        if (copy_.store_error()) waiting_.drop_sends();
+        if (started_) carry_out(waiting_, transport_, protocol_.traffic);
+        for (const PoolEvent& event : waiting_.events)
             member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
+        waiting_.clear();
     }
 
     static constexpr std::size_t most_waiting = 100'000;                 // messages

@@ -408,7 +408,7 @@ class Disk {
                                  {header.last(), header.hash},
                                  std::exchange(held_.latest, std::max(held_.latest, header.time)),
                                  header.time});
-        staged_.push_back(frame);
+        staged_.push_back({header.origin, header.first, header.last(), header.hash, header.time});
         behind_ = false;
         return {};
     }
@@ -449,6 +449,7 @@ class Disk {
         if (!powered_) return std::make_error_code(std::errc::io_error);
         auto& held = held_.values[std::string(key)];
         undo_.push_back(Put{std::string(key), std::exchange(held, Bytes(value.begin(), value.end()))});
+        derive_lineage();
         return {};
     }
 
@@ -568,12 +569,7 @@ class Disk {
         return found == durable_.end() ? 0 : found->second.counter;
     }
     /// Equal where the version vectors, the histories behind them and the lineages are equal.
-    std::uint64_t vector_hash() const {
-        std::uint64_t lineage = 0;
-        if (const auto kept = held_.values.find("lineage"); kept != held_.values.end() && kept->second)
-            Input{*kept->second, kept->second->size()}(lineage);
-        return held_.vector_hash ^ lineage;
-    }
+    std::uint64_t vector_hash() const { return held_.vector_hash ^ held_.lineage; }
     /// The latest time of any frame held.
     Ntp64 latest() const noexcept { return held_.latest; }
     /// The same of what is durable.
@@ -584,8 +580,16 @@ class Disk {
     bool is_behind() const noexcept { return behind_; }
     /// What was wrongly asked of the store, if anything ever was.
     const char* wrong() const noexcept { return wrong_; }
+    /// What a frame was that is durable.
+    struct Committed {
+        ReplicaId origin;
+        std::uint64_t first;
+        std::uint64_t last;
+        std::uint64_t hash;
+        Ntp64 time;
+    };
     /// The frames committed since the last call, in order, and whether a state was.
-    std::vector<Frame> take_committed() { return std::exchange(committed_, {}); }
+    std::vector<Committed> take_committed() { return std::exchange(committed_, {}); }
     bool take_adopted() noexcept { return std::exchange(adopted_, false); }
 
    private:
@@ -605,6 +609,7 @@ class Disk {
         Ntp64 latest{};
         std::uint64_t sequence = 0;
         std::uint64_t vector_hash = 0;
+        std::uint64_t lineage = 0;  // of the values
     };
 
     // How to take back a staged change.
@@ -673,7 +678,16 @@ class Disk {
         move_tip(change.origin, change.before);
     }
     void take_back(Replaced& change) { held_ = std::move(change.before); }
-    void take_back(Put& change) { held_.values[change.key] = std::move(change.before); }
+    void take_back(Put& change) {
+        held_.values[change.key] = std::move(change.before);
+        derive_lineage();
+    }
+
+    void derive_lineage() {
+        held_.lineage = 0;
+        if (const auto kept = held_.values.find("lineage"); kept != held_.values.end() && kept->second)
+            Input{*kept->second, kept->second->size()}(held_.lineage);
+    }
 
     void derive_tips() {
         held_.tips = held_.heads;
@@ -696,8 +710,8 @@ class Disk {
 
     Contents held_;
     std::vector<std::variant<Appended, Replaced, Put>> undo_;
-    std::vector<Frame> staged_;
-    std::vector<Frame> committed_;
+    std::vector<Committed> staged_;
+    std::vector<Committed> committed_;
     std::optional<Contents> backup_;
     const char* wrong_ = nullptr;
     PowerCut cut_ = PowerCut::none;
@@ -1783,13 +1797,12 @@ class Oracles {
         const Machine& here = machines_[machine];
         const Ntp64 latest_allowed{here.greatest_wall.value +
                                    Ntp64::from_duration(max_drift + std::chrono::milliseconds{1}).value};
-        for (const Frame& frame : disk.take_committed()) {
-            const FrameHeader& header = frame.header();
-            check_unique(machine, header);
-            if (header.time > latest_allowed)
+        for (const Disk::Committed& frame : disk.take_committed()) {
+            check_unique(machine, frame);
+            if (frame.time > latest_allowed)
                 fail("clock", machine, "a stamp lies further ahead of every clock reading than max_drift");
-            if (header.origin == here.replica) check_own(machine, header, adopted);
-            held_by_[machine] = std::max(held_by_[machine], header.time);
+            if (frame.origin == here.replica) check_own(machine, frame, adopted);
+            held_by_[machine] = std::max(held_by_[machine], frame.time);
         }
         if (!adopted) return;
         held_by_[machine] = std::max(held_by_[machine], disk.latest_durable());
@@ -1913,26 +1926,26 @@ class Oracles {
     }
 
     /// unique dots: a counter of a replica names one change, for ever.
-    void check_unique(std::size_t machine, const FrameHeader& header) {
-        if (is_reused(header.origin)) return;
-        const auto [held, is_new] = hashes_[header.origin].emplace(header.last(), header.hash);
-        if (!is_new && held->second != header.hash)
+    void check_unique(std::size_t machine, const Disk::Committed& frame) {
+        if (is_reused(frame.origin)) return;
+        const auto [held, is_new] = hashes_[frame.origin].emplace(frame.last, frame.hash);
+        if (!is_new && held->second != frame.hash)
             fail("unique dots", machine,
-                 "change " + std::to_string(header.last()) + " of " + to_string(header.origin) +
+                 "change " + std::to_string(frame.last) + " of " + to_string(frame.origin) +
                      " is two different changes");
     }
 
     /// read your writes: a change is later than all that its replica held; acknowledged from here on.
-    void check_own(std::size_t machine, const FrameHeader& header, bool adopted) {
-        if (!adopted && header.time <= held_by_[machine])
+    void check_own(std::size_t machine, const Disk::Committed& frame, bool adopted) {
+        if (!adopted && frame.time <= held_by_[machine])
             fail("read your writes", machine, "a change is stamped no later than one that its replica had seen");
-        if (is_reused(header.origin)) return;
-        Ntp64& latest = own_times_[header.origin];
-        if (header.time <= latest) fail("monotone", machine, "a replica's clock went back");
-        latest = header.time;
-        std::uint64_t& counter = acknowledged_[header.origin];
-        if (header.first != counter + 1) fail("monotone", machine, "a replica's own counter does not count");
-        counter = header.last();
+        if (is_reused(frame.origin)) return;
+        Ntp64& latest = own_times_[frame.origin];
+        if (frame.time <= latest) fail("monotone", machine, "a replica's clock went back");
+        latest = frame.time;
+        std::uint64_t& counter = acknowledged_[frame.origin];
+        if (frame.first != counter + 1) fail("monotone", machine, "a replica's own counter does not count");
+        counter = frame.last;
     }
 
     void check_heads(std::size_t machine, const Report& report, const char* when) {
@@ -2271,10 +2284,11 @@ class Simulation {
         Machine& machine = machines_[at];
         judge_identity(machine);
         judge_commits(machine);
-        if (checked_[at].vector_hash == machine.disk.vector_hash() || machine.disk.is_behind()) return;
-        checked_[at] = {machine.disk.vector_hash(), true};
-        trace_.add(network_.now(), Happened::committed, at, machine.disk.vector_hash());
-        if (options_.at_every_moment) oracles_.on_digest(at, machine.disk.vector_hash(), replicas_[at]->digest());
+        const std::uint64_t vector_hash = machine.disk.vector_hash();
+        if (checked_[at].vector_hash == vector_hash || machine.disk.is_behind()) return;
+        checked_[at] = {vector_hash, true};
+        trace_.add(network_.now(), Happened::committed, at, vector_hash);
+        if (options_.at_every_moment) oracles_.on_digest(at, vector_hash, replicas_[at]->digest());
         if (linked_) count_rounds();
     }
 

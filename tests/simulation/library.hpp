@@ -184,14 +184,20 @@ class Librarian {
 
     /// What is read is a function of the changes that are held.
     Wrong check_reads(const testing::Observation<Library>& seen) {
-        std::map<std::string, std::string> reads;
-        seen.state.notes.for_each(
-            [&](const std::string& at, std::uint64_t note) { reads['n' + at] = std::to_string(note); });
-        seen.state.albums.for_each(
-            [&](const std::string& at, const Album& album) { reads['a' + at] = album.title.value(); });
-        seen.state.labels.for_each([&](const std::string& at) { reads['l' + at] = "there"; });
         std::uint64_t hash = seen.state.tickets.size();
-        for (const auto& [at, read] : reads) hash = std::hash<std::string>{}(at + read + std::to_string(hash));
+        const auto read = [&](char where, const std::string& what) {
+            hash = detail::mix(hash, static_cast<std::uint64_t>(where));
+            hash = detail::hash_bytes(what.data(), what.size(), hash);
+        };
+        seen.state.notes.for_each([&](const std::string& at, std::uint64_t note) {
+            read('n', at);
+            hash = detail::mix(hash, note);
+        });
+        seen.state.albums.for_each([&](const std::string& at, const Album& album) {
+            read('a', at);
+            read('t', album.title.value());
+        });
+        seen.state.labels.for_each([&](const std::string& at) { read('l', at); });
         if ((at_every_moment || seen.settled) && reads_.emplace(seen.disk.vector_hash(), hash).first->second != hash)
             return "replicas with equal version vectors read different values";
         return {};

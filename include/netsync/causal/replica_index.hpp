@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -32,9 +33,9 @@ class ReplicaTable {
 
     /// The number of `id`, made if it is new. ReplicaIndex{} when the table is full.
     ReplicaIndex intern(const ReplicaId& id) {
-        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
+        if (const ReplicaIndex known = asked_lately(id); known != ReplicaIndex{}) return known;
         const std::lock_guard lock{mutex_};
-        if (const ReplicaIndex* found = indices_.find(id)) return remember(*found);
+        if (const ReplicaIndex* found = indices_.find(id)) return remember(id, *found);
         if (next_ == capacity) return ReplicaIndex{};
         auto& chunk = chunks_[next_ >> chunk_bits];
         if (!chunk.load(std::memory_order_relaxed))
@@ -46,10 +47,10 @@ class ReplicaTable {
     }
 
     ReplicaIndex find(const ReplicaId& id) const {
-        if (const ReplicaIndex last = asked_last(id); last != ReplicaIndex{}) return last;
+        if (const ReplicaIndex known = asked_lately(id); known != ReplicaIndex{}) return known;
         const std::lock_guard lock{mutex_};
         const ReplicaIndex* found = indices_.find(id);
-        return found ? remember(*found) : ReplicaIndex{};
+        return found ? remember(id, *found) : ReplicaIndex{};
     }
 
     /// Only for an index that `intern` or `find` gave.
@@ -63,22 +64,26 @@ class ReplicaTable {
 
     ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
 
-    /// Most are asked for again and again: an index whose id this is, if it is the one that was asked for last.
-    ReplicaIndex asked_last(const ReplicaId& id) const noexcept {
-        const ReplicaIndex last = last_.load(std::memory_order_acquire);
-        return last != ReplicaIndex{} && this->id(last) == id ? last : ReplicaIndex{};
+    /// Most are asked for again and again: the index of this id, if no other that shares its slot was asked for since.
+    ReplicaIndex asked_lately(const ReplicaId& id) const noexcept {
+        const ReplicaIndex index = lately_[slot_of(id)].load(std::memory_order_acquire);
+        return index != ReplicaIndex{} && this->id(index) == id ? index : ReplicaIndex{};
     }
-    ReplicaIndex remember(ReplicaIndex index) const noexcept {
-        last_.store(index, std::memory_order_release);
+    ReplicaIndex remember(const ReplicaId& id, ReplicaIndex index) const noexcept {
+        lately_[slot_of(id)].store(index, std::memory_order_release);
         return index;
     }
+    /// Ids are random, or hashes of names.
+    static std::size_t slot_of(const ReplicaId& id) noexcept { return (id.owner_bits ^ id.incarnation) % slots; }
+
+    static constexpr std::size_t slots = 256;
 
     mutable std::mutex mutex_;
     SortedMap<ReplicaId, ReplicaIndex> indices_;
     std::vector<std::unique_ptr<Chunk>> owned_;
     std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
     std::uint32_t next_ = 0;
-    mutable std::atomic<ReplicaIndex> last_{};
+    mutable std::array<std::atomic<ReplicaIndex>, slots> lately_{};
 };
 
 }  // namespace detail

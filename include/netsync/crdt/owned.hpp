@@ -75,7 +75,16 @@ class Owned {
         change_parts([&](OwnerId, Part& part) { return netsync::reissue(part, keep), true; });
     }
     bool drop_stable(const VersionVector& stable) {
-        return change_parts([&](OwnerId, Part& part) { return netsync::drop_stable(part, stable); });
+        std::vector<std::pair<OwnerId, Part>>
+            fewer;  // nothing else is written to, so that what copies share stays shared
+        for (const auto& [owner, part] : parts_)
+            if (Part copy = part; netsync::drop_stable(copy, stable)) fewer.emplace_back(owner, std::move(copy));
+        for (auto& [owner, part] : fewer)
+            if (netsync::is_bottom(part))
+                parts_.erase(owner);
+            else
+                *parts_.find(owner) = std::move(part);
+        return !fewer.empty();
     }
 
     template <class Archive>

@@ -41,6 +41,15 @@ struct Outbox {
         waiting_ = 0;
     }
 
+    /// As if just made; the memory of a few sends is kept for the next ones.
+    void clear() {
+        std::vector<Send> kept;
+        if (sends.capacity() <= few_sends) kept = std::move(sends);
+        kept.clear();
+        *this = {};
+        sends = std::move(kept);
+    }
+
     /// Takes out the sends that need not wait. On a link on which an introduction waits, here or in `before`, they follow it.
     std::vector<Send> take_at_once(const Outbox& before) {
         std::vector<Send> taken;
@@ -66,6 +75,8 @@ struct Outbox {
     }
 
    private:
+    static constexpr std::size_t few_sends = 64;
+
     std::size_t waiting_ = 0;  // of the sends, the first ones: they were looked at
 };
 

@@ -130,15 +130,12 @@ struct Content {
 
     /// A hash of all that replicates, the same wherever the same changes are: without what some may have forgotten
     /// already, because all had seen it. O(state).
-    std::uint64_t digest(Limits limits = {}) const {
+    std::uint64_t digest(const Limits& limits = {}) const& { return Content{*this}.digest(limits); }
+    std::uint64_t digest(Limits limits = {}) && {
         limits.state = std::numeric_limits<std::size_t>::max();  // it is not sent
-        CrdtType plain = state;
-        drop_stable(plain, history.vector());
-        SnapshotHeader header = history.header();
-        header.forgotten.clear();
-        header.lineage = 0;
-        header.marks.clear();
-        const Result<Bytes> bytes = encode_snapshot(header, plain, limits);
+        drop_stable(state, history.vector());
+        const SnapshotHeader header{.heads = history.heads(), .time = history.time(), .reissues = history.reissues()};
+        const Result<Bytes> bytes = encode_snapshot(header, std::as_const(state), limits);
         return bytes ? detail::hash_bytes(bytes->data(), bytes->size()) : 0;
     }
 

@@ -54,7 +54,7 @@ class Disk {
                                  {header.last(), header.hash},
                                  std::exchange(held_.latest, std::max(held_.latest, header.time)),
                                  header.time});
-        staged_.push_back(frame);
+        staged_.push_back({header.origin, header.first, header.last(), header.hash, header.time});
         behind_ = false;
         return {};
     }
@@ -95,6 +95,7 @@ class Disk {
         if (!powered_) return std::make_error_code(std::errc::io_error);
         auto& held = held_.values[std::string(key)];
         undo_.push_back(Put{std::string(key), std::exchange(held, Bytes(value.begin(), value.end()))});
+        derive_lineage();
         return {};
     }
 
@@ -214,12 +215,7 @@ class Disk {
         return found == durable_.end() ? 0 : found->second.counter;
     }
     /// Equal where the version vectors, the histories behind them and the lineages are equal.
-    std::uint64_t vector_hash() const {
-        std::uint64_t lineage = 0;
-        if (const auto kept = held_.values.find("lineage"); kept != held_.values.end() && kept->second)
-            Input{*kept->second, kept->second->size()}(lineage);
-        return held_.vector_hash ^ lineage;
-    }
+    std::uint64_t vector_hash() const { return held_.vector_hash ^ held_.lineage; }
     /// The latest time of any frame held.
     Ntp64 latest() const noexcept { return held_.latest; }
     /// The same of what is durable.
@@ -230,8 +226,16 @@ class Disk {
     bool is_behind() const noexcept { return behind_; }
     /// What was wrongly asked of the store, if anything ever was.
     const char* wrong() const noexcept { return wrong_; }
+    /// What a frame was that is durable.
+    struct Committed {
+        ReplicaId origin;
+        std::uint64_t first;
+        std::uint64_t last;
+        std::uint64_t hash;
+        Ntp64 time;
+    };
     /// The frames committed since the last call, in order, and whether a state was.
-    std::vector<Frame> take_committed() { return std::exchange(committed_, {}); }
+    std::vector<Committed> take_committed() { return std::exchange(committed_, {}); }
     bool take_adopted() noexcept { return std::exchange(adopted_, false); }
 
    private:
@@ -251,6 +255,7 @@ class Disk {
         Ntp64 latest{};
         std::uint64_t sequence = 0;
         std::uint64_t vector_hash = 0;
+        std::uint64_t lineage = 0;  // of the values
     };
 
     // How to take back a staged change.
@@ -319,7 +324,16 @@ class Disk {
         move_tip(change.origin, change.before);
     }
     void take_back(Replaced& change) { held_ = std::move(change.before); }
-    void take_back(Put& change) { held_.values[change.key] = std::move(change.before); }
+    void take_back(Put& change) {
+        held_.values[change.key] = std::move(change.before);
+        derive_lineage();
+    }
+
+    void derive_lineage() {
+        held_.lineage = 0;
+        if (const auto kept = held_.values.find("lineage"); kept != held_.values.end() && kept->second)
+            Input{*kept->second, kept->second->size()}(held_.lineage);
+    }
 
     void derive_tips() {
         held_.tips = held_.heads;
@@ -342,8 +356,8 @@ class Disk {
 
     Contents held_;
     std::vector<std::variant<Appended, Replaced, Put>> undo_;
-    std::vector<Frame> staged_;
-    std::vector<Frame> committed_;
+    std::vector<Committed> staged_;
+    std::vector<Committed> committed_;
     std::optional<Contents> backup_;
     const char* wrong_ = nullptr;
     PowerCut cut_ = PowerCut::none;

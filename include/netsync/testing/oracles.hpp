@@ -77,13 +77,12 @@ class Oracles {
         const Machine& here = machines_[machine];
         const Ntp64 latest_allowed{here.greatest_wall.value +
                                    Ntp64::from_duration(max_drift + std::chrono::milliseconds{1}).value};
-        for (const Frame& frame : disk.take_committed()) {
-            const FrameHeader& header = frame.header();
-            check_unique(machine, header);
-            if (header.time > latest_allowed)
+        for (const Disk::Committed& frame : disk.take_committed()) {
+            check_unique(machine, frame);
+            if (frame.time > latest_allowed)
                 fail("clock", machine, "a stamp lies further ahead of every clock reading than max_drift");
-            if (header.origin == here.replica) check_own(machine, header, adopted);
-            held_by_[machine] = std::max(held_by_[machine], header.time);
+            if (frame.origin == here.replica) check_own(machine, frame, adopted);
+            held_by_[machine] = std::max(held_by_[machine], frame.time);
         }
         if (!adopted) return;
         held_by_[machine] = std::max(held_by_[machine], disk.latest_durable());
@@ -207,26 +206,26 @@ class Oracles {
     }
 
     /// unique dots: a counter of a replica names one change, for ever.
-    void check_unique(std::size_t machine, const FrameHeader& header) {
-        if (is_reused(header.origin)) return;
-        const auto [held, is_new] = hashes_[header.origin].emplace(header.last(), header.hash);
-        if (!is_new && held->second != header.hash)
+    void check_unique(std::size_t machine, const Disk::Committed& frame) {
+        if (is_reused(frame.origin)) return;
+        const auto [held, is_new] = hashes_[frame.origin].emplace(frame.last, frame.hash);
+        if (!is_new && held->second != frame.hash)
             fail("unique dots", machine,
-                 "change " + std::to_string(header.last()) + " of " + to_string(header.origin) +
+                 "change " + std::to_string(frame.last) + " of " + to_string(frame.origin) +
                      " is two different changes");
     }
 
     /// read your writes: a change is later than all that its replica held; acknowledged from here on.
-    void check_own(std::size_t machine, const FrameHeader& header, bool adopted) {
-        if (!adopted && header.time <= held_by_[machine])
+    void check_own(std::size_t machine, const Disk::Committed& frame, bool adopted) {
+        if (!adopted && frame.time <= held_by_[machine])
             fail("read your writes", machine, "a change is stamped no later than one that its replica had seen");
-        if (is_reused(header.origin)) return;
-        Ntp64& latest = own_times_[header.origin];
-        if (header.time <= latest) fail("monotone", machine, "a replica's clock went back");
-        latest = header.time;
-        std::uint64_t& counter = acknowledged_[header.origin];
-        if (header.first != counter + 1) fail("monotone", machine, "a replica's own counter does not count");
-        counter = header.last();
+        if (is_reused(frame.origin)) return;
+        Ntp64& latest = own_times_[frame.origin];
+        if (frame.time <= latest) fail("monotone", machine, "a replica's clock went back");
+        latest = frame.time;
+        std::uint64_t& counter = acknowledged_[frame.origin];
+        if (frame.first != counter + 1) fail("monotone", machine, "a replica's own counter does not count");
+        counter = frame.last;
     }
 
     void check_heads(std::size_t machine, const Report& report, const char* when) {

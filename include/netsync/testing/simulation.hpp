@@ -322,10 +322,11 @@ class Simulation {
         Machine& machine = machines_[at];
         judge_identity(machine);
         judge_commits(machine);
-        if (checked_[at].vector_hash == machine.disk.vector_hash() || machine.disk.is_behind()) return;
-        checked_[at] = {machine.disk.vector_hash(), true};
-        trace_.add(network_.now(), Happened::committed, at, machine.disk.vector_hash());
-        if (options_.at_every_moment) oracles_.on_digest(at, machine.disk.vector_hash(), replicas_[at]->digest());
+        const std::uint64_t vector_hash = machine.disk.vector_hash();
+        if (checked_[at].vector_hash == vector_hash || machine.disk.is_behind()) return;
+        checked_[at] = {vector_hash, true};
+        trace_.add(network_.now(), Happened::committed, at, vector_hash);
+        if (options_.at_every_moment) oracles_.on_digest(at, vector_hash, replicas_[at]->digest());
         if (linked_) count_rounds();
     }
 

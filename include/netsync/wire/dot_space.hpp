@@ -24,6 +24,8 @@ class DotSpace {
     DotSpace(std::vector<DotRange> by_id, Ntp64 time) : time_(time) {
         Ranges& all = ranges_.make();
         all.by_id = std::move(by_id);
+        all.before.reserve(all.by_id.size());
+        all.positions.reserve(all.by_id.size());
         for (std::uint32_t at = 0; at < all.by_id.size(); ++at) {
             all.positions.emplace_back(all.by_id[at].replica, at);
             all.before.push_back(all.dots);
@@ -46,7 +48,8 @@ class DotSpace {
         if (!ranges_) return std::nullopt;
         const auto& [by_id, before, positions, dots] = *ranges_;
         const auto found =
-            std::lower_bound(positions.begin(), positions.end(), std::pair{dot.replica(), std::uint32_t{0}});
+            std::lower_bound(positions.begin(), positions.end(), dot.replica(),
+                             [](const auto& position, ReplicaIndex replica) { return position.first < replica; });
         if (found == positions.end() || !by_id[found->second].contains(dot)) return std::nullopt;
         return before[found->second] + dot.counter() - by_id[found->second].first;
     }

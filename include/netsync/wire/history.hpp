@@ -23,18 +23,19 @@ class History {
 
     std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
     std::uint64_t hash(ReplicaIndex origin) const noexcept {
-        const auto at = static_cast<std::size_t>(position(origin) - hashes_.cbegin());
-        return at < hashes_.size() && hashes_[at].origin == origin ? hashes_[at].hash : 0;
+        const auto at = position(id_of(origin));
+        return at != heads_.end() && at->replica == id_of(origin) ? at->hash : 0;
     }
 
     /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
     void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
         context_.advance(origin, counter);
-        const auto at = hashes_.begin() + (position(origin) - hashes_.cbegin());
-        if (at == hashes_.end() || at->origin != origin)
-            hashes_.insert(at, {origin, hash});
+        const Head head{id_of(origin), counter, hash};
+        const auto at = heads_.begin() + (position(head.replica) - heads_.cbegin());
+        if (at == heads_.end() || at->replica != head.replica)
+            heads_.insert(at, head);
         else
-            at->hash = hash;
+            *at = head;
         time_ = std::max(time_, time);
         digest_ = 0;
     }
@@ -79,27 +80,22 @@ class History {
     /// This state went its own way, in a manner that `salt` names.
     void branch(std::uint64_t salt) noexcept { set_lineage(detail::mix(lineage_, salt) | 1); }
 
-    /// By replica id: as it travels. O(n log n).
-    std::vector<Head> heads() const {
-        std::vector<Head> result;
-        for (const VersionVector::Entry& entry : vector().sorted())
-            result.push_back({id_of(entry.replica), entry.counter, hash(entry.replica)});
-        return result;
-    }
+    /// By replica id: as it travels.
+    const std::vector<Head>& heads() const noexcept { return heads_; }
 
     /// What a snapshot says of itself. O(n log n).
     SnapshotHeader header() const {
         SnapshotHeader result{
-            .heads = heads(), .time = time_, .reissues = reissues_, .lineage = lineage_, .marks = marks_};
+            .heads = heads_, .time = time_, .reissues = reissues_, .lineage = lineage_, .marks = marks_};
         if (!forgotten_.empty())
             for (const VersionVector::Entry& entry : vector().sorted())
                 result.forgotten.push_back(forgotten_.counter(entry.replica));
         return result;
     }
 
-    /// 64 bits that differ, but for a chance of 2^-63, when any head or the lineage does. O(n log n), kept until the next advance.
+    /// 64 bits that differ, but for a chance of 2^-63, when any head or the lineage does. O(n), kept until the next advance.
     std::uint64_t digest() const {
-        if (digest_ == 0) digest_ = (digest_of(heads()) ^ lineage_) | 1;
+        if (digest_ == 0) digest_ = (digest_of(heads_) ^ lineage_) | 1;
         return digest_;
     }
 
@@ -114,18 +110,13 @@ class History {
     }
 
    private:
-    struct Hash {
-        ReplicaIndex origin{};
-        std::uint64_t hash = 0;
-    };
-
-    std::vector<Hash>::const_iterator position(ReplicaIndex origin) const noexcept {
-        return std::lower_bound(hashes_.begin(), hashes_.end(), origin,
-                                [](const Hash& entry, ReplicaIndex key) { return entry.origin < key; });
+    std::vector<Head>::const_iterator position(const ReplicaId& origin) const noexcept {
+        return std::lower_bound(heads_.begin(), heads_.end(), origin,
+                                [](const Head& head, const ReplicaId& key) { return head.replica < key; });
     }
 
     CausalContext context_;
-    std::vector<Hash> hashes_;  // by origin's index
+    std::vector<Head> heads_;  // the same by replica id, with the hashes
     Reissues reissues_;
     std::vector<Mark> marks_;
     Forgotten forgotten_;

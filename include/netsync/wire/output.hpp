@@ -259,7 +259,7 @@ class Output {
         bytes_.set(start + extra, static_cast<std::byte>(length));
     }
 
-    void byte(std::byte value) { bytes_.append(value); }
+    [[gnu::always_inline]] void byte(std::byte value) { bytes_.append(value); }
     void long_varint(std::uint64_t value) {
         bytes_.grow(detail::write_varint(bytes_.room(detail::varint_room), value));
     }
