@@ -11958,11 +11958,12 @@ struct Outbox {
 
     /// As if just made; the memory of a few sends is kept for the next ones.
     void clear() {
-        std::vector<Send> kept;
-        if (sends.capacity() <= few_sends) kept = std::move(sends);
-        kept.clear();
-        *this = {};
-        sends = std::move(kept);
+        if (sends.capacity() > few_sends) sends = {};
+        drop_sends();
+        closes.clear();
+        dials.clear();
+        announcement.reset();
+        events.clear();
     }
 
     /// Takes out the sends that need not wait. On a link on which an introduction waits, here or in `before`, they follow it.
@@ -17037,8 +17038,10 @@ class Replica {
         if (!copy_.is_committing()) {
             static_cast<void>(copy_.flush());
             if (copy_.is_to_be_read()) begin();
-            if (!protocol_.outbox.empty()) std::swap(waiting_, protocol_.outbox);
-            if (!copy_.is_committing()) show();
+            if (copy_.is_committing())
+                waiting_ = std::exchange(protocol_.outbox, {});
+            else
+                show(protocol_.outbox);
         } else if (protocol_.outbox.sends.size() > most_waiting) {
             protocol_.outbox.drop_sends();  // the disk has come to a halt: gossip repairs
         }
@@ -17062,19 +17065,19 @@ class Replica {
     void on_committed(std::error_code error) {
         std::unique_lock lock{mutex_};
         copy_.committed(error);
-        show();
+        show(waiting_);
         if (started_ && copy_.is_open() && !error) protocol_.on_committed(now());
         release(lock);
     }
 
     // 5: what is durable goes out; what tells of nothing else has gone before. Where it could not be made so, nobody is told.
-    void show() {
-        if (waiting_.empty()) return;
-        if (copy_.store_error()) waiting_.drop_sends();
-        if (started_) carry_out(waiting_, transport_, protocol_.traffic);
-        for (const PoolEvent& event : waiting_.events)
+    void show(Outbox& out) {
+        if (out.empty()) return;
+        if (copy_.store_error()) out.drop_sends();
+        if (started_) carry_out(out, transport_, protocol_.traffic);
+        for (const PoolEvent& event : out.events)
             member_observers_.notify(std::make_shared<const PoolEvent>(event), copy_.notifications);
-        waiting_.clear();
+        out.clear();
     }
 
     static constexpr std::size_t most_waiting = 100'000;                 // messages

@@ -43,11 +43,12 @@ struct Outbox {
 
     /// As if just made; the memory of a few sends is kept for the next ones.
     void clear() {
-        std::vector<Send> kept;
-        if (sends.capacity() <= few_sends) kept = std::move(sends);
-        kept.clear();
-        *this = {};
-        sends = std::move(kept);
+        if (sends.capacity() > few_sends) sends = {};
+        drop_sends();
+        closes.clear();
+        dials.clear();
+        announcement.reset();
+        events.clear();
     }
 
     /// Takes out the sends that need not wait. On a link on which an introduction waits, here or in `before`, they follow it.
