@@ -12582,6 +12582,16 @@ class Pool {
         return peer && peer->introduced ? members_.find(peer->replica) : nullptr;
     }
 
+    /// A member says something of its data over this link. Of two that it dialed it keeps the first, unless that was never
+    /// introduced: the one over which it speaks. True if it is reached over another link from now on.
+    bool follow(Link link) {
+        Member* member = member_on(link);
+        if (!member || member->link == link || member->link == Link{}) return false;
+        if (dialer_of(link) != member->replica || dialer_of(member->link) != member->replica) return false;
+        member->link = link;
+        return true;
+    }
+
     /// Calls `f(member)` for each with a link that is not silent.
     template <class F>
     void for_each_live(F&& f) {
@@ -15366,7 +15376,7 @@ class Protocol {
         const std::optional<MessageKind> kind = kind_of(bytes);
         if (!kind) return pool_.refuse(link, errc::malformed, outbox);
         const bool of_pool = *kind < MessageKind::update;
-        if (of_pool && pool_.on_message(link, *kind, bytes, now, outbox))
+        if (of_pool ? pool_.on_message(link, *kind, bytes, now, outbox) : pool_.follow(link))
             gossip_.on_introduced(*pool_.member_on(link), now, outbox);
         Member* member = pool_.member_on(link);
         if (member) pool_.heard_from(*member, now, outbox);

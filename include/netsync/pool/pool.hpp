@@ -67,6 +67,16 @@ class Pool {
         return peer && peer->introduced ? members_.find(peer->replica) : nullptr;
     }
 
+    /// A member says something of its data over this link. Of two that it dialed it keeps the first, unless that was never
+    /// introduced: the one over which it speaks. True if it is reached over another link from now on.
+    bool follow(Link link) {
+        Member* member = member_on(link);
+        if (!member || member->link == link || member->link == Link{}) return false;
+        if (dialer_of(link) != member->replica || dialer_of(member->link) != member->replica) return false;
+        member->link = link;
+        return true;
+    }
+
     /// Calls `f(member)` for each with a link that is not silent.
     template <class F>
     void for_each_live(F&& f) {

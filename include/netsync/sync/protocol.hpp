@@ -139,7 +139,7 @@ class Protocol {
         const std::optional<MessageKind> kind = kind_of(bytes);
         if (!kind) return pool_.refuse(link, errc::malformed, outbox);
         const bool of_pool = *kind < MessageKind::update;
-        if (of_pool && pool_.on_message(link, *kind, bytes, now, outbox))
+        if (of_pool ? pool_.on_message(link, *kind, bytes, now, outbox) : pool_.follow(link))
             gossip_.on_introduced(*pool_.member_on(link), now, outbox);
         Member* member = pool_.member_on(link);
         if (member) pool_.heard_from(*member, now, outbox);
