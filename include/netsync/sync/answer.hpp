@@ -29,8 +29,10 @@ std::size_t answer_fetch(Link link, const FetchMessage& request, const Store& st
     FramesMessage answer;
     std::vector<Found> found;
     std::optional<Ntp64> cut;  // of ranges that were not read to their end: nothing later may go first
+    const std::size_t ranges = request.ranges.size();
+    // Of one range no more is sent than a transfer; of several, one may have most of what goes first.
     const std::size_t share =
-        std::max<std::size_t>(16u << 10, 2 * limits.transfer / std::max<std::size_t>(1, request.ranges.size()));
+        ranges <= 1 ? limits.transfer : std::max<std::size_t>(16u << 10, 2 * limits.transfer / ranges);
     for (const CounterRange& range : request.ranges) {
         std::size_t size = 0;
         std::optional<Ntp64> stopped;
