@@ -11,7 +11,8 @@ unit, *files = map(pathlib.Path, sys.argv[1:])
 preambles, bodies = "", ""
 for file in files:
     text = file.read_text()
-    size = re.match(r"(?:\s*\n|//.*\n|#.*\n)*", text).end()  # comments, blank lines, directives
+    # Comments, blank lines, directives; of conditions only those for an #include.
+    size = re.match(r"(?:\s*\n|//.*\n|#if.*\n(?:#include.*\n)+#endif.*\n|#(?!if).*\n)*", text).end()
     if re.search("^#include", text[size:], re.MULTILINE):
         sys.exit(f"{file}: an #include below the top, where it would be in this file's namespace")
     preamble = re.sub('#include "', f'#include "{file.parent}/', text[:size])

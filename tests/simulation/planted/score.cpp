@@ -3,7 +3,7 @@
 // bug may end its process.
 //
 //     score [seeds [words]]      1000; all bugs, or those whose name holds these words
-#include "../library.hpp"
+#include "simulate.hpp"
 
 #include <netsync/detail/planted.hpp>
 
@@ -45,14 +45,13 @@ netsync::testing::Faults faults_of(std::uint64_t seed) {
     return makes_tombstones(seed) ? faults::messages() : faults::join(faults::messages(), faults::machines());
 }
 
-template <netsync::store Store>
-std::optional<netsync::testing::Failure> try_seed(std::uint64_t seed) {
+std::optional<netsync::testing::Failure> try_seed(std::uint64_t seed, bool late) {
     simulated::Librarian workload;
     workload.removes_labels = makes_tombstones(seed);
-    workload.retires = !netsync::asynchronous_store<Store> && seed % 4 == 1;
+    workload.retires = !late && seed % 4 == 1;
     auto options = simulated::options_of(seed, faults_of(seed));
     options.commit = simulated::commit_of(seed);
-    return netsync::testing::simulate<simulated::Library, Store>(options, workload);
+    return late ? simulated::simulate_late(options, workload) : simulated::simulate_at_once(options, workload);
 }
 
 void try_seeds(int bug, std::uint64_t most, bool late, int to) {
@@ -63,8 +62,7 @@ void try_seeds(int bug, std::uint64_t most, bool late, int to) {
         std::strncpy(verdict.oracle.data(), "end of the process", verdict.oracle.size() - 1);
         if (write(to, &verdict, sizeof verdict) != sizeof verdict) return;  // what to believe if this seed ends us
         alarm(20);
-        const auto failed = late ? try_seed<netsync::testing::LateStore>(verdict.seeds)
-                                 : try_seed<netsync::testing::SimulatedStore>(verdict.seeds);
+        const auto failed = try_seed(verdict.seeds, late);
         if (!failed) continue;
         verdict.caught = true;
         verdict.oracle = {};

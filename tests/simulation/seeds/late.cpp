@@ -1,0 +1,17 @@
+// The simulator's seeds on a store whose commits take time.
+#include <doctest/doctest.h>
+
+#include "../planted/simulate.hpp"
+
+using namespace netsync::testing;
+
+TEST_CASE("messages, links, processes, disks and clocks fail while commits are under way") {
+    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+        SimulationOptions options = simulated::options_of(seed, faults::join(faults::messages(), faults::machines()));
+        options.commit = simulated::commit_of(seed);
+        simulated::Librarian workload;
+        workload.removes_labels = seed % 2 == 0;
+        const auto failure = simulated::simulate_late(options, workload);
+        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+    }
+}
