@@ -135,7 +135,7 @@ struct SortedNodes {
     static void free_leaf(Node* leaf) noexcept {
         const bool is_small = leaf->capacity == 1;
         leaf->~Node();
-        if (!is_small || spare_ || ends_) return free_room(leaf);
+        if (!is_small || spare_ || ends_ || !keeps_spare) return free_room(leaf);
         spare_ = leaf;
         keeper_.keep();
     }
@@ -154,8 +154,16 @@ struct SortedNodes {
             ::operator delete(room);
     }
 
-    // Most deltas are one leaf with room for one entry: each thread keeps the last for the next.
+    // Most deltas are one leaf with room for one entry: each thread keeps the last for the next. (Not under the address
+    // sanitizer, which is to see what is used after it was freed.)
 
+#if defined(__SANITIZE_ADDRESS__)
+    static constexpr bool keeps_spare = false;
+#elif defined(__has_feature)
+    static constexpr bool keeps_spare = !__has_feature(address_sanitizer);
+#else
+    static constexpr bool keeps_spare = true;
+#endif
     static void* small_leaf() { return spare_ ? std::exchange(spare_, nullptr) : room_for_leaf(1); }
     struct Keeper {
         ~Keeper() {
