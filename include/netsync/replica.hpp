@@ -100,7 +100,7 @@ class Replica {
     /// sent when the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
-        return try_batch([&](Batch<CrdtType>& batch) { batch.update_alone(path_and_mutator...); });
+        return try_batch([&](Batch<CrdtType>& batch) { batch.update_alone(std::forward<Steps>(path_and_mutator)...); });
     }
 
     /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...);

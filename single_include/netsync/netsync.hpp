@@ -900,22 +900,54 @@ struct SortedNodes {
     static Node* make_leaf(std::size_t capacity) {
         static_assert(std::is_nothrow_move_constructible_v<Slot>,
                       "netsync: keys and values of a map must be movable without exceptions");
-        const std::size_t size = slots_at(capacity) + capacity * sizeof(Slot);
-        void* memory = alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__
-                           ? ::operator new(size, std::align_val_t{alignof(Slot)})
-                           : ::operator new(size);
-        Node* leaf = new (memory) Node;
+        Node* leaf = new (capacity == 1 ? small_leaf() : room_for_leaf(capacity)) Node;
         leaf->capacity = static_cast<std::uint8_t>(capacity);
         std::fill_n(prefixes(leaf), capacity, beyond);
         return leaf;
     }
     static void free_leaf(Node* leaf) noexcept {
+        const bool is_small = leaf->capacity == 1;
         leaf->~Node();
-        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
-            ::operator delete(leaf, std::align_val_t{alignof(Slot)});
-        else
-            ::operator delete(leaf);
+        if (!is_small || spare_ || ends_ || !keeps_spare) return free_room(leaf);
+        spare_ = leaf;
+        keeper_.keep();
     }
+
+    static void* room_for_leaf(std::size_t capacity) {
+        const std::size_t size = slots_at(capacity) + capacity * sizeof(Slot);
+        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+            return ::operator new(size, std::align_val_t{alignof(Slot)});
+        else
+            return ::operator new(size);
+    }
+    static void free_room(void* room) noexcept {
+        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+            ::operator delete(room, std::align_val_t{alignof(Slot)});
+        else
+            ::operator delete(room);
+    }
+
+    // Most deltas are one leaf with room for one entry: each thread keeps the last for the next. (Not under the address
+    // sanitizer, which is to see what is used after it was freed.)
+
+#if defined(__SANITIZE_ADDRESS__)
+    static constexpr bool keeps_spare = false;
+#elif defined(__has_feature)
+    static constexpr bool keeps_spare = !__has_feature(address_sanitizer);
+#else
+    static constexpr bool keeps_spare = true;
+#endif
+    static void* small_leaf() { return spare_ ? std::exchange(spare_, nullptr) : room_for_leaf(1); }
+    struct Keeper {
+        ~Keeper() {
+            ends_ = true;
+            free_room(std::exchange(spare_, nullptr));
+        }
+        void keep() const noexcept {}
+    };
+    static inline constinit thread_local void* spare_ = nullptr;
+    static inline constinit thread_local bool ends_ = false;  // the thread: maps may be freed later still
+    static inline thread_local Keeper keeper_;
 
     static Node* share(Node* node) noexcept {
         if (node) node->owners.fetch_add(1, std::memory_order_relaxed);
@@ -6803,7 +6835,7 @@ class LwwMap {
    public:
     /// A delta that writes `value` under `key`.
     [[nodiscard]] LwwMap assign(Change& change, Key key, Value value) const {
-        return write(change, key, std::optional<Value>{std::move(value)});
+        return write(change, std::move(key), std::optional<Value>{std::move(value)});
     }
 
     /// A delta that removes `key`; nothing where it was never written.
@@ -6896,9 +6928,10 @@ class LwwMap {
         return latest && latest->value.value ? &*latest->value.value : nullptr;
     }
 
-    LwwMap write(Change& change, const Key& key, std::optional<Value> value) const {
+    LwwMap write(Change& change, Key key, std::optional<Value> value) const {
         LwwMap delta;
-        delta.entries_[key] = held(key).assign(change, std::move(value));
+        Writes written = held(key).assign(change, std::move(value));
+        delta.entries_[std::move(key)] = std::move(written);
         return delta;
     }
 
@@ -7481,6 +7514,12 @@ struct Verb {
     auto operator()(const T& target, Change& change) const {
         return std::apply([&](const Arguments&... given) { return Call{}(target, change, given...); }, arguments);
     }
+    /// The same for one that is called once: the mutator takes its arguments over.
+    template <class T>
+        requires std::invocable<Call, const T&, Change&, Arguments...>
+    auto operator()(const T& target, Change& change) && {
+        return std::apply([&](Arguments&... given) { return Call{}(target, change, std::move(given)...); }, arguments);
+    }
 };
 
 template <class Call, class... Arguments>
@@ -7489,9 +7528,9 @@ Verb<Call, std::decay_t<Arguments>...> verb(Arguments&&... arguments) {
 }
 
 struct CallAdd {
-    auto operator()(const auto& target, Change& change, const auto&... given) const
-        -> decltype(target.add(change, given...)) {
-        return target.add(change, given...);
+    auto operator()(const auto& target, Change& change, auto&&... given) const
+        -> decltype(target.add(change, std::forward<decltype(given)>(given)...)) {
+        return target.add(change, std::forward<decltype(given)>(given)...);
     }
 };
 struct CallRemove {
@@ -7501,9 +7540,9 @@ struct CallRemove {
     }
 };
 struct CallAssign {
-    auto operator()(const auto& target, Change& change, const auto&... given) const
-        -> decltype(target.assign(change, given...)) {
-        return target.assign(change, given...);
+    auto operator()(const auto& target, Change& change, auto&&... given) const
+        -> decltype(target.assign(change, std::forward<decltype(given)>(given)...)) {
+        return target.assign(change, std::forward<decltype(given)>(given)...);
     }
 };
 struct CallIncrement {
@@ -7669,31 +7708,32 @@ concept readable_at = requires(const T& now, const Key& key) {
 
 namespace detail {
 
-/// The delta of `now` that changes what lies at the end of the path.
+/// The delta of `now` that changes what lies at the end of the path. What is given as an rvalue is called once.
 template <class T, class F>
-T update_at(const T& now, Change& change, F& f) {
+T update_at(const T& now, Change& change, F&& f) {
     static_assert(
-        mutator<F, T>,
+        mutator<std::remove_reference_t<F>, T>,
         "netsync: what `update` ends in must model netsync::mutator: called with (const T&, Change&) it returns "
         "a delta of T; for a verb, T has no mutator of that name that takes these arguments");
-    return f(now, change);
+    return std::forward<F>(f)(now, change);
 }
 
 template <class T, class Step, class Next, class... Rest>
-T update_at(const T& now, Change& change, const Step& step, Next& next, Rest&... rest) {
+T update_at(const T& now, Change& change, const Step& step, Next&& next, Rest&&... rest) {
+    const auto below = [&](const auto& part, Change& inner) {
+        return update_at(part, inner, std::forward<Next>(next), std::forward<Rest>(rest)...);
+    };
     if constexpr (std::is_member_object_pointer_v<Step>) {
         T delta{};
-        delta.*step = update_at(now.*step, change, next, rest...);
+        delta.*step = below(now.*step, change);
         return delta;
     } else if constexpr (std::same_as<Step, Mine>) {
-        return now.update(change,
-                          [&](const auto& part, Change& inner) { return update_at(part, inner, next, rest...); });
+        return now.update(change, below);
     } else {
         static_assert(updatable_at<T, Step>,
                       "netsync: this step of the path needs a type that models netsync::updatable_at (an OrMap); of an "
                       "Owned only one's own part can be written: use netsync::mine");
-        return now.update(change, step,
-                          [&](const auto& part, Change& inner) { return update_at(part, inner, next, rest...); });
+        return now.update(change, step, below);
     }
 }
 
@@ -9822,9 +9862,7 @@ class SharedBytes {
         });
     }
     /// Takes them over.
-    explicit SharedBytes(Bytes&& bytes) : piece_(new(::operator new(sizeof(Piece))) Piece{.kept = std::move(bytes)}) {
-        piece_->view = piece_->kept;
-    }
+    explicit SharedBytes(Bytes&& bytes) : piece_(new(::operator new(sizeof(Kept))) Kept(std::move(bytes))) {}
     /// Of this size, as `write(at)` writes them.
     template <class F>
     static SharedBytes make(std::size_t size, F&& write) {
@@ -9863,19 +9901,25 @@ class SharedBytes {
     }
 
    private:
-    /// What was made here follows it in memory; what was taken over is kept in it.
+    /// What was made here follows it in memory.
     struct Piece {
         std::atomic<std::size_t> owners{1};
         ByteView view{};
-        Bytes kept{};
 
         bool is_let_go() noexcept {
             return owners.load(std::memory_order_acquire) == 1 || owners.fetch_sub(1, std::memory_order_acq_rel) == 1;
         }
     };
 
+    /// What was taken over is kept beside it.
+    struct Kept : Piece {
+        explicit Kept(Bytes&& taken) : bytes(std::move(taken)) { this->view = bytes; }
+        Bytes bytes;
+    };
+
     void free() noexcept {
-        std::destroy_at(piece_);
+        const bool is_made_here = piece_->view.data() == reinterpret_cast<const std::byte*>(piece_ + 1);
+        if (!is_made_here) std::destroy_at(static_cast<Kept*>(piece_));
         ::operator delete(piece_);
     }
 
@@ -15621,17 +15665,18 @@ class Batch {
         : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits),
           watched_(watched) {}
 
-    /// One step, spelled as in Replica::update. A step that cannot be made (errc::not_owner, too_large, too_deep,
-    /// not_utf8) is left out, and so is every one after it; those before it stand.
+    /// One step, spelled as in Replica::update; a verb that is an rvalue gives its arguments away. A step that cannot be
+    /// made (errc::not_owner, too_large, too_deep, not_utf8) is left out, and so is every one after it; those before it
+    /// stand.
     template <class... Steps>
     void update(Steps&&... path_and_mutator) {
-        step(false, path_and_mutator...);
+        step(false, std::forward<Steps>(path_and_mutator)...);
     }
 
     /// The same for the first step of a change that has no other: where nobody watches, the state takes its delta over.
     template <class... Steps>
     void update_alone(Steps&&... path_and_mutator) {
-        step(!watched_, path_and_mutator...);
+        step(!watched_, std::forward<Steps>(path_and_mutator)...);
     }
 
     /// The state with the steps so far.
@@ -15655,11 +15700,11 @@ class Batch {
 
    private:
     template <class... Steps>
-    void step(bool alone, Steps&... path_and_mutator) {
+    void step(bool alone, Steps&&... path_and_mutator) {
         assert(!taken_ && "netsync: after update_alone there is no other step");
         if (error_) return;
         Change change{minted_.replica, minted_.last + 1, time_};
-        T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
+        T delta = detail::update_at(std::as_const(state_), change, std::forward<Steps>(path_and_mutator)...);
         if (!permits(delta, change.owner())) return fail(errc::not_owner);
         if (steps_ == 0) {
             if (!fits(encoded_, change, delta)) return;
@@ -16397,7 +16442,7 @@ class LocalCopy {
         const std::uint64_t before = history().hash(self_);
         kept_.held.advance(frame, self_);
         if (const std::error_code failed = kept_.log(frame, before)) error = failed;
-        observe(batch.delta(), {id(), batch.time(), true, false});
+        if (is_watched()) observe(batch.delta(), {id(), batch.time(), true, false});
         publish(frame);
         return error;
     }
@@ -16910,7 +16955,7 @@ class Replica {
     /// sent when the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
-        return try_batch([&](Batch<CrdtType>& batch) { batch.update_alone(path_and_mutator...); });
+        return try_batch([&](Batch<CrdtType>& batch) { batch.update_alone(std::forward<Steps>(path_and_mutator)...); });
     }
 
     /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...);

@@ -298,3 +298,25 @@ TEST_CASE("a map need not copy what a copy of it was drained of") {
     });
     CHECK(at_half == 0);
 }
+
+TEST_CASE("small maps come and go on any thread, and as it ends") {
+    using Map = SortedMap<std::string, std::string>;
+    const auto small = [](std::string key) {
+        Map map;
+        *map.try_emplace(std::move(key)).first = "a value that owns memory of its own";
+        return map;
+    };
+    Map moved;
+    for (int round = 0; round < 20; ++round) {
+        std::thread{[&] {
+            thread_local Map outlives = small("made before anything was let go of");
+            for (int i = 0; i < 50; ++i) {
+                const Map one = small(std::to_string(i)), other = small("other");
+                REQUIRE(*one.find(std::to_string(i)) == *other.find("other"));
+            }
+            moved = small("made here, freed there");
+            REQUIRE(outlives.size() == 1);
+        }}.join();
+        REQUIRE(moved.find("made here, freed there"));
+    }
+}

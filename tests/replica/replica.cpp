@@ -68,6 +68,26 @@ TEST_CASE("paths and verbs, and the same spelled out") {
     CHECK(a->read([](const Library& now) { return now.albums.empty(); }));
 }
 
+TEST_CASE("a verb that is kept can be used again") {
+    Network<Library> net;
+    const auto replica = net.join("a");
+    const std::string text = "longer than what a string holds inside";
+    auto tagged = add(text);
+    const auto titled = assign(text);
+    for (const char* key : {"a", "b"}) {
+        replica->update(&Library::albums, key, &Album::tags, tagged);
+        replica->update(&Library::albums, key, &Album::title, titled);
+        CHECK(replica->get(&Library::albums, key, &Album::tags).contains(text));
+        CHECK(replica->get(&Library::albums, key, &Album::title).value() == text);
+    }
+    replica->batch([&](auto& batch) {
+        for (const char* key : {"c", "d"}) batch.update(&Library::albums, key, &Album::tags, tagged);
+    });
+    CHECK(replica->get(&Library::albums, "d", &Album::tags).contains(text));
+    replica->update(&Library::albums, "e", &Album::tags, std::move(tagged));
+    CHECK(replica->get(&Library::albums, "e", &Album::tags).contains(text));
+}
+
 TEST_CASE("a verb of one's own") {
     MemoryHub hub;
     MemoryReplica<PnCounter> replica{hub};

@@ -15,7 +15,7 @@ class LwwMap {
    public:
     /// A delta that writes `value` under `key`.
     [[nodiscard]] LwwMap assign(Change& change, Key key, Value value) const {
-        return write(change, key, std::optional<Value>{std::move(value)});
+        return write(change, std::move(key), std::optional<Value>{std::move(value)});
     }
 
     /// A delta that removes `key`; nothing where it was never written.
@@ -108,9 +108,10 @@ class LwwMap {
         return latest && latest->value.value ? &*latest->value.value : nullptr;
     }
 
-    LwwMap write(Change& change, const Key& key, std::optional<Value> value) const {
+    LwwMap write(Change& change, Key key, std::optional<Value> value) const {
         LwwMap delta;
-        delta.entries_[key] = held(key).assign(change, std::move(value));
+        Writes written = held(key).assign(change, std::move(value));
+        delta.entries_[std::move(key)] = std::move(written);
         return delta;
     }
 

@@ -30,31 +30,32 @@ concept readable_at = requires(const T& now, const Key& key) {
 
 namespace detail {
 
-/// The delta of `now` that changes what lies at the end of the path.
+/// The delta of `now` that changes what lies at the end of the path. What is given as an rvalue is called once.
 template <class T, class F>
-T update_at(const T& now, Change& change, F& f) {
+T update_at(const T& now, Change& change, F&& f) {
     static_assert(
-        mutator<F, T>,
+        mutator<std::remove_reference_t<F>, T>,
         "netsync: what `update` ends in must model netsync::mutator: called with (const T&, Change&) it returns "
         "a delta of T; for a verb, T has no mutator of that name that takes these arguments");
-    return f(now, change);
+    return std::forward<F>(f)(now, change);
 }
 
 template <class T, class Step, class Next, class... Rest>
-T update_at(const T& now, Change& change, const Step& step, Next& next, Rest&... rest) {
+T update_at(const T& now, Change& change, const Step& step, Next&& next, Rest&&... rest) {
+    const auto below = [&](const auto& part, Change& inner) {
+        return update_at(part, inner, std::forward<Next>(next), std::forward<Rest>(rest)...);
+    };
     if constexpr (std::is_member_object_pointer_v<Step>) {
         T delta{};
-        delta.*step = update_at(now.*step, change, next, rest...);
+        delta.*step = below(now.*step, change);
         return delta;
     } else if constexpr (std::same_as<Step, Mine>) {
-        return now.update(change,
-                          [&](const auto& part, Change& inner) { return update_at(part, inner, next, rest...); });
+        return now.update(change, below);
     } else {
         static_assert(updatable_at<T, Step>,
                       "netsync: this step of the path needs a type that models netsync::updatable_at (an OrMap); of an "
                       "Owned only one's own part can be written: use netsync::mine");
-        return now.update(change, step,
-                          [&](const auto& part, Change& inner) { return update_at(part, inner, next, rest...); });
+        return now.update(change, step, below);
     }
 }
 

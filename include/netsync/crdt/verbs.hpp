@@ -32,6 +32,12 @@ struct Verb {
     auto operator()(const T& target, Change& change) const {
         return std::apply([&](const Arguments&... given) { return Call{}(target, change, given...); }, arguments);
     }
+    /// The same for one that is called once: the mutator takes its arguments over.
+    template <class T>
+        requires std::invocable<Call, const T&, Change&, Arguments...>
+    auto operator()(const T& target, Change& change) && {
+        return std::apply([&](Arguments&... given) { return Call{}(target, change, std::move(given)...); }, arguments);
+    }
 };
 
 template <class Call, class... Arguments>
@@ -40,9 +46,9 @@ Verb<Call, std::decay_t<Arguments>...> verb(Arguments&&... arguments) {
 }
 
 struct CallAdd {
-    auto operator()(const auto& target, Change& change, const auto&... given) const
-        -> decltype(target.add(change, given...)) {
-        return target.add(change, given...);
+    auto operator()(const auto& target, Change& change, auto&&... given) const
+        -> decltype(target.add(change, std::forward<decltype(given)>(given)...)) {
+        return target.add(change, std::forward<decltype(given)>(given)...);
     }
 };
 struct CallRemove {
@@ -52,9 +58,9 @@ struct CallRemove {
     }
 };
 struct CallAssign {
-    auto operator()(const auto& target, Change& change, const auto&... given) const
-        -> decltype(target.assign(change, given...)) {
-        return target.assign(change, given...);
+    auto operator()(const auto& target, Change& change, auto&&... given) const
+        -> decltype(target.assign(change, std::forward<decltype(given)>(given)...)) {
+        return target.assign(change, std::forward<decltype(given)>(given)...);
     }
 };
 struct CallIncrement {

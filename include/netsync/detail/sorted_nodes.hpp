@@ -127,22 +127,54 @@ struct SortedNodes {
     static Node* make_leaf(std::size_t capacity) {
         static_assert(std::is_nothrow_move_constructible_v<Slot>,
                       "netsync: keys and values of a map must be movable without exceptions");
-        const std::size_t size = slots_at(capacity) + capacity * sizeof(Slot);
-        void* memory = alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__
-                           ? ::operator new(size, std::align_val_t{alignof(Slot)})
-                           : ::operator new(size);
-        Node* leaf = new (memory) Node;
+        Node* leaf = new (capacity == 1 ? small_leaf() : room_for_leaf(capacity)) Node;
         leaf->capacity = static_cast<std::uint8_t>(capacity);
         std::fill_n(prefixes(leaf), capacity, beyond);
         return leaf;
     }
     static void free_leaf(Node* leaf) noexcept {
+        const bool is_small = leaf->capacity == 1;
         leaf->~Node();
-        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
-            ::operator delete(leaf, std::align_val_t{alignof(Slot)});
-        else
-            ::operator delete(leaf);
+        if (!is_small || spare_ || ends_ || !keeps_spare) return free_room(leaf);
+        spare_ = leaf;
+        keeper_.keep();
     }
+
+    static void* room_for_leaf(std::size_t capacity) {
+        const std::size_t size = slots_at(capacity) + capacity * sizeof(Slot);
+        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+            return ::operator new(size, std::align_val_t{alignof(Slot)});
+        else
+            return ::operator new(size);
+    }
+    static void free_room(void* room) noexcept {
+        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+            ::operator delete(room, std::align_val_t{alignof(Slot)});
+        else
+            ::operator delete(room);
+    }
+
+    // Most deltas are one leaf with room for one entry: each thread keeps the last for the next. (Not under the address
+    // sanitizer, which is to see what is used after it was freed.)
+
+#if defined(__SANITIZE_ADDRESS__)
+    static constexpr bool keeps_spare = false;
+#elif defined(__has_feature)
+    static constexpr bool keeps_spare = !__has_feature(address_sanitizer);
+#else
+    static constexpr bool keeps_spare = true;
+#endif
+    static void* small_leaf() { return spare_ ? std::exchange(spare_, nullptr) : room_for_leaf(1); }
+    struct Keeper {
+        ~Keeper() {
+            ends_ = true;
+            free_room(std::exchange(spare_, nullptr));
+        }
+        void keep() const noexcept {}
+    };
+    static inline constinit thread_local void* spare_ = nullptr;
+    static inline constinit thread_local bool ends_ = false;  // the thread: maps may be freed later still
+    static inline thread_local Keeper keeper_;
 
     static Node* share(Node* node) noexcept {
         if (node) node->owners.fetch_add(1, std::memory_order_relaxed);

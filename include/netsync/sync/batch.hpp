@@ -23,17 +23,18 @@ class Batch {
         : state_(state), seen_(seen), minted_{replica, next_counter, next_counter - 1}, time_(time), limits_(limits),
           watched_(watched) {}
 
-    /// One step, spelled as in Replica::update. A step that cannot be made (errc::not_owner, too_large, too_deep,
-    /// not_utf8) is left out, and so is every one after it; those before it stand.
+    /// One step, spelled as in Replica::update; a verb that is an rvalue gives its arguments away. A step that cannot be
+    /// made (errc::not_owner, too_large, too_deep, not_utf8) is left out, and so is every one after it; those before it
+    /// stand.
     template <class... Steps>
     void update(Steps&&... path_and_mutator) {
-        step(false, path_and_mutator...);
+        step(false, std::forward<Steps>(path_and_mutator)...);
     }
 
     /// The same for the first step of a change that has no other: where nobody watches, the state takes its delta over.
     template <class... Steps>
     void update_alone(Steps&&... path_and_mutator) {
-        step(!watched_, path_and_mutator...);
+        step(!watched_, std::forward<Steps>(path_and_mutator)...);
     }
 
     /// The state with the steps so far.
@@ -57,11 +58,11 @@ class Batch {
 
    private:
     template <class... Steps>
-    void step(bool alone, Steps&... path_and_mutator) {
+    void step(bool alone, Steps&&... path_and_mutator) {
         assert(!taken_ && "netsync: after update_alone there is no other step");
         if (error_) return;
         Change change{minted_.replica, minted_.last + 1, time_};
-        T delta = detail::update_at(std::as_const(state_), change, path_and_mutator...);
+        T delta = detail::update_at(std::as_const(state_), change, std::forward<Steps>(path_and_mutator)...);
         if (!permits(delta, change.owner())) return fail(errc::not_owner);
         if (steps_ == 0) {
             if (!fits(encoded_, change, delta)) return;

@@ -105,7 +105,7 @@ class LocalCopy {
         const std::uint64_t before = history().hash(self_);
         kept_.held.advance(frame, self_);
         if (const std::error_code failed = kept_.log(frame, before)) error = failed;
-        observe(batch.delta(), {id(), batch.time(), true, false});
+        if (is_watched()) observe(batch.delta(), {id(), batch.time(), true, false});
         publish(frame);
         return error;
     }

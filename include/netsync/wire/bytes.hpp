@@ -29,9 +29,7 @@ class SharedBytes {
         });
     }
     /// Takes them over.
-    explicit SharedBytes(Bytes&& bytes) : piece_(new(::operator new(sizeof(Piece))) Piece{.kept = std::move(bytes)}) {
-        piece_->view = piece_->kept;
-    }
+    explicit SharedBytes(Bytes&& bytes) : piece_(new(::operator new(sizeof(Kept))) Kept(std::move(bytes))) {}
     /// Of this size, as `write(at)` writes them.
     template <class F>
     static SharedBytes make(std::size_t size, F&& write) {
@@ -70,19 +68,25 @@ class SharedBytes {
     }
 
    private:
-    /// What was made here follows it in memory; what was taken over is kept in it.
+    /// What was made here follows it in memory.
     struct Piece {
         std::atomic<std::size_t> owners{1};
         ByteView view{};
-        Bytes kept{};
 
         bool is_let_go() noexcept {
             return owners.load(std::memory_order_acquire) == 1 || owners.fetch_sub(1, std::memory_order_acq_rel) == 1;
         }
     };
 
+    /// What was taken over is kept beside it.
+    struct Kept : Piece {
+        explicit Kept(Bytes&& taken) : bytes(std::move(taken)) { this->view = bytes; }
+        Bytes bytes;
+    };
+
     void free() noexcept {
-        std::destroy_at(piece_);
+        const bool is_made_here = piece_->view.data() == reinterpret_cast<const std::byte*>(piece_ + 1);
+        if (!is_made_here) std::destroy_at(static_cast<Kept*>(piece_));
         ::operator delete(piece_);
     }
 
