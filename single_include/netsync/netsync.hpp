@@ -11219,6 +11219,14 @@ class Reissues {
         if (std::next(at) != all_.end() && unite(*at, *std::next(at))) all_.erase(std::next(at));
     }
 
+    /// The next name of a change. O(n).
+    std::optional<std::pair<ReplicaId, std::uint64_t>> next(const ReplicaId& replica, std::uint64_t counter) const {
+        for (const Reissue& reissue : all_)
+            if (reissue.before == replica && counter >= reissue.first && counter - reissue.first < reissue.count)
+                return std::pair{reissue.after, reissue.at + (counter - reissue.first)};
+        return std::nullopt;
+    }
+
     /// Whether any of these dots has another name. O(n).
     bool concern(const ReplicaId& replica, std::uint64_t first, std::uint64_t last) const {
         const auto meets = [&](const ReplicaId& named, std::uint64_t from, std::uint64_t count) {
@@ -12276,6 +12284,13 @@ struct Twin {
     std::uint64_t opened = 0;   ///< what its store held when it was opened
     std::uint64_t counter = 0;  ///< what it has made by now
     std::uint64_t hash = 0;     ///< the rolling hash there
+
+    /// Whether the other one has all that this one made: its store had it when it was opened, or nothing was made since
+    /// this one's was.
+    bool is_in(const Twin& other) const noexcept {
+        const bool told = counter > 0 || opened == 0;  // else not yet durable
+        return told && (counter <= other.opened || counter == opened);
+    }
 };
 
 /// The dialer's first word on a link: who it is and what it speaks.
@@ -12297,6 +12312,12 @@ struct Acquaintance {
     bool live = false;  ///< as far as the teller knows
 };
 
+/// Whose store this is, of one who goes on under another id and does not yet; nil: nobody's.
+struct Former {
+    ReplicaId replica{};
+    std::uint64_t opened = 0;  ///< see Twin
+};
+
 /// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll. Whoever is not
 /// `ready` still takes a state itself: what it holds is not told, so nobody asks for it.
 struct Introduction {
@@ -12307,6 +12328,7 @@ struct Introduction {
     std::string name{};
     std::uint64_t session = 0;
     std::uint64_t opened = 0;  ///< see Twin
+    Former former{};
     std::uint16_t port = 0;
     Ntp64 wall{};
     std::vector<Head> heads{};
@@ -12808,6 +12830,8 @@ class Pool {
     bool is_twin_seen() const noexcept { return original_.has_value(); }
     /// What that one said of itself, where this one is the copy, or as much so as the other.
     const std::optional<Twin>& original() const noexcept { return original_; }
+    /// What of this replica's changes a copy of its store had when it was opened, as far as one has told; 0: none has.
+    std::uint64_t copied() const noexcept { return copied_.replica == copy_.id() ? copied_.counter : 0; }
 
    private:
     template <class Greeter>  // anything with the versions it speaks
@@ -12900,6 +12924,7 @@ class Pool {
                           .name = options_.name,
                           .session = session_,
                           .opened = twin().opened,
+                          .former = self_ == copy_.id() ? Former{} : Former{copy_.id(), copy_.opened()},
                           .port = port_,
                           .wall = now.wall,
                           .members = acquaintances(),
@@ -12938,13 +12963,23 @@ class Pool {
     }
 
     /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, or this one is
-    /// a copy of it. The one gives way whose store was opened later, when it held more, and of two that were opened with
+    /// a copy of it. The one gives way of whose changes the other one has all, or else whose store was opened later, when it held more, and of two that were opened with
     /// the same the one whose session is the lower.
     void meet(const Twin& other) {
         if (other.session == 0 || other.session == session_) return;
         const Twin self = twin();
-        if (self.opened != other.opened ? self.opened < other.opened : self.session > other.session) return;
-        original_ = other;
+        hear_of_copy({self_, other.opened});
+        const bool ours_there = self.is_in(other), theirs_here = other.is_in(self);
+        const bool stays = ours_there != theirs_here     ? theirs_here
+                           : self.opened != other.opened ? self.opened < other.opened
+                                                         : self.session > other.session;
+        if (!stays) original_ = other;
+    }
+
+    /// `opened`: what of this replica's changes another one's store held, when it was opened. Of several the least is sure.
+    void hear_of_copy(const ReplicaCounter& opened) {
+        if (opened.replica != copy_.id() || opened.counter <= copy_.opened()) return;
+        if (copied() == 0 || opened.counter < copied()) copied_ = opened;
     }
 
     void on_refusal(Link link, ByteView bytes, Outbox& out) {
@@ -12970,6 +13005,8 @@ class Pool {
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
+        hear_of_copy({theirs.replica, theirs.opened});
+        hear_of_copy({theirs.former.replica, theirs.former.opened});
         if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
@@ -13143,6 +13180,7 @@ class Pool {
     bool ready_ = false;
     bool shown_ = true;
     std::optional<Twin> original_;
+    ReplicaCounter copied_;
     detail::OrderedMap<ReplicaId, Member> members_;
     Links links_;
     Keepalive keepalive_;
@@ -13220,7 +13258,8 @@ struct StateChunk {
     std::uint64_t total = 0;
     std::uint64_t offset = 0;
     Bytes bytes{};
-    std::uint64_t hash = 0;  ///< of these bytes: frames are checked by their rolling hash, a state has none
+    std::uint64_t hash = 0;      ///< of these bytes: frames are checked by their rolling hash, a state has none
+    std::vector<Head> recent{};  ///< with the last piece: where the histories in it stood lately, if the sender knows
 };
 
 /// "Your frame lies too far in the future; offer it again later", or errc::outdated: issue it again.
@@ -13485,6 +13524,37 @@ class History {
             *at = head;
         time_ = std::max(time_, time);
         digest_ = 0;
+        remember({origin, counter, hash});
+    }
+
+    /// The hash of an origin's history at a counter where it stood lately: a log that was cut does not tell. O(max_recent).
+    std::optional<std::uint64_t> recent_hash(ReplicaIndex origin, std::uint64_t counter) const noexcept {
+        for (const Point& point : recent_)
+            if (point.origin == origin && point.counter == counter) return point.hash;
+        return std::nullopt;
+    }
+
+    /// The latest of these, from the oldest one on.
+    std::vector<Head> recent(std::size_t most = max_recent) const {
+        std::vector<Head> points;
+        const std::size_t size = recent_.size();
+        for (std::size_t at = size - std::min(most, size); at < size; ++at) {
+            const Point& point = recent_[(oldest_ + at) % size];
+            points.push_back({id_of(point.origin), point.counter, point.hash});
+        }
+        return points;
+    }
+
+    /// Where histories stood before, as somebody tells who holds the same ones: `is_ours(point)` says which of them do.
+    template <class IsOurs>
+    void recall(const std::vector<Head>& points, IsOurs&& is_ours) {
+        for (const Head& point : points)
+            if (const ReplicaIndex origin = find_index(point.replica);
+                point.counter < counter(origin) && is_ours(point) && !recent_hash(origin, point.counter))
+                remember({origin, point.counter, point.hash});
+    }
+    void recall(const std::vector<Head>& points) {
+        recall(points, [](const Head&) { return true; });
     }
 
     /// The latest time of any change held: the same wherever the same changes are.
@@ -13557,13 +13627,30 @@ class History {
     }
 
    private:
+    struct Point {
+        ReplicaIndex origin{};
+        std::uint64_t counter = 0;
+        std::uint64_t hash = 0;
+    };
+
+    static constexpr std::size_t max_recent = 1024;
+
+    void remember(const Point& point) {
+        if (recent_.size() < max_recent)
+            recent_.push_back(point);
+        else
+            recent_[std::exchange(oldest_, (oldest_ + 1) % max_recent)] = point;
+    }
+
     std::vector<Head>::const_iterator position(const ReplicaId& origin) const noexcept {
         return std::lower_bound(heads_.begin(), heads_.end(), origin,
                                 [](const Head& head, const ReplicaId& key) { return head.replica < key; });
     }
 
     CausalContext context_;
-    std::vector<Head> heads_;  // the same by replica id, with the hashes
+    std::vector<Head> heads_;    // the same by replica id, with the hashes
+    std::vector<Point> recent_;  // in turns, from the oldest one on
+    std::size_t oldest_ = 0;
     Reissues reissues_;
     std::vector<Mark> marks_;
     Forgotten forgotten_;
@@ -13609,11 +13696,15 @@ class Fork {
         return std::nullopt;
     }
 
-    /// The same by a state that somebody gives.
+    /// The same by a state that somebody gives. Its marks tell where its head does not.
     std::optional<ReplicaId> find(const ReplicaId& self, const SnapshotHeader& theirs) const {
+        const auto is_known = [&](const ReplicaId& replica) {
+            return std::any_of(theirs.heads.begin(), theirs.heads.end(),
+                               [&](const Head& head) { return head.replica == replica && shows_ours(head); });
+        };
         for (const Mark& mark : theirs.marks)
             if (const Head first{mark.replica, mark.last, mark.beyond};
-                mark.stayed ? shows_another(first) : shows_ours(first))
+                (mark.stayed ? shows_another(first) : shows_ours(first)) && !is_known(mark.replica))
                 return mark.replica;
         return find(self, theirs.heads);
     }
@@ -13763,7 +13854,8 @@ class Fork {
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         if (at.counter == 0) return 0;
         if (at.counter == counter(at.replica)) return hash(at.replica);
-        std::optional<std::uint64_t> hash;
+        std::optional<std::uint64_t> hash = history_.recent_hash(find_index(at.replica), at.counter);
+        if (hash) return hash;
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, limits_))
                 hash = frame->header().last() == at.counter ? frame->header().hash : 0;
@@ -14108,6 +14200,7 @@ class StateSource {
             const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
             StateChunk chunk{digest_, snapshot_->size(), offset, Bytes(from, from + static_cast<std::ptrdiff_t>(size))};
             chunk.hash = hash_of(chunk);
+            if (offset + size == snapshot_->size()) chunk.recent = copy.history().recent(max_recent);
             out.send(link, chunk, copy.is_durable_with(commit_));
             offset += size;
         }
@@ -14120,6 +14213,7 @@ class StateSource {
     }
 
     static constexpr int window = 8;  ///< chunks an answer
+    static constexpr std::size_t max_recent = 64;
 
     static std::uint64_t hash_of(const StateChunk& chunk) noexcept {
         return detail::hash_bytes(chunk.bytes.data(), chunk.bytes.size(), detail::mix(chunk.digest, chunk.offset));
@@ -14155,7 +14249,11 @@ class StateSink {
         if (chunk.hash != StateSource::hash_of(chunk)) return errc::malformed;
         if (chunk.bytes.empty() || chunk.bytes.size() > chunk.total - chunk.offset) return errc::malformed;
         bytes_.insert(bytes_.end(), chunk.bytes.begin(), chunk.bytes.end());
-        if (bytes_.size() == chunk.total) return true;
+        if (bytes_.size() == chunk.total) {
+            recent_ = chunk.recent;
+            if (recent_.size() > StateSource::max_recent) recent_.clear();
+            return true;
+        }
         // Ask on as soon as the window's end is in sight, so that the link never idles.
         if (bytes_.size() >= asked_until_ + limits.transfer * StateSource::window) ask(link, out);
         return false;
@@ -14164,6 +14262,8 @@ class StateSink {
     std::size_t received() const noexcept { return bytes_.size(); }
     /// States that were too large.
     std::uint64_t refused() const noexcept { return refused_; }
+    /// See StateChunk; of the state that was finished last.
+    const std::vector<Head>& recent() const noexcept { return recent_; }
     /// The finished state; the sink is empty afterwards.
     Bytes finish() {
         digest_ = 0;
@@ -14174,7 +14274,103 @@ class StateSink {
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
     Bytes bytes_;
+    std::vector<Head> recent_;
     std::uint64_t refused_ = 0;
+};
+
+}  // namespace netsync
+
+// ---- netsync/sync/branch.hpp ----
+
+// netsync: the changes of a history that did not stay, beyond where it parted from the one that did. Their counters name
+// others' changes now: what a log holds of them comes in, names that nothing else has go out.
+
+namespace netsync {
+
+/// Where two histories of one replica part, of which the other one stays.
+struct Parted {
+    ReplicaId replica{};
+    std::uint64_t counter = 0;   ///< the last of both
+    std::optional<Mark> mark{};  ///< how the other one goes on, where it is known
+};
+
+/// The branches that a log holds. Whoever made one issues it again under these names, and whoever held it knows them too:
+/// what he removed of it he removes again under the new ones. Empty: none.
+class Branches {
+   public:
+    Branches() = default;
+    /// `self`: whose own branch is issued again now.
+    Branches(const std::vector<Frame>& logged, const std::vector<Parted>& parted, const ReplicaId& self) : self_(self) {
+        for (const Parted& at : parted)
+            for (const Frame& frame : logged)
+                if (const FrameHeader& header = frame.header();
+                    header.origin == at.replica && header.first == at.counter + 1)
+                    all_.push_back({at.replica, at.counter, name_of(header)});
+    }
+
+    /// What a change of this replica's own branch is called.
+    std::optional<ReplicaCounter> name(std::uint64_t counter) const {
+        for (const Branch& branch : all_)
+            if (branch.replica == self_ && counter > branch.counter)
+                return ReplicaCounter{branch.name, counter - branch.counter};
+        return std::nullopt;
+    }
+
+    /// Whether any of these dots is another replica's, in a branch.
+    bool concern(const std::vector<CounterRange>& dots) const {
+        return std::any_of(dots.begin(), dots.end(), [&](const CounterRange& range) { return branch_of(range); });
+    }
+
+    /// Removed dots, those of branches by the names under which they were issued again; without those that were not.
+    std::vector<CounterRange> resolve(const std::vector<CounterRange>& removed, const Reissues& reissues) const {
+        std::vector<CounterRange> result;
+        for_each_resolved(removed, reissues, [&](const std::optional<CounterRange>& range) {
+            if (range) result.push_back(*range);
+        });
+        return result;
+    }
+
+    /// Whether all of them were.
+    bool are_resolved(const std::vector<CounterRange>& removed, const Reissues& reissues) const {
+        bool all = true;
+        for_each_resolved(removed, reissues, [&](const std::optional<CounterRange>& range) { all = all && range; });
+        return all;
+    }
+
+   private:
+    struct Branch {
+        ReplicaId replica{};
+        std::uint64_t counter = 0;  ///< what comes after it
+        ReplicaId name{};
+    };
+
+    static ReplicaId name_of(const FrameHeader& first) noexcept {
+        return {first.origin.owner_bits, detail::mix(first.origin.incarnation, first.hash)};
+    }
+
+    const Branch* branch_of(const CounterRange& range) const {
+        for (const Branch& branch : all_)
+            if (branch.replica == range.replica && branch.counter < range.last && branch.replica != self_)
+                return &branch;
+        return nullptr;
+    }
+
+    template <class F>
+    void for_each_resolved(const std::vector<CounterRange>& removed, const Reissues& reissues, F&& f) const {
+        for (const CounterRange& range : removed) {
+            const Branch* branch = branch_of(range);
+            if (!branch || range.first <= branch->counter)
+                f(CounterRange{range.replica, range.first, branch ? branch->counter : range.last});
+            if (!branch) continue;
+            for (std::uint64_t at = std::max(range.first, branch->counter + 1); at <= range.last; ++at) {
+                const auto now = reissues.next(branch->name, at - branch->counter);
+                f(now ? std::optional{CounterRange{now->first, now->second, now->second}} : std::nullopt);
+            }
+        }
+    }
+
+    ReplicaId self_{};
+    std::vector<Branch> all_;
 };
 
 }  // namespace netsync
@@ -14277,15 +14473,20 @@ struct Succession {
             result.push_back({after, std::max(range.first, agreed + 1) - agreed, range.last - agreed});
         }
         std::sort(result.begin(), result.end());
+        const auto overlap = [](const CounterRange& a, const CounterRange& b) {
+            return a.replica == b.replica && b.first <= a.last;
+        };
+        for (std::size_t at = 1; at < result.size();) {  // of two names for one change, where they are one by now
+            CounterRange& last = result[at - 1];
+            if (!overlap(last, result[at])) {
+                ++at;
+                continue;
+            }
+            last.last = std::max(last.last, result[at].last);
+            result.erase(result.begin() + static_cast<std::ptrdiff_t>(at));
+        }
         return result;
     }
-};
-
-/// Where two histories of one replica part, of which the other one stays.
-struct Parted {
-    ReplicaId replica{};
-    std::uint64_t counter = 0;   ///< the last of both
-    std::optional<Mark> mark{};  ///< how the other one goes on, where it is known
 };
 
 /// A change of an earlier incarnation as the next one issues it.
@@ -14297,23 +14498,25 @@ struct IssuedAgain {
 };
 
 /// The same change under new dots and with a fresh timestamp. `by_name`: those who have seen its first form know it by that;
-/// where that may be another change, of a copy of the replica, what it says of its own first form goes instead.
+/// where that may be another change, of a copy of the replica, what it says of its own first form goes instead, and it
+/// has the name that the branch gives it. `removed`: what it removes.
 template <crdt CrdtType>
 Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& minted, Ntp64 time,
-                                          const Succession& succession, bool by_name, const Limits& limits) {
+                                          const Succession& succession, std::vector<CounterRange> removed, bool by_name,
+                                          const Branches& branches, const Limits& limits) {
     const FrameHeader& header = old.header();
     Result<CrdtType> decoded = old.template delta_within<CrdtType>(DotSpace{minted, time}, limits);
     if (!decoded) return decoded.error();
     IssuedAgain<CrdtType> again{.delta = *std::move(decoded), .issue = {.count = header.count, .time = time}};
-    std::vector<CounterRange> removed = header.removed;
+    std::vector<ReplicaCounter>& names = again.issue.instead_of;
     if (by_name) {
-        std::vector<ReplicaCounter>& names = again.issue.instead_of;
         names = header.instead_of;
         names.insert(names.begin(), {header.origin, header.first});
         if (names.size() > Frame::max_names) names.resize(Frame::max_names);
     } else {
         netsync::reissue(again.delta,
                          [&](std::uint64_t counter) { erase_counter(removed, {succession.before, counter}); });
+        if (const std::optional<ReplicaCounter> name = branches.name(header.first)) names = {*name};
     }
     Result<Bytes> bytes = encode_delta(again.delta, minted, time, limits);
     if (!bytes) return bytes.error();
@@ -14323,12 +14526,14 @@ Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& mint
 }
 
 /// Whether all that these frames of `self` remove is held. Own dots aside, which are renamed.
-inline bool all_of_removed_held(const std::vector<Frame>& frames, const History& history, const ReplicaId& self) {
+inline bool all_of_removed_held(const std::vector<Frame>& frames, const History& history, const ReplicaId& self,
+                                const Branches& branches) {
     return std::all_of(frames.begin(), frames.end(), [&](const Frame& frame) {
         const std::vector<CounterRange>& removed = frame.header().removed;
-        return std::all_of(removed.begin(), removed.end(), [&](const CounterRange& range) {
-            return range.replica == self || range.last <= history.counter(find_index(range.replica));
-        });
+        return branches.are_resolved(removed, history.reissues()) &&
+               std::all_of(removed.begin(), removed.end(), [&](const CounterRange& range) {
+                   return range.replica == self || range.last <= history.counter(find_index(range.replica));
+               });
     });
 }
 
@@ -14374,7 +14579,10 @@ class Loading {
     bool is_loading() const noexcept { return from_ != ReplicaId{}; }
     bool is_succeeding() const noexcept { return !copy_.successor().is_nil(); }
 
-    void start() { present(!is_succeeding() && !is_newcomer(copy_.history(), copy_.id())); }
+    void start() {
+        shown_ = copy_.opened();
+        present(!is_succeeding() && !is_newcomer(copy_.history(), copy_.id()));
+    }
     void stop() {
         from_ = ReplicaId{};
         first_greeting_.reset();
@@ -14387,12 +14595,14 @@ class Loading {
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
     /// `parted`: where a history parts from one that stays in its place.
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out, const Agreement* parted = nullptr) {
+        if (!replace && !parted && !is_succeeding() && is_untouched_copy()) return go_on_apart(now, out);
         replace_ = replace_ || replace;
         if (parted) part(*parted);
         if (const std::optional<Twin>& original = pool_.original()) part(*original);
         const bool planned =
             is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
         if (planned && pool_.self() == copy_.successor()) return;
+        if (!is_succeeding()) shown_ = copy_.frontier().counter;
         pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
@@ -14453,6 +14663,24 @@ class Loading {
         SnapshotHeader header;
     };
 
+    /// Whether this is a copy that made nothing yet, or one is there that has all that this one made.
+    bool is_untouched_copy() const {
+        const std::optional<Twin>& original = pool_.original();
+        const std::uint64_t counter = copy_.frontier().counter;
+        return original && counter <= std::max(copy_.opened(), original->opened) &&
+               counter <= std::max(original->counter, original->opened) &&
+               !copy_.fork().shows_another({copy_.id(), original->counter, original->hash});
+    }
+
+    /// The original keeps the id and the history under it.
+    void go_on_apart(const Moment& now, Outbox& out) {
+        pool_.rename(copy_.plan_successor(random_), now, out);
+        copy_.go_on();
+        stop();
+        sink_.finish();
+        present(true);
+    }
+
     void present(bool ready) {
         ready_ = ready;
         pool_.present(ready, !is_succeeding());
@@ -14485,7 +14713,7 @@ class Loading {
             const Duration waited = now.time - *first_greeting_;
             if (waited < options_.answer_timeout * patience) return false;
             if (!is_pool_lost(!replace_ && waited > 3 * options_.answer_timeout * patience)) return false;
-            copy_.go_on();
+            if (!copy_.succeed_alone(parted().value_or(shown_))) copy_.go_on();
             parted_.clear();
         }
         present(true);
@@ -14535,9 +14763,10 @@ class Loading {
         const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
         const bool disputed = !error && header && copy_.fork().is_disputed(copy_.id(), header->heads);
         if (disputed && !is_succeeding()) return give_up_incarnation(false, now, out), false;
-        if (!error && !is_succeeding() && !is_too_old(member))
+        if (!error && !is_succeeding() && !is_too_old(member)) {
             error = copy_.adopt(std::move(state));
-        else if (!error) {
+            if (!error) copy_.recall(sink_.recent());
+        } else if (!error) {
             replace_ = replace_ || !is_succeeding();
             if (disputed) {
                 unplaced_ = Unplaced{std::move(state), *header};
@@ -14575,6 +14804,7 @@ class Loading {
                                             ? copy_.succeed_in_place(state, parted, parted_, !is_patient(now))
                                             : copy_.succeed(state);
         if (!done) return done.error();
+        copy_.recall(sink_.recent());
         replace_ = false;
         parted_.clear();
         trying_since_.reset();
@@ -14587,15 +14817,17 @@ class Loading {
     void part(const Agreement& agreement) {
         if (agreement.known)
             part(Parted{agreement.replica, agreement.counter, copy_.fork().mark(agreement)});
-        else  // a copy of this replica's store has what was in it when it was opened
-            part(Parted{agreement.replica, agreement.replica == copy_.id() ? copy_.opened() : 0, std::nullopt});
+        else  // a copy of this replica's store has what was in it when the later of both was opened
+            part(Parted{agreement.replica,
+                        agreement.replica == copy_.id() ? std::max(copy_.opened(), pool_.copied()) : 0, std::nullopt});
     }
 
     /// This replica is a copy: what came before its store was opened is its original's too, and nothing of what came after.
     void part(const Twin& original) {
         const Head there{copy_.id(), original.counter, original.hash};
-        if (original.counter > 0 && copy_.fork().shows_ours(there)) return;  // all that the other one has is here
-        const std::uint64_t most = copy_.fork().shows_another(there) ? original.counter - 1 : max_counter;
+        std::uint64_t most = max_counter;
+        if (original.counter > 0 && copy_.fork().shows_ours(there)) most = original.counter;  // it goes on from there
+        if (copy_.fork().shows_another(there)) most = original.counter - 1;
         part(Parted{copy_.id(), std::min(copy_.opened(), most), std::nullopt});
     }
 
@@ -14663,6 +14895,7 @@ class Loading {
     detail::Random random_;
     bool ready_ = true;
     bool replace_ = false;
+    std::uint64_t shown_ = 0;     // what of this incarnation's changes others may have
     std::vector<Parted> parted_;  // histories of which something that is held here does not stay
     std::optional<Duration> trying_since_;
     std::optional<Duration> first_greeting_;
@@ -14817,21 +15050,28 @@ class Gossip {
         question(theirs.origin, member, now, out);
     }
 
-    /// Whether a member may be given the state: not where it would be joined with another history under one id.
+    /// Whether a member may be given the state: not where it would be joined with another history under one id. Who came by
+    /// its own just now, and cannot tell, waits for as long as two copies of one replica may take to find each other.
     bool may_give(const Member& member, const StateRequest& request, const Moment& now, Outbox& out) {
         if (!listens()) return false;
+        const Fork fork = copy_.fork();
         for (const Head& head : request.of) {
-            if (!copy_.fork().shows_another(head)) continue;
+            if (!fork.shows_another(head)) continue;
             if (is_ready()) question(head.replica, member, now, out);
             return false;
         }
-        return true;
+        return now.time >= sure_at_ || std::none_of(request.of.begin(), request.of.end(), [&](const Head& head) {
+                   return head.counter < copy_.counter(head.replica) && !fork.shows_ours(head);
+               });
     }
 
     /// A piece of a state.
     void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
         if (loading_.takes_from(member, chunk.offset == 0)) {
-            if (loading_.on_chunk(member, chunk, now, out)) become_ready(out);
+            if (loading_.on_chunk(member, chunk, now, out)) {
+                sure_at_ = now.time + 3 * options_.answer_timeout;
+                become_ready(out);
+            }
             return take_reports();
         }
         Session* session = sessions_.find(member.replica);
@@ -14848,6 +15088,7 @@ class Gossip {
         std::error_code error = complete.error();
         if (complete)
             error = is_of_another_history(state, member, now, out) ? errc::forked : copy_.adopt(std::move(state));
+        if (!error) copy_.recall(sink_.recent());
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
@@ -15068,6 +15309,7 @@ class Gossip {
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
     bool postponed_ = false;
+    Duration sure_at_{};
     ReplicaId late_{};  // who was asked for a state, and has not answered in time
     StateSink sink_;
     std::optional<Question> question_;
@@ -16187,6 +16429,7 @@ class LoggedContent {
             if (const Result<Frame> frame = Frame::parse(bytes, limits_)) replay(*frame);
             return true;
         });
+        held.history.recall(open_value<std::vector<Head>>(store(), "recent"));
     }
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours. True if it goes on from what is
@@ -16277,6 +16520,7 @@ class LoggedContent {
         snapshot_bytes_ = encoded.bytes->size();
         in_snapshot_ = {};
         for (const Head& head : encoded.heads) in_snapshot_.advance(intern(head.replica), head.counter);
+        staging.keep_in_the_open("recent", history().recent(few_points));  // that the log does not tell any more
         staging.stage(
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
@@ -16341,6 +16585,7 @@ class LoggedContent {
     }
 
     static constexpr std::size_t few_frames = 64;
+    static constexpr std::size_t few_points = 256;
     static constexpr std::uint64_t few_changes = 4096;  // some MiB, where each is of another element
     static constexpr int catch_up_rounds = 8;
 
@@ -16487,8 +16732,10 @@ class LocalCopy {
             if (!theirs) return joined = theirs.error(), false;
             time = theirs->time;
             const VersionVector seen = held.history.vector();
+            const std::vector<Head> recent = held.history.recent();
             if (in_place) held = {};
             changed = held.join(*std::move(theirs), exact);
+            held.history.recall(recent);
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
             if (in_place && !exact) held.history.branch(own_way);
             if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
@@ -16507,6 +16754,9 @@ class LocalCopy {
         if (changed) observe(kept_.held.state, {ReplicaId{}, time, false, true});
         return {};
     }
+
+    /// Where the histories of a state that was taken stood lately, as its giver says.
+    void recall(const std::vector<Head>& points) { kept_.held.history.recall(points); }
 
     // What all have seen.
 
@@ -16592,7 +16842,7 @@ class LocalCopy {
         for (Frame& frame : kept_.logged())
             if (frame.header().origin == id() && frame.header().last() > known) again.push_back(std::move(frame));
         if (settled_) kept_.staging.stage([](Store& store) { return store.clear(); });
-        return take_successor(again, true);
+        return take_successor(again, max_counter, {});
     }
 
     /// The same where what is held cannot be joined: there is another history of this replica beyond `parted`, or what was
@@ -16603,33 +16853,16 @@ class LocalCopy {
                                         const std::vector<Parted>& others, bool now) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
-        std::vector<Frame> logged = kept_.logged();
-        const bool exact = exactness().may_follow(logged, *theirs, id());
-        Content<CrdtType> before = std::exchange(kept_.held, {});
-        static_cast<void>(kept_.held.join(*std::move(theirs)));
-        if (!exact) kept_.held.history.branch(own_way());
-        const std::uint64_t limit = parted.value_or(counter(id()));
-        std::vector<Frame> again;
-        for (Frame& frame : logged) {
-            const FrameHeader& header = frame.header();
-            const bool own = header.origin == id();
-            const bool over = std::any_of(others.begin(), others.end(), [&](const Parted& other) {
-                return other.replica == header.origin && other.counter < header.last();
-            });
-            if (!over && (!own || header.last() <= limit) && kept_.replay(frame)) issuing_.vector_rose();
-            if (own && header.last() > std::min(limit, counter(id()))) again.push_back(std::move(frame));
-        }
-        if (!now && !all_of_removed_held(again, history(), id())) {
-            kept_.held = std::move(before);
-            return std::make_error_code(std::errc::resource_unavailable_try_again);
-        }
-        for (const Parted& other : others)
-            if (other.mark) kept_.held.history.mark(*other.mark);
-        if (parted && !again.empty()) mark_other(again.front().header(), others);
-        forget_nothing();
-        buffer_.clear();
-        kept_.staging.stage([](Store& store) { return store.clear(); });
-        return take_successor(again, !parted);
+        return succeed_in_place(*std::move(theirs), parted, others, now, false);
+    }
+
+    /// The same where nobody gives a state: what is held here, without what this replica made beyond `parted`. False where
+    /// the log does not tell what that is.
+    bool succeed_alone(std::uint64_t parted) {
+        const SharedBytes kept = kept_.store().snapshot();
+        Result<Snapshot<CrdtType>> ours = kept ? read(*kept) : Snapshot<CrdtType>{};
+        return ours && counter_in(ours->heads, id()) <= parted &&
+               succeed_in_place(*std::move(ours), parted, {{id(), parted, {}}}, false, true);
     }
 
     /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
@@ -16760,8 +16993,53 @@ class LocalCopy {
         return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
-    /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes.
-    Result<Succession> take_successor(const std::vector<Frame>& again, bool by_name) {
+    /// `alone`: all that others made must be held then.
+    Result<Succession> succeed_in_place(Snapshot<CrdtType> theirs, std::optional<std::uint64_t> parted,
+                                        const std::vector<Parted>& others, bool now, bool alone) {
+        std::vector<Frame> logged = kept_.logged();
+        const bool exact = exactness().may_follow(logged, theirs, id());
+        Content<CrdtType> before = std::exchange(kept_.held, {});
+        static_cast<void>(kept_.held.join(std::move(theirs)));
+        kept_.held.history.recall(before.history.recent(), [&](const Head& point) {
+            return std::none_of(others.begin(), others.end(), [&](const Parted& other) {
+                return other.replica == point.replica && other.counter < point.counter;
+            });
+        });
+        if (!exact) kept_.held.history.branch(own_way());
+        const std::uint64_t limit = parted.value_or(counter(id()));
+        const Branches branches{logged, others, id()};
+        std::vector<Frame> again;
+        for (Frame& frame : logged) {
+            const FrameHeader& header = frame.header();
+            const bool own = header.origin == id();
+            const bool over = std::any_of(others.begin(), others.end(), [&](const Parted& other) {
+                return other.replica == header.origin && other.counter < header.last();
+            });
+            const bool mistaken = branches.concern(header.removed);  // whoever took it so removed something else
+            if (!over && !mistaken && (!own || (header.last() <= limit && again.empty())) && kept_.replay(frame))
+                issuing_.vector_rose();
+            if (own && (mistaken || !again.empty() || header.last() > std::min(limit, counter(id()))))
+                again.push_back(std::move(frame));
+        }
+        bool whole = counter(id()) >= std::min(limit, before.counter(id()));  // else another state may have more
+        for (const VersionVector::Entry& entry : before.history.vector())
+            whole = whole && (!alone || entry.replica == self_ || history().counter(entry.replica) >= entry.counter);
+        if (!now && !(whole && all_of_removed_held(again, history(), id(), branches))) {
+            kept_.held = std::move(before);
+            return std::make_error_code(std::errc::resource_unavailable_try_again);
+        }
+        for (const Parted& other : others)
+            if (other.mark) kept_.held.history.mark(*other.mark);
+        if (parted && !again.empty()) mark_other(again.front().header(), others);
+        forget_nothing();
+        buffer_.clear();
+        kept_.staging.stage([](Store& store) { return store.clear(); });
+        return take_successor(again, parted.value_or(max_counter), branches);
+    }
+
+    /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes. `shared`: up to where
+    /// nobody has another change under its name.
+    Result<Succession> take_successor(const std::vector<Frame>& again, std::uint64_t shared, const Branches& branches) {
         const Result<EncodedState> encoded = kept_.held.encode(options_.limits);
         if (!encoded) return encoded.error();
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
@@ -16774,18 +17052,19 @@ class LocalCopy {
         keep_lineage();
         keep("replica", id());
         keep("successor", successor_);
-        for (const Frame& frame : again) issue_again(frame, succession, by_name);
+        for (const Frame& frame : again) issue_again(frame, succession, frame.header().last() <= shared, branches);
         Received waited;
         drain(waited);
         observe(kept_.held.state, {ReplicaId{}, history().time(), false, true});
         return succession;
     }
 
-    void issue_again(const Frame& old, const Succession& succession, bool by_name) {
+    void issue_again(const Frame& old, const Succession& succession, bool by_name, const Branches& branches) {
         const std::uint64_t first = history().counter(self_) + 1;
         const DotRange minted{self_, first, first + old.header().count - 1};
-        Result<IssuedAgain<CrdtType>> again =
-            netsync::issue_again<CrdtType>(old, minted, clock_.tick(), succession, by_name, options_.limits);
+        Result<IssuedAgain<CrdtType>> again = netsync::issue_again<CrdtType>(
+            old, minted, clock_.tick(), succession, branches.resolve(old.header().removed, history().reissues()),
+            by_name, branches, options_.limits);
         if (!again) return;
         const Frame frame = issuing_.make(history(), self_, std::move(again->issue), again->bytes);
         const std::uint64_t before = history().hash(self_);

@@ -300,14 +300,16 @@ TEST_CASE("another pool or version is refused with a reason, on both sides") {
     CHECK(a->report().announcements_ignored > 0);
 }
 
-TEST_CASE("two replicas with one id refuse each other") {
+TEST_CASE("two replicas with one id refuse each other, until one of them has another") {
     Network<Cart> net;
     MemoryStore disk;
     const auto original = net.join("a", {}, disk);
-    const auto copy = net.join("a", {}, disk);
+    const ReplicaId id = original->id();
     net.run_for(1s);
-    CHECK(original->id() == copy->id());
-    CHECK(original->report().members.empty());
+    const auto copy = net.join("a", {.seed = 9}, disk.copy());
+    net.run_for(5s);
+    CHECK(net.wire->count(MessageKind::refusal) > 0);
+    CHECK((original->id() == id) != (copy->id() == id));
 }
 
 TEST_CASE("start, stop, start keeps the id and the data; nothing is opened before start") {

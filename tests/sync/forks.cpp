@@ -38,6 +38,11 @@ struct Side {
     void cut(std::uint64_t counter) {
         REQUIRE_FALSE(store.adopt(SharedBytes{*encode_snapshot(history.header(), Shelf{})}, history.heads()));
         REQUIRE_FALSE(store.cut({{copied, counter}}));
+        History started;  // what was remembered beside the log is gone
+        for (const Head& head : history.heads())
+            started.advance(intern(head.replica), head.counter, head.hash, history.time());
+        for (const Mark& mark : history.marks()) started.mark(mark);
+        history = started;
     }
     Fork<MemoryStore> fork() const { return {store, history, limits}; }
     Head head() const { return history.heads().front(); }
@@ -129,7 +134,18 @@ TEST_CASE("a state is not given to be joined with another history of the same re
     CHECK(b.fork().find({9, 9}, state) == copied);
     CHECK_FALSE(a.fork().find({9, 9}, state));
     state.marks.front().stayed = false;
+    state.heads = {{copied, 20, 5}};
     CHECK_FALSE(b.fork().find({9, 9}, state));
+    CHECK(a.fork().find({9, 9}, state) == copied);
+}
+
+TEST_CASE("a mark says nothing against a state whose head is ours") {
+    auto [a, b] = parted(3, 3);
+    const Agreement told = a.fork().compare(b.fork().heads(copied));
+    SnapshotHeader state{.heads = {a.head()}, .marks = {b.fork().mark(told)}};
+    state.marks.front().stayed = false;  // both gave way, each to the other
+    CHECK_FALSE(a.fork().find({9, 9}, state));
+    state.heads = {{copied, 14, 5}};
     CHECK(a.fork().find({9, 9}, state) == copied);
 }
 

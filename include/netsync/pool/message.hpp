@@ -30,6 +30,13 @@ struct Twin {
     std::uint64_t opened = 0;   ///< what its store held when it was opened
     std::uint64_t counter = 0;  ///< what it has made by now
     std::uint64_t hash = 0;     ///< the rolling hash there
+
+    /// Whether the other one has all that this one made: its store had it when it was opened, or nothing was made since
+    /// this one's was.
+    bool is_in(const Twin& other) const noexcept {
+        const bool told = counter > 0 || opened == 0;  // else not yet durable
+        return told && (counter <= other.opened || counter == opened);
+    }
 };
 
 /// The dialer's first word on a link: who it is and what it speaks.
@@ -51,6 +58,12 @@ struct Acquaintance {
     bool live = false;  ///< as far as the teller knows
 };
 
+/// Whose store this is, of one who goes on under another id and does not yet; nil: nobody's.
+struct Former {
+    ReplicaId replica{};
+    std::uint64_t opened = 0;  ///< see Twin
+};
+
 /// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll. Whoever is not
 /// `ready` still takes a state itself: what it holds is not told, so nobody asks for it.
 struct Introduction {
@@ -61,6 +74,7 @@ struct Introduction {
     std::string name{};
     std::uint64_t session = 0;
     std::uint64_t opened = 0;  ///< see Twin
+    Former former{};
     std::uint16_t port = 0;
     Ntp64 wall{};
     std::vector<Head> heads{};

@@ -249,6 +249,8 @@ class Pool {
     bool is_twin_seen() const noexcept { return original_.has_value(); }
     /// What that one said of itself, where this one is the copy, or as much so as the other.
     const std::optional<Twin>& original() const noexcept { return original_; }
+    /// What of this replica's changes a copy of its store had when it was opened, as far as one has told; 0: none has.
+    std::uint64_t copied() const noexcept { return copied_.replica == copy_.id() ? copied_.counter : 0; }
 
    private:
     template <class Greeter>  // anything with the versions it speaks
@@ -341,6 +343,7 @@ class Pool {
                           .name = options_.name,
                           .session = session_,
                           .opened = twin().opened,
+                          .former = self_ == copy_.id() ? Former{} : Former{copy_.id(), copy_.opened()},
                           .port = port_,
                           .wall = now.wall,
                           .members = acquaintances(),
@@ -379,13 +382,23 @@ class Pool {
     }
 
     /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, or this one is
-    /// a copy of it. The one gives way whose store was opened later, when it held more, and of two that were opened with
+    /// a copy of it. The one gives way of whose changes the other one has all, or else whose store was opened later, when it held more, and of two that were opened with
     /// the same the one whose session is the lower.
     void meet(const Twin& other) {
         if (other.session == 0 || other.session == session_) return;
         const Twin self = twin();
-        if (self.opened != other.opened ? self.opened < other.opened : self.session > other.session) return;
-        original_ = other;
+        hear_of_copy({self_, other.opened});
+        const bool ours_there = self.is_in(other), theirs_here = other.is_in(self);
+        const bool stays = ours_there != theirs_here     ? theirs_here
+                           : self.opened != other.opened ? self.opened < other.opened
+                                                         : self.session > other.session;
+        if (!stays) original_ = other;
+    }
+
+    /// `opened`: what of this replica's changes another one's store held, when it was opened. Of several the least is sure.
+    void hear_of_copy(const ReplicaCounter& opened) {
+        if (opened.replica != copy_.id() || opened.counter <= copy_.opened()) return;
+        if (copied() == 0 || opened.counter < copied()) copied_ = opened;
     }
 
     void on_refusal(Link link, ByteView bytes, Outbox& out) {
@@ -411,6 +424,8 @@ class Pool {
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
+        hear_of_copy({theirs.replica, theirs.opened});
+        hear_of_copy({theirs.former.replica, theirs.former.opened});
         if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
@@ -584,6 +599,7 @@ class Pool {
     bool ready_ = false;
     bool shown_ = true;
     std::optional<Twin> original_;
+    ReplicaCounter copied_;
     detail::OrderedMap<ReplicaId, Member> members_;
     Links links_;
     Keepalive keepalive_;

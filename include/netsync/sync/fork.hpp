@@ -44,11 +44,15 @@ class Fork {
         return std::nullopt;
     }
 
-    /// The same by a state that somebody gives.
+    /// The same by a state that somebody gives. Its marks tell where its head does not.
     std::optional<ReplicaId> find(const ReplicaId& self, const SnapshotHeader& theirs) const {
+        const auto is_known = [&](const ReplicaId& replica) {
+            return std::any_of(theirs.heads.begin(), theirs.heads.end(),
+                               [&](const Head& head) { return head.replica == replica && shows_ours(head); });
+        };
         for (const Mark& mark : theirs.marks)
             if (const Head first{mark.replica, mark.last, mark.beyond};
-                mark.stayed ? shows_another(first) : shows_ours(first))
+                (mark.stayed ? shows_another(first) : shows_ours(first)) && !is_known(mark.replica))
                 return mark.replica;
         return find(self, theirs.heads);
     }
@@ -198,7 +202,8 @@ class Fork {
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         if (at.counter == 0) return 0;
         if (at.counter == counter(at.replica)) return hash(at.replica);
-        std::optional<std::uint64_t> hash;
+        std::optional<std::uint64_t> hash = history_.recent_hash(find_index(at.replica), at.counter);
+        if (hash) return hash;
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, limits_))
                 hash = frame->header().last() == at.counter ? frame->header().hash : 0;

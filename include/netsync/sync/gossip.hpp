@@ -155,21 +155,28 @@ class Gossip {
         question(theirs.origin, member, now, out);
     }
 
-    /// Whether a member may be given the state: not where it would be joined with another history under one id.
+    /// Whether a member may be given the state: not where it would be joined with another history under one id. Who came by
+    /// its own just now, and cannot tell, waits for as long as two copies of one replica may take to find each other.
     bool may_give(const Member& member, const StateRequest& request, const Moment& now, Outbox& out) {
         if (!listens()) return false;
+        const Fork fork = copy_.fork();
         for (const Head& head : request.of) {
-            if (!copy_.fork().shows_another(head)) continue;
+            if (!fork.shows_another(head)) continue;
             if (is_ready()) question(head.replica, member, now, out);
             return false;
         }
-        return true;
+        return now.time >= sure_at_ || std::none_of(request.of.begin(), request.of.end(), [&](const Head& head) {
+                   return head.counter < copy_.counter(head.replica) && !fork.shows_ours(head);
+               });
     }
 
     /// A piece of a state.
     void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
         if (loading_.takes_from(member, chunk.offset == 0)) {
-            if (loading_.on_chunk(member, chunk, now, out)) become_ready(out);
+            if (loading_.on_chunk(member, chunk, now, out)) {
+                sure_at_ = now.time + 3 * options_.answer_timeout;
+                become_ready(out);
+            }
             return take_reports();
         }
         Session* session = sessions_.find(member.replica);
@@ -186,6 +193,7 @@ class Gossip {
         std::error_code error = complete.error();
         if (complete)
             error = is_of_another_history(state, member, now, out) ? errc::forked : copy_.adopt(std::move(state));
+        if (!error) copy_.recall(sink_.recent());
         finish(member.replica, error ? SyncEnd::failed : SyncEnd::adopted, now);
     }
 
@@ -406,6 +414,7 @@ class Gossip {
     Duration next_at_{};
     detail::OrderedMap<ReplicaId, Session> sessions_;
     bool postponed_ = false;
+    Duration sure_at_{};
     ReplicaId late_{};  // who was asked for a state, and has not answered in time
     StateSink sink_;
     std::optional<Question> question_;

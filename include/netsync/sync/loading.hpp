@@ -34,7 +34,10 @@ class Loading {
     bool is_loading() const noexcept { return from_ != ReplicaId{}; }
     bool is_succeeding() const noexcept { return !copy_.successor().is_nil(); }
 
-    void start() { present(!is_succeeding() && !is_newcomer(copy_.history(), copy_.id())); }
+    void start() {
+        shown_ = copy_.opened();
+        present(!is_succeeding() && !is_newcomer(copy_.history(), copy_.id()));
+    }
     void stop() {
         from_ = ReplicaId{};
         first_greeting_.reset();
@@ -47,12 +50,14 @@ class Loading {
     /// the pool has forgotten. `replace`: the pool's state takes the place of what is held.
     /// `parted`: where a history parts from one that stays in its place.
     void give_up_incarnation(bool replace, const Moment& now, Outbox& out, const Agreement* parted = nullptr) {
+        if (!replace && !parted && !is_succeeding() && is_untouched_copy()) return go_on_apart(now, out);
         replace_ = replace_ || replace;
         if (parted) part(*parted);
         if (const std::optional<Twin>& original = pool_.original()) part(*original);
         const bool planned =
             is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
         if (planned && pool_.self() == copy_.successor()) return;
+        if (!is_succeeding()) shown_ = copy_.frontier().counter;
         pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
         stop();
         sink_.finish();
@@ -113,6 +118,24 @@ class Loading {
         SnapshotHeader header;
     };
 
+    /// Whether this is a copy that made nothing yet, or one is there that has all that this one made.
+    bool is_untouched_copy() const {
+        const std::optional<Twin>& original = pool_.original();
+        const std::uint64_t counter = copy_.frontier().counter;
+        return original && counter <= std::max(copy_.opened(), original->opened) &&
+               counter <= std::max(original->counter, original->opened) &&
+               !copy_.fork().shows_another({copy_.id(), original->counter, original->hash});
+    }
+
+    /// The original keeps the id and the history under it.
+    void go_on_apart(const Moment& now, Outbox& out) {
+        pool_.rename(copy_.plan_successor(random_), now, out);
+        copy_.go_on();
+        stop();
+        sink_.finish();
+        present(true);
+    }
+
     void present(bool ready) {
         ready_ = ready;
         pool_.present(ready, !is_succeeding());
@@ -145,7 +168,7 @@ class Loading {
             const Duration waited = now.time - *first_greeting_;
             if (waited < options_.answer_timeout * patience) return false;
             if (!is_pool_lost(!replace_ && waited > 3 * options_.answer_timeout * patience)) return false;
-            copy_.go_on();
+            if (!copy_.succeed_alone(parted().value_or(shown_))) copy_.go_on();
             parted_.clear();
         }
         present(true);
@@ -195,9 +218,10 @@ class Loading {
         const Result<SnapshotHeader> header = decode_snapshot_header(state, options_.limits);
         const bool disputed = !error && header && copy_.fork().is_disputed(copy_.id(), header->heads);
         if (disputed && !is_succeeding()) return give_up_incarnation(false, now, out), false;
-        if (!error && !is_succeeding() && !is_too_old(member))
+        if (!error && !is_succeeding() && !is_too_old(member)) {
             error = copy_.adopt(std::move(state));
-        else if (!error) {
+            if (!error) copy_.recall(sink_.recent());
+        } else if (!error) {
             replace_ = replace_ || !is_succeeding();
             if (disputed) {
                 unplaced_ = Unplaced{std::move(state), *header};
@@ -235,6 +259,7 @@ class Loading {
                                             ? copy_.succeed_in_place(state, parted, parted_, !is_patient(now))
                                             : copy_.succeed(state);
         if (!done) return done.error();
+        copy_.recall(sink_.recent());
         replace_ = false;
         parted_.clear();
         trying_since_.reset();
@@ -247,15 +272,17 @@ class Loading {
     void part(const Agreement& agreement) {
         if (agreement.known)
             part(Parted{agreement.replica, agreement.counter, copy_.fork().mark(agreement)});
-        else  // a copy of this replica's store has what was in it when it was opened
-            part(Parted{agreement.replica, agreement.replica == copy_.id() ? copy_.opened() : 0, std::nullopt});
+        else  // a copy of this replica's store has what was in it when the later of both was opened
+            part(Parted{agreement.replica,
+                        agreement.replica == copy_.id() ? std::max(copy_.opened(), pool_.copied()) : 0, std::nullopt});
     }
 
     /// This replica is a copy: what came before its store was opened is its original's too, and nothing of what came after.
     void part(const Twin& original) {
         const Head there{copy_.id(), original.counter, original.hash};
-        if (original.counter > 0 && copy_.fork().shows_ours(there)) return;  // all that the other one has is here
-        const std::uint64_t most = copy_.fork().shows_another(there) ? original.counter - 1 : max_counter;
+        std::uint64_t most = max_counter;
+        if (original.counter > 0 && copy_.fork().shows_ours(there)) most = original.counter;  // it goes on from there
+        if (copy_.fork().shows_another(there)) most = original.counter - 1;
         part(Parted{copy_.id(), std::min(copy_.opened(), most), std::nullopt});
     }
 
@@ -323,6 +350,7 @@ class Loading {
     detail::Random random_;
     bool ready_ = true;
     bool replace_ = false;
+    std::uint64_t shown_ = 0;     // what of this incarnation's changes others may have
     std::vector<Parted> parted_;  // histories of which something that is held here does not stay
     std::optional<Duration> trying_since_;
     std::optional<Duration> first_greeting_;

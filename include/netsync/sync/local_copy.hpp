@@ -150,8 +150,10 @@ class LocalCopy {
             if (!theirs) return joined = theirs.error(), false;
             time = theirs->time;
             const VersionVector seen = held.history.vector();
+            const std::vector<Head> recent = held.history.recent();
             if (in_place) held = {};
             changed = held.join(*std::move(theirs), exact);
+            held.history.recall(recent);
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
             if (in_place && !exact) held.history.branch(own_way);
             if (!held.history.vector().includes(seen)) return joined = errc::outdated, false;
@@ -170,6 +172,9 @@ class LocalCopy {
         if (changed) observe(kept_.held.state, {ReplicaId{}, time, false, true});
         return {};
     }
+
+    /// Where the histories of a state that was taken stood lately, as its giver says.
+    void recall(const std::vector<Head>& points) { kept_.held.history.recall(points); }
 
     // What all have seen.
 
@@ -255,7 +260,7 @@ class LocalCopy {
         for (Frame& frame : kept_.logged())
             if (frame.header().origin == id() && frame.header().last() > known) again.push_back(std::move(frame));
         if (settled_) kept_.staging.stage([](Store& store) { return store.clear(); });
-        return take_successor(again, true);
+        return take_successor(again, max_counter, {});
     }
 
     /// The same where what is held cannot be joined: there is another history of this replica beyond `parted`, or what was
@@ -266,33 +271,16 @@ class LocalCopy {
                                         const std::vector<Parted>& others, bool now) {
         Result<Snapshot<CrdtType>> theirs = read(bytes);
         if (!theirs) return theirs.error();
-        std::vector<Frame> logged = kept_.logged();
-        const bool exact = exactness().may_follow(logged, *theirs, id());
-        Content<CrdtType> before = std::exchange(kept_.held, {});
-        static_cast<void>(kept_.held.join(*std::move(theirs)));
-        if (!exact) kept_.held.history.branch(own_way());
-        const std::uint64_t limit = parted.value_or(counter(id()));
-        std::vector<Frame> again;
-        for (Frame& frame : logged) {
-            const FrameHeader& header = frame.header();
-            const bool own = header.origin == id();
-            const bool over = std::any_of(others.begin(), others.end(), [&](const Parted& other) {
-                return other.replica == header.origin && other.counter < header.last();
-            });
-            if (!over && (!own || header.last() <= limit) && kept_.replay(frame)) issuing_.vector_rose();
-            if (own && header.last() > std::min(limit, counter(id()))) again.push_back(std::move(frame));
-        }
-        if (!now && !all_of_removed_held(again, history(), id())) {
-            kept_.held = std::move(before);
-            return std::make_error_code(std::errc::resource_unavailable_try_again);
-        }
-        for (const Parted& other : others)
-            if (other.mark) kept_.held.history.mark(*other.mark);
-        if (parted && !again.empty()) mark_other(again.front().header(), others);
-        forget_nothing();
-        buffer_.clear();
-        kept_.staging.stage([](Store& store) { return store.clear(); });
-        return take_successor(again, !parted);
+        return succeed_in_place(*std::move(theirs), parted, others, now, false);
+    }
+
+    /// The same where nobody gives a state: what is held here, without what this replica made beyond `parted`. False where
+    /// the log does not tell what that is.
+    bool succeed_alone(std::uint64_t parted) {
+        const SharedBytes kept = kept_.store().snapshot();
+        Result<Snapshot<CrdtType>> ours = kept ? read(*kept) : Snapshot<CrdtType>{};
+        return ours && counter_in(ours->heads, id()) <= parted &&
+               succeed_in_place(*std::move(ours), parted, {{id(), parted, {}}}, false, true);
     }
 
     /// The new incarnation begins with what is here: for the first of a pool of which nobody else has more.
@@ -423,8 +411,53 @@ class LocalCopy {
         return decode_snapshot<CrdtType>(bytes, options_.limits);
     }
 
-    /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes.
-    Result<Succession> take_successor(const std::vector<Frame>& again, bool by_name) {
+    /// `alone`: all that others made must be held then.
+    Result<Succession> succeed_in_place(Snapshot<CrdtType> theirs, std::optional<std::uint64_t> parted,
+                                        const std::vector<Parted>& others, bool now, bool alone) {
+        std::vector<Frame> logged = kept_.logged();
+        const bool exact = exactness().may_follow(logged, theirs, id());
+        Content<CrdtType> before = std::exchange(kept_.held, {});
+        static_cast<void>(kept_.held.join(std::move(theirs)));
+        kept_.held.history.recall(before.history.recent(), [&](const Head& point) {
+            return std::none_of(others.begin(), others.end(), [&](const Parted& other) {
+                return other.replica == point.replica && other.counter < point.counter;
+            });
+        });
+        if (!exact) kept_.held.history.branch(own_way());
+        const std::uint64_t limit = parted.value_or(counter(id()));
+        const Branches branches{logged, others, id()};
+        std::vector<Frame> again;
+        for (Frame& frame : logged) {
+            const FrameHeader& header = frame.header();
+            const bool own = header.origin == id();
+            const bool over = std::any_of(others.begin(), others.end(), [&](const Parted& other) {
+                return other.replica == header.origin && other.counter < header.last();
+            });
+            const bool mistaken = branches.concern(header.removed);  // whoever took it so removed something else
+            if (!over && !mistaken && (!own || (header.last() <= limit && again.empty())) && kept_.replay(frame))
+                issuing_.vector_rose();
+            if (own && (mistaken || !again.empty() || header.last() > std::min(limit, counter(id()))))
+                again.push_back(std::move(frame));
+        }
+        bool whole = counter(id()) >= std::min(limit, before.counter(id()));  // else another state may have more
+        for (const VersionVector::Entry& entry : before.history.vector())
+            whole = whole && (!alone || entry.replica == self_ || history().counter(entry.replica) >= entry.counter);
+        if (!now && !(whole && all_of_removed_held(again, history(), id(), branches))) {
+            kept_.held = std::move(before);
+            return std::make_error_code(std::errc::resource_unavailable_try_again);
+        }
+        for (const Parted& other : others)
+            if (other.mark) kept_.held.history.mark(*other.mark);
+        if (parted && !again.empty()) mark_other(again.front().header(), others);
+        forget_nothing();
+        buffer_.clear();
+        kept_.staging.stage([](Store& store) { return store.clear(); });
+        return take_successor(again, parted.value_or(max_counter), branches);
+    }
+
+    /// The new incarnation begins: with a snapshot of what is held, and with its unseen changes. `shared`: up to where
+    /// nobody has another change under its name.
+    Result<Succession> take_successor(const std::vector<Frame>& again, std::uint64_t shared, const Branches& branches) {
         const Result<EncodedState> encoded = kept_.held.encode(options_.limits);
         if (!encoded) return encoded.error();
         const Succession succession{id(), again.empty() ? max_counter : again.front().header().first - 1, successor_};
@@ -437,18 +470,19 @@ class LocalCopy {
         keep_lineage();
         keep("replica", id());
         keep("successor", successor_);
-        for (const Frame& frame : again) issue_again(frame, succession, by_name);
+        for (const Frame& frame : again) issue_again(frame, succession, frame.header().last() <= shared, branches);
         Received waited;
         drain(waited);
         observe(kept_.held.state, {ReplicaId{}, history().time(), false, true});
         return succession;
     }
 
-    void issue_again(const Frame& old, const Succession& succession, bool by_name) {
+    void issue_again(const Frame& old, const Succession& succession, bool by_name, const Branches& branches) {
         const std::uint64_t first = history().counter(self_) + 1;
         const DotRange minted{self_, first, first + old.header().count - 1};
-        Result<IssuedAgain<CrdtType>> again =
-            netsync::issue_again<CrdtType>(old, minted, clock_.tick(), succession, by_name, options_.limits);
+        Result<IssuedAgain<CrdtType>> again = netsync::issue_again<CrdtType>(
+            old, minted, clock_.tick(), succession, branches.resolve(old.header().removed, history().reissues()),
+            by_name, branches, options_.limits);
         if (!again) return;
         const Frame frame = issuing_.make(history(), self_, std::move(again->issue), again->bytes);
         const std::uint64_t before = history().hash(self_);

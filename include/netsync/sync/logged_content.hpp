@@ -40,6 +40,7 @@ class LoggedContent {
             if (const Result<Frame> frame = Frame::parse(bytes, limits_)) replay(*frame);
             return true;
         });
+        held.history.recall(open_value<std::vector<Head>>(store(), "recent"));
     }
 
     /// A frame of the log: at the opening, or after a state that came in the place of ours. True if it goes on from what is
@@ -130,6 +131,7 @@ class LoggedContent {
         snapshot_bytes_ = encoded.bytes->size();
         in_snapshot_ = {};
         for (const Head& head : encoded.heads) in_snapshot_.advance(intern(head.replica), head.counter);
+        staging.keep_in_the_open("recent", history().recent(few_points));  // that the log does not tell any more
         staging.stage(
             [snapshot = encoded.bytes, heads = encoded.heads](Store& store) { return store.adopt(snapshot, heads); });
     }
@@ -194,6 +196,7 @@ class LoggedContent {
     }
 
     static constexpr std::size_t few_frames = 64;
+    static constexpr std::size_t few_points = 256;
     static constexpr std::uint64_t few_changes = 4096;  // some MiB, where each is of another element
     static constexpr int catch_up_rounds = 8;
 

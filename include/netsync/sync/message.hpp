@@ -73,7 +73,8 @@ struct StateChunk {
     std::uint64_t total = 0;
     std::uint64_t offset = 0;
     Bytes bytes{};
-    std::uint64_t hash = 0;  ///< of these bytes: frames are checked by their rolling hash, a state has none
+    std::uint64_t hash = 0;      ///< of these bytes: frames are checked by their rolling hash, a state has none
+    std::vector<Head> recent{};  ///< with the last piece: where the histories in it stood lately, if the sender knows
 };
 
 /// "Your frame lies too far in the future; offer it again later", or errc::outdated: issue it again.

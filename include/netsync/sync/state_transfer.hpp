@@ -39,6 +39,7 @@ class StateSource {
             const auto from = snapshot_->begin() + static_cast<std::ptrdiff_t>(offset);
             StateChunk chunk{digest_, snapshot_->size(), offset, Bytes(from, from + static_cast<std::ptrdiff_t>(size))};
             chunk.hash = hash_of(chunk);
+            if (offset + size == snapshot_->size()) chunk.recent = copy.history().recent(max_recent);
             out.send(link, chunk, copy.is_durable_with(commit_));
             offset += size;
         }
@@ -51,6 +52,7 @@ class StateSource {
     }
 
     static constexpr int window = 8;  ///< chunks an answer
+    static constexpr std::size_t max_recent = 64;
 
     static std::uint64_t hash_of(const StateChunk& chunk) noexcept {
         return detail::hash_bytes(chunk.bytes.data(), chunk.bytes.size(), detail::mix(chunk.digest, chunk.offset));
@@ -86,7 +88,11 @@ class StateSink {
         if (chunk.hash != StateSource::hash_of(chunk)) return errc::malformed;
         if (chunk.bytes.empty() || chunk.bytes.size() > chunk.total - chunk.offset) return errc::malformed;
         bytes_.insert(bytes_.end(), chunk.bytes.begin(), chunk.bytes.end());
-        if (bytes_.size() == chunk.total) return true;
+        if (bytes_.size() == chunk.total) {
+            recent_ = chunk.recent;
+            if (recent_.size() > StateSource::max_recent) recent_.clear();
+            return true;
+        }
         // Ask on as soon as the window's end is in sight, so that the link never idles.
         if (bytes_.size() >= asked_until_ + limits.transfer * StateSource::window) ask(link, out);
         return false;
@@ -95,6 +101,8 @@ class StateSink {
     std::size_t received() const noexcept { return bytes_.size(); }
     /// States that were too large.
     std::uint64_t refused() const noexcept { return refused_; }
+    /// See StateChunk; of the state that was finished last.
+    const std::vector<Head>& recent() const noexcept { return recent_; }
     /// The finished state; the sink is empty afterwards.
     Bytes finish() {
         digest_ = 0;
@@ -105,6 +113,7 @@ class StateSink {
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
     Bytes bytes_;
+    std::vector<Head> recent_;
     std::uint64_t refused_ = 0;
 };
 

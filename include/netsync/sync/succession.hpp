@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/causal/replica_id.hpp>
+#include <netsync/sync/branch.hpp>
 #include <netsync/sync/issuing.hpp>
 #include <netsync/wire/frame.hpp>
 #include <netsync/wire/output.hpp>
-#include <netsync/wire/snapshot.hpp>
-#include <optional>
 #include <vector>
 
 namespace netsync {
@@ -50,15 +49,20 @@ struct Succession {
             result.push_back({after, std::max(range.first, agreed + 1) - agreed, range.last - agreed});
         }
         std::sort(result.begin(), result.end());
+        const auto overlap = [](const CounterRange& a, const CounterRange& b) {
+            return a.replica == b.replica && b.first <= a.last;
+        };
+        for (std::size_t at = 1; at < result.size();) {  // of two names for one change, where they are one by now
+            CounterRange& last = result[at - 1];
+            if (!overlap(last, result[at])) {
+                ++at;
+                continue;
+            }
+            last.last = std::max(last.last, result[at].last);
+            result.erase(result.begin() + static_cast<std::ptrdiff_t>(at));
+        }
         return result;
     }
-};
-
-/// Where two histories of one replica part, of which the other one stays.
-struct Parted {
-    ReplicaId replica{};
-    std::uint64_t counter = 0;   ///< the last of both
-    std::optional<Mark> mark{};  ///< how the other one goes on, where it is known
 };
 
 /// A change of an earlier incarnation as the next one issues it.
@@ -70,23 +74,25 @@ struct IssuedAgain {
 };
 
 /// The same change under new dots and with a fresh timestamp. `by_name`: those who have seen its first form know it by that;
-/// where that may be another change, of a copy of the replica, what it says of its own first form goes instead.
+/// where that may be another change, of a copy of the replica, what it says of its own first form goes instead, and it
+/// has the name that the branch gives it. `removed`: what it removes.
 template <crdt CrdtType>
 Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& minted, Ntp64 time,
-                                          const Succession& succession, bool by_name, const Limits& limits) {
+                                          const Succession& succession, std::vector<CounterRange> removed, bool by_name,
+                                          const Branches& branches, const Limits& limits) {
     const FrameHeader& header = old.header();
     Result<CrdtType> decoded = old.template delta_within<CrdtType>(DotSpace{minted, time}, limits);
     if (!decoded) return decoded.error();
     IssuedAgain<CrdtType> again{.delta = *std::move(decoded), .issue = {.count = header.count, .time = time}};
-    std::vector<CounterRange> removed = header.removed;
+    std::vector<ReplicaCounter>& names = again.issue.instead_of;
     if (by_name) {
-        std::vector<ReplicaCounter>& names = again.issue.instead_of;
         names = header.instead_of;
         names.insert(names.begin(), {header.origin, header.first});
         if (names.size() > Frame::max_names) names.resize(Frame::max_names);
     } else {
         netsync::reissue(again.delta,
                          [&](std::uint64_t counter) { erase_counter(removed, {succession.before, counter}); });
+        if (const std::optional<ReplicaCounter> name = branches.name(header.first)) names = {*name};
     }
     Result<Bytes> bytes = encode_delta(again.delta, minted, time, limits);
     if (!bytes) return bytes.error();
@@ -96,12 +102,14 @@ Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& mint
 }
 
 /// Whether all that these frames of `self` remove is held. Own dots aside, which are renamed.
-inline bool all_of_removed_held(const std::vector<Frame>& frames, const History& history, const ReplicaId& self) {
+inline bool all_of_removed_held(const std::vector<Frame>& frames, const History& history, const ReplicaId& self,
+                                const Branches& branches) {
     return std::all_of(frames.begin(), frames.end(), [&](const Frame& frame) {
         const std::vector<CounterRange>& removed = frame.header().removed;
-        return std::all_of(removed.begin(), removed.end(), [&](const CounterRange& range) {
-            return range.replica == self || range.last <= history.counter(find_index(range.replica));
-        });
+        return branches.are_resolved(removed, history.reissues()) &&
+               std::all_of(removed.begin(), removed.end(), [&](const CounterRange& range) {
+                   return range.replica == self || range.last <= history.counter(find_index(range.replica));
+               });
     });
 }
 

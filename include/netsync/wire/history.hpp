@@ -10,6 +10,7 @@
 #include <netsync/wire/reissue.hpp>
 #include <netsync/wire/snapshot.hpp>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace netsync {
@@ -38,6 +39,37 @@ class History {
             *at = head;
         time_ = std::max(time_, time);
         digest_ = 0;
+        remember({origin, counter, hash});
+    }
+
+    /// The hash of an origin's history at a counter where it stood lately: a log that was cut does not tell. O(max_recent).
+    std::optional<std::uint64_t> recent_hash(ReplicaIndex origin, std::uint64_t counter) const noexcept {
+        for (const Point& point : recent_)
+            if (point.origin == origin && point.counter == counter) return point.hash;
+        return std::nullopt;
+    }
+
+    /// The latest of these, from the oldest one on.
+    std::vector<Head> recent(std::size_t most = max_recent) const {
+        std::vector<Head> points;
+        const std::size_t size = recent_.size();
+        for (std::size_t at = size - std::min(most, size); at < size; ++at) {
+            const Point& point = recent_[(oldest_ + at) % size];
+            points.push_back({id_of(point.origin), point.counter, point.hash});
+        }
+        return points;
+    }
+
+    /// Where histories stood before, as somebody tells who holds the same ones: `is_ours(point)` says which of them do.
+    template <class IsOurs>
+    void recall(const std::vector<Head>& points, IsOurs&& is_ours) {
+        for (const Head& point : points)
+            if (const ReplicaIndex origin = find_index(point.replica);
+                point.counter < counter(origin) && is_ours(point) && !recent_hash(origin, point.counter))
+                remember({origin, point.counter, point.hash});
+    }
+    void recall(const std::vector<Head>& points) {
+        recall(points, [](const Head&) { return true; });
     }
 
     /// The latest time of any change held: the same wherever the same changes are.
@@ -110,13 +142,30 @@ class History {
     }
 
    private:
+    struct Point {
+        ReplicaIndex origin{};
+        std::uint64_t counter = 0;
+        std::uint64_t hash = 0;
+    };
+
+    static constexpr std::size_t max_recent = 1024;
+
+    void remember(const Point& point) {
+        if (recent_.size() < max_recent)
+            recent_.push_back(point);
+        else
+            recent_[std::exchange(oldest_, (oldest_ + 1) % max_recent)] = point;
+    }
+
     std::vector<Head>::const_iterator position(const ReplicaId& origin) const noexcept {
         return std::lower_bound(heads_.begin(), heads_.end(), origin,
                                 [](const Head& head, const ReplicaId& key) { return head.replica < key; });
     }
 
     CausalContext context_;
-    std::vector<Head> heads_;  // the same by replica id, with the hashes
+    std::vector<Head> heads_;    // the same by replica id, with the hashes
+    std::vector<Point> recent_;  // in turns, from the oldest one on
+    std::size_t oldest_ = 0;
     Reissues reissues_;
     std::vector<Mark> marks_;
     Forgotten forgotten_;

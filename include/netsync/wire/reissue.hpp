@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <netsync/causal/causal_context.hpp>
 #include <netsync/causal/replica_id.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,14 @@ class Reissues {
             at = all_.insert(at, added);
         }
         if (std::next(at) != all_.end() && unite(*at, *std::next(at))) all_.erase(std::next(at));
+    }
+
+    /// The next name of a change. O(n).
+    std::optional<std::pair<ReplicaId, std::uint64_t>> next(const ReplicaId& replica, std::uint64_t counter) const {
+        for (const Reissue& reissue : all_)
+            if (reissue.before == replica && counter >= reissue.first && counter - reissue.first < reissue.count)
+                return std::pair{reissue.after, reissue.at + (counter - reissue.first)};
+        return std::nullopt;
     }
 
     /// Whether any of these dots has another name. O(n).
