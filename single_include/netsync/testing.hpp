@@ -548,12 +548,14 @@ class Disk {
     }
     bool powered() const noexcept { return powered_; }
 
-    void wipe() { held_ = {}; }
+    void wipe() { replace({}); }
     /// Keeps a copy of what is there, for restore_backup().
     void make_backup() { backup_ = held_; }
     bool has_backup() const noexcept { return backup_.has_value(); }
-    void restore_backup() { held_ = *backup_; }
-    void copy_from(const Disk& other) { held_ = other.held_; }
+    void restore_backup() { replace(*backup_); }
+    void copy_from(const Disk& other) { replace(other.held_); }
+    /// How often it was replaced by another: what it held before may be gone.
+    std::uint64_t replaced() const noexcept { return replaced_; }
 
     // What oracles look at.
 
@@ -677,6 +679,10 @@ class Disk {
         held_.latest = change.latest;
         move_tip(change.origin, change.before);
     }
+    void replace(Contents held) {
+        held_ = std::move(held);
+        ++replaced_;
+    }
     void take_back(Replaced& change) { held_ = std::move(change.before); }
     void take_back(Put& change) {
         held_.values[change.key] = std::move(change.before);
@@ -709,6 +715,7 @@ class Disk {
     }
 
     Contents held_;
+    std::uint64_t replaced_ = 0;
     std::vector<std::variant<Appended, Replaced, Put>> undo_;
     std::vector<Committed> staged_;
     std::vector<Committed> committed_;
@@ -2063,7 +2070,7 @@ struct Observation {
 /// world.check();`
 ///
 /// A workload is called as `workload(replica, random)` for a random replica that is up, and changes its data with
-/// `update`. It may return a std::optional<std::string>: what it saw that must not be. It may have
+/// `update`; or with the replica's Machine beside. It may return a std::optional<std::string>: what it saw that must not be. It may have
 /// `check(const Observation<T>&)` with the same result, called for each replica all the way and at the end.
 ///
 /// `Store` is SimulatedStore, which commits at once, or LateStore, whose commits take time.
@@ -2106,8 +2113,10 @@ class Simulation {
             static_assert(std::is_lvalue_reference_v<Workload>, "netsync: a workload with a check must be a variable");
             check_ = [&workload](const Observation<T>& seen) -> Wrong { return workload.check(seen); };
         }
-        change_ = [&workload](SimulatedReplica& replica, Random& random) -> Wrong {
-            if constexpr (std::is_void_v<std::invoke_result_t<W&, SimulatedReplica&, Random&>>)
+        change_ = [&workload](SimulatedReplica& replica, Random& random, const Machine& machine) -> Wrong {
+            if constexpr (std::is_invocable_v<W&, SimulatedReplica&, Random&, const Machine&>)
+                return workload(replica, random, machine);
+            else if constexpr (std::is_void_v<std::invoke_result_t<W&, SimulatedReplica&, Random&>>)
                 return workload(replica, random), std::nullopt;
             else
                 return workload(replica, random);
@@ -2271,7 +2280,8 @@ class Simulation {
         if (!change_ || !replicas_[at] || network_.is_paused(at) || changes_ >= options_.changes) return;
         trace_.add(network_.now(), Happened::changed, at, ++changes_);
         try {
-            if (Wrong wrong = change_(*replicas_[at], random_)) oracles_.fail("workload", at, *std::move(wrong));
+            if (Wrong wrong = change_(*replicas_[at], random_, machines_[at]))
+                oracles_.fail("workload", at, *std::move(wrong));
         } catch (const std::system_error&) {
             return look_at(at);  // of a disk that fails: the change may be on it later
         }
@@ -2416,7 +2426,7 @@ class Simulation {
     Oracles oracles_;
     FaultInjector injector_;
     Random random_;
-    std::function<Wrong(SimulatedReplica&, Random&)> change_;
+    std::function<Wrong(SimulatedReplica&, Random&, const Machine&)> change_;
     std::function<Wrong(const Observation<T>&)> check_;
     std::vector<std::unique_ptr<SimulatedReplica>> replicas_;
     std::vector<Checked> checked_;

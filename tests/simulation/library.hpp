@@ -39,11 +39,11 @@ class Librarian {
 
     bool removes_labels = false;  ///< also makes tombstones
     bool retires = false;         ///< also gives up members, present or not
-    bool loses_disks = false;     ///< what only one replica held may be gone
     bool at_every_moment = true;  ///< equal version vectors, equal reads; false: in the end
 
     template <class Replica>
-    Wrong operator()(Replica& replica, testing::Random& random) {
+    Wrong operator()(Replica& replica, testing::Random& random, const testing::Machine& machine) {
+        here_ = {machine.number, machine.disk.replaced()};
         if (retires && random.below(40) == 0) retire_somebody(replica, random);
         switch (random.below(removes_labels ? 10 : 8)) {
         case 0: return add_ticket(replica);
@@ -59,6 +59,7 @@ class Librarian {
     }
 
     Wrong check(const testing::Observation<Library>& seen) {
+        replaced_[seen.machine] = seen.disk.replaced();
         if (Wrong wrong = check_tickets(seen)) return wrong;
         if (Wrong wrong = check_notes(seen)) return wrong;
         Wrong wrong;
@@ -98,10 +99,22 @@ class Librarian {
         if (!members.empty()) static_cast<void>(replica.retire(members[random.below(members.size())].replica));
     }
 
+    /// A disk, until another one takes its place.
+    struct Place {
+        std::size_t machine = 0;
+        std::uint64_t replaced = 0;
+    };
+    bool is_there(const Place& place) const {
+        const auto now = replaced_.find(place.machine);
+        return now == replaced_.end() || now->second == place.replaced;
+    }
+
     struct Ticket {
         std::uint64_t number;
         Token added;
+        Place place;
         std::vector<Token> removed{};
+        std::vector<Place> removed_at{};
         bool durable = false;   // known to be
         bool removing = false;  // somebody may have removed it, without an answer
     };
@@ -110,7 +123,7 @@ class Librarian {
     Wrong add_ticket(Replica& replica) {
         const std::uint64_t number = ++tickets_made_;
         const Token token = replica.update(&Library::tickets, add(number));
-        tickets_.push_back({number, token});
+        tickets_.push_back({number, token, here_});
         once_durable(replica, token, [this, at = tickets_.size() - 1] { tickets_[at].durable = true; });
         return {};
     }
@@ -127,9 +140,11 @@ class Librarian {
         if (ticket != tickets_.end()) ticket->removing = true;
         const Token token = replica.update(&Library::tickets, netsync::remove(number));
         if (ticket == tickets_.end()) return {};
-        once_durable(replica, token, [this, at = static_cast<std::size_t>(ticket - tickets_.begin()), token] {
-            tickets_[at].removed.push_back(token);
-        });
+        once_durable(replica, token,
+                     [this, at = static_cast<std::size_t>(ticket - tickets_.begin()), token, here = here_] {
+                         tickets_[at].removed.push_back(token);
+                         tickets_[at].removed_at.push_back(here);
+                     });
         return {};
     }
 
@@ -142,9 +157,10 @@ class Librarian {
             if (!visible && ticket.durable && !ticket.removing && seen.holds(ticket.added))
                 return "ticket " + std::to_string(ticket.number) + " is gone, and nobody removed it";
             if (!seen.settled) continue;  // in the end it does not matter who is who by now
-            if (!visible && ticket.durable && !ticket.removing && !loses_disks)
+            if (!visible && ticket.durable && !ticket.removing && is_there(ticket.place))
                 return "ticket " + std::to_string(ticket.number) + " was lost";
-            if (visible && !ticket.removed.empty() && !loses_disks)
+            if (visible && std::any_of(ticket.removed_at.begin(), ticket.removed_at.end(),
+                                       [&](const Place& place) { return is_there(place); }))
                 return "ticket " + std::to_string(ticket.number) + " is there again";
         }
         return {};
@@ -278,6 +294,8 @@ class Librarian {
         return {};
     }
 
+    Place here_;                                     // where a change is made now
+    std::map<std::size_t, std::uint64_t> replaced_;  // how often each machine's disk was
     std::vector<Ticket> tickets_;
     std::uint64_t tickets_made_ = 0;
     std::uint64_t notes_made_ = 0;

@@ -194,12 +194,14 @@ class Disk {
     }
     bool powered() const noexcept { return powered_; }
 
-    void wipe() { held_ = {}; }
+    void wipe() { replace({}); }
     /// Keeps a copy of what is there, for restore_backup().
     void make_backup() { backup_ = held_; }
     bool has_backup() const noexcept { return backup_.has_value(); }
-    void restore_backup() { held_ = *backup_; }
-    void copy_from(const Disk& other) { held_ = other.held_; }
+    void restore_backup() { replace(*backup_); }
+    void copy_from(const Disk& other) { replace(other.held_); }
+    /// How often it was replaced by another: what it held before may be gone.
+    std::uint64_t replaced() const noexcept { return replaced_; }
 
     // What oracles look at.
 
@@ -323,6 +325,10 @@ class Disk {
         held_.latest = change.latest;
         move_tip(change.origin, change.before);
     }
+    void replace(Contents held) {
+        held_ = std::move(held);
+        ++replaced_;
+    }
     void take_back(Replaced& change) { held_ = std::move(change.before); }
     void take_back(Put& change) {
         held_.values[change.key] = std::move(change.before);
@@ -355,6 +361,7 @@ class Disk {
     }
 
     Contents held_;
+    std::uint64_t replaced_ = 0;
     std::vector<std::variant<Appended, Replaced, Put>> undo_;
     std::vector<Committed> staged_;
     std::vector<Committed> committed_;

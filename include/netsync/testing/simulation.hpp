@@ -101,7 +101,7 @@ struct Observation {
 /// world.check();`
 ///
 /// A workload is called as `workload(replica, random)` for a random replica that is up, and changes its data with
-/// `update`. It may return a std::optional<std::string>: what it saw that must not be. It may have
+/// `update`; or with the replica's Machine beside. It may return a std::optional<std::string>: what it saw that must not be. It may have
 /// `check(const Observation<T>&)` with the same result, called for each replica all the way and at the end.
 ///
 /// `Store` is SimulatedStore, which commits at once, or LateStore, whose commits take time.
@@ -144,8 +144,10 @@ class Simulation {
             static_assert(std::is_lvalue_reference_v<Workload>, "netsync: a workload with a check must be a variable");
             check_ = [&workload](const Observation<T>& seen) -> Wrong { return workload.check(seen); };
         }
-        change_ = [&workload](SimulatedReplica& replica, Random& random) -> Wrong {
-            if constexpr (std::is_void_v<std::invoke_result_t<W&, SimulatedReplica&, Random&>>)
+        change_ = [&workload](SimulatedReplica& replica, Random& random, const Machine& machine) -> Wrong {
+            if constexpr (std::is_invocable_v<W&, SimulatedReplica&, Random&, const Machine&>)
+                return workload(replica, random, machine);
+            else if constexpr (std::is_void_v<std::invoke_result_t<W&, SimulatedReplica&, Random&>>)
                 return workload(replica, random), std::nullopt;
             else
                 return workload(replica, random);
@@ -309,7 +311,8 @@ class Simulation {
         if (!change_ || !replicas_[at] || network_.is_paused(at) || changes_ >= options_.changes) return;
         trace_.add(network_.now(), Happened::changed, at, ++changes_);
         try {
-            if (Wrong wrong = change_(*replicas_[at], random_)) oracles_.fail("workload", at, *std::move(wrong));
+            if (Wrong wrong = change_(*replicas_[at], random_, machines_[at]))
+                oracles_.fail("workload", at, *std::move(wrong));
         } catch (const std::system_error&) {
             return look_at(at);  // of a disk that fails: the change may be on it later
         }
@@ -454,7 +457,7 @@ class Simulation {
     Oracles oracles_;
     FaultInjector injector_;
     Random random_;
-    std::function<Wrong(SimulatedReplica&, Random&)> change_;
+    std::function<Wrong(SimulatedReplica&, Random&, const Machine&)> change_;
     std::function<Wrong(const Observation<T>&)> check_;
     std::vector<std::unique_ptr<SimulatedReplica>> replicas_;
     std::vector<Checked> checked_;

@@ -38,11 +38,16 @@ struct Verdict {
     std::array<char, 32> oracle{};
 };
 
-/// Every other seed makes tombstones, under message faults alone. Every fourth gives members up.
+/// Every other seed makes tombstones, under message faults alone. Every fourth gives members up. Of the rest every other
+/// one has its disks copied.
 bool makes_tombstones(std::uint64_t seed) { return seed % 2 == 0; }
+bool copies_disks(std::uint64_t seed) { return seed % 8 == 3; }
 
 netsync::testing::Faults faults_of(std::uint64_t seed) {
     namespace faults = netsync::testing::faults;
+    netsync::testing::Faults copied = faults::messages();
+    copied.clones = faults::all().clones;
+    if (copies_disks(seed)) return copied;
     return makes_tombstones(seed) ? faults::messages() : faults::join(faults::messages(), faults::machines());
 }
 

@@ -33,7 +33,7 @@ testing::Faults faults_of(const std::string& name) {
 /// What is the same for all seeds of a run.
 struct Soak {
     testing::Faults faults;
-    bool loses_disks, labels, retires, at_every_moment;
+    bool labels, retires, at_every_moment;
 
     testing::SimulationOptions options(std::uint64_t seed) const {
         testing::SimulationOptions options = simulated::options_of(seed, faults);
@@ -42,7 +42,6 @@ struct Soak {
     }
     simulated::Librarian workload() const {
         simulated::Librarian workload;
-        workload.loses_disks = loses_disks;
         workload.removes_labels = labels;
         workload.retires = retires;
         workload.at_every_moment = at_every_moment;
@@ -74,7 +73,6 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + std::min(argc, 5), argv + argc);
     const auto said = [&](const char* word) { return std::find(words.begin(), words.end(), word) != words.end(); };
     const Soak soak{.faults = faults_of(faults),
-                    .loses_disks = faults == "all" || faults == "copied" || faults == "wiped" || faults == "restored",
                     .labels = said("labels"),
                     .retires = said("retires"),
                     .at_every_moment = !said("end")};
