@@ -230,34 +230,42 @@ TEST_CASE("a link that gives way to another takes no answer with it: joining nee
     }
 }
 
-TEST_CASE("of two links that a member dialed, it is answered over the one on which it asks") {
-    Network<Cart> net;
-    const auto a = net.join("a");
-    a->update(add("a's"));
-    MemoryTransport raw{net.hub};
-    std::vector<Link> links;
-    std::map<Link, std::vector<MessageKind>> heard;
-    static_cast<void>(raw.start({}, [&](const TransportEvent& event) {
-        if (const auto* opened = std::get_if<LinkOpened>(&event)) links.push_back(opened->link);
-        if (const auto* message = std::get_if<MessageReceived>(&event))
-            heard[message->link].push_back(*kind_of(message->bytes));
-    }));
-    for (int dial = 0; dial < 2; ++dial) raw.dial({"memory", 1});
-    net.run();
-    REQUIRE(links.size() == 2);
-    for (const Link link : links)
-        raw.send(link,
-                 encode_message(Greeting{{.pool = "netsync", .replica = {5, 5}, .session = 5, .port = raw.port()}}));
-    net.run();
-    for (const Link link : {links[0], links[1], links[0]}) {  // which one it keeps only it knows
-        heard.clear();
-        raw.send(link, encode_message(DigestMessage{1, false}));
-        raw.send(link, encode_message(FetchMessage{{{a->id(), 1, 1}}}));
+TEST_CASE(
+    "of two links that a member dialed, it is answered over the one on which it asks; a copy of it takes none away") {
+    for (const bool is_copy : {false, true}) {
+        CAPTURE(is_copy);
+        Network<Cart> net;
+        const auto a = net.join("a");
+        a->update(add("a's"));
+        MemoryTransport raw{net.hub};
+        std::vector<Link> links;
+        std::map<Link, std::vector<MessageKind>> heard;
+        static_cast<void>(raw.start({}, [&](const TransportEvent& event) {
+            if (const auto* opened = std::get_if<LinkOpened>(&event)) links.push_back(opened->link);
+            if (const auto* message = std::get_if<MessageReceived>(&event))
+                heard[message->link].push_back(*kind_of(message->bytes));
+        }));
+        for (int dial = 0; dial < 2; ++dial) raw.dial({"memory", 1});
         net.run();
-        REQUIRE(heard[link] == std::vector{MessageKind::heads, MessageKind::frames});
-        a->update(add("one more"));
-        net.run();
-        CHECK(heard[link].back() == MessageKind::update);
+        REQUIRE(links.size() == 2);
+        const auto greet = [&](Link link, std::uint64_t session) {
+            raw.send(link, encode_message(Greeting{
+                               {.pool = "netsync", .replica = {5, 5}, .session = session, .port = raw.port()}}));
+            net.run();
+        };
+        greet(links[0], 5);
+        greet(links[1], is_copy ? 6 : 5);
+        for (const Link link : {links[0], links[1], links[0]}) {  // which one it keeps only it knows
+            heard.clear();
+            raw.send(link, encode_message(DigestMessage{1, false}));
+            raw.send(link, encode_message(FetchMessage{{{a->id(), 1, 1}}}));
+            net.run();
+            const Link answered = is_copy ? links[1] : link;
+            REQUIRE(heard[answered] == std::vector{MessageKind::heads, MessageKind::frames});
+            a->update(add("one more"));
+            net.run();
+            CHECK(heard[answered].back() == MessageKind::update);
+        }
     }
 }
 

@@ -68,11 +68,13 @@ class Pool {
     }
 
     /// A member says something of its data over this link. Of two that it dialed it keeps the first, unless that was never
-    /// introduced: the one over which it speaks. True if it is reached over another link from now on.
+    /// introduced: the one over which it speaks. (What a copy of it says is no sign of that.) True if it is reached over
+    /// another link from now on.
     bool follow(Link link) {
         Member* member = member_on(link);
         if (!member || member->link == link || member->link == Link{}) return false;
         if (dialer_of(link) != member->replica || dialer_of(member->link) != member->replica) return false;
+        if (links_.find(link)->session != links_.find(member->link)->session) return false;
         member->link = link;
         return true;
     }
