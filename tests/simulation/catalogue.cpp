@@ -23,7 +23,7 @@ std::uint64_t run_seeds(std::uint64_t first, std::uint64_t last, const Faults& m
         workload.retires = retires;
         workload.loses_disks = loses_disks;
         const std::optional<Failure> failure = simulate<Everything>(options, workload);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
         compared += workload.compared;
     }
     return compared;

@@ -25,7 +25,7 @@ void run_seeds(std::uint64_t first, std::uint64_t last, const Faults& most) {
         options.time = 30s;  // the long runs are those of planted/, seeds/ and soak/
         options.healing = 45s;
         const std::optional<Failure> failure = run(options);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
     }
 }
 
@@ -87,7 +87,7 @@ TEST_CASE("members that are given up, present or not, and come back as somebody 
         Librarian workload;
         workload.retires = true;
         const std::optional<Failure> failure = simulate<Library>(options, workload);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
     }
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("each kind of fault alone, as often as it may come") {
         options.mix = false;
         options.time = 40s;
         const std::optional<Failure> failure = run(options);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
     }
 }
 

@@ -12,6 +12,6 @@ TEST_CASE("messages, links, processes, disks and clocks fail while commits are u
         simulated::Librarian workload;
         workload.removes_labels = seed % 2 == 0;
         const auto failure = simulated::simulate_late(options, workload);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
     }
 }

@@ -11,5 +11,5 @@ TEST_CASE("a hundred replicas in one thread, with loss, become equal") {
     options.time = 30s;
     simulated::Librarian workload;
     const auto failure = simulated::simulate_at_once(options, workload);
-    if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+    if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
 }

@@ -14,7 +14,7 @@ TEST_CASE("given up while it was away, with what others have forgotten meanwhile
         workload.removes_labels = seed != 532 && seed != 670 && seed != 775;
         const auto failure =
             simulate_at_once(options_of(seed, faults::join(faults::messages(), faults::machines())), workload);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
     }
 }
 
@@ -28,7 +28,7 @@ TEST_CASE("states that went different ways become one") {
         Librarian workload;
         workload.retires = workload.removes_labels = true;
         const auto failure = simulate_at_once(options, workload);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
     };
     with({.seed = 598,
           .faults =
@@ -56,7 +56,7 @@ TEST_CASE("what a slow peer was sent before the healing may be answered late") {
     Librarian workload;
     workload.retires = workload.removes_labels = true;
     const auto failure = simulate_at_once(options, workload);
-    if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+    if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
 }
 
 TEST_CASE("disks that are wiped, put back from a backup, or copied") {
@@ -68,7 +68,7 @@ TEST_CASE("disks that are wiped, put back from a backup, or copied") {
         if (seed <= 3 || seed == 268) most.restored_backups = all.restored_backups;
         Librarian workload;
         const auto failure = simulate_at_once(options_of(seed, most), workload);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
     }
 }
 
@@ -86,6 +86,6 @@ TEST_CASE("disks that are copied while both copies live on, and messages are los
           981u, 100316u, 100445u, 100508u, 100745u, 100756u, 101605u, 101718u, 101977u, 102333u}) {
         Librarian workload;
         const auto failure = simulate_at_once(options_of(seed, seed == 139 ? faults::all() : most), workload);
-        if (failure) FAIL_CHECK(SimulationFailed{*failure}.what());
+        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
     }
 }
