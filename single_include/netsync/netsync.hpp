@@ -12566,6 +12566,78 @@ class Links {
 
 }  // namespace netsync
 
+// ---- netsync/pool/twins.hpp ----
+
+// netsync: whether another replica runs under this id, on a copy of this store, or this one on a copy of its. What the others
+// say of themselves comes in; who gives way, and what both had, goes out.
+
+namespace netsync {
+
+/// `Copy` is the LocalCopy whose history is told. One thread.
+template <class Copy>
+class Twins {
+   public:
+    Twins(const Copy& copy, std::uint64_t session) : copy_(copy), session_(session) {}
+
+    /// Tells a replica from another one of the same id.
+    std::uint64_t session() const noexcept { return session_; }
+    /// This replica goes on under another id: nobody else has that.
+    void renew(std::uint64_t session) {
+        original_.reset();
+        session_ = session;
+    }
+
+    /// What this replica says of itself, which goes by the name `self` now.
+    Twin self(const ReplicaId& self) const {
+        Twin twin{.session = session_};
+        if (self != copy_.id()) return twin;
+        const ReplicaIndex index = find_index(self);
+        twin.opened = copy_.opened();
+        if (!copy_.is_durable(self, copy_.history().counter(index))) return twin;  // nothing is told of it yet
+        twin.counter = copy_.history().counter(index);
+        twin.hash = copy_.history().hash(index);
+        return twin;
+    }
+
+    /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, or this one is
+    /// a copy of it. The one gives way of whose changes the other one has all, or else whose store was opened later, when
+    /// it held more, and of two that were opened with the same the one whose session is the lower.
+    void meet(const ReplicaId& name, const Twin& other) {
+        if (other.session == 0 || other.session == session_) return;
+        const Twin own = self(name);
+        hear_of({name, other.opened});
+        const bool ours_there = own.is_in(other), theirs_here = other.is_in(own);
+        const bool stays = ours_there != theirs_here    ? theirs_here
+                           : own.opened != other.opened ? own.opened < other.opened
+                                                        : own.session > other.session;
+        if (!stays) original_ = other;
+    }
+
+    /// `opened`: what of a replica's changes another one's store held, when it was opened. Of several the least is sure.
+    void hear_of(const ReplicaCounter& opened) {
+        if (opened.replica != copy_.id() || opened.counter <= copy_.opened()) return;
+        if (copied() == 0 || opened.counter < copied()) copied_ = opened;
+    }
+
+    /// Somebody has met both, and took the other one for a member.
+    void refused() {
+        if (!original_) original_ = Twin{};
+    }
+
+    /// Whether this one is to give way, by taking another id: what the other one said of itself.
+    const std::optional<Twin>& original() const noexcept { return original_; }
+    /// What of this replica's changes a copy of its store had when it was opened, as far as one has told; 0: none has.
+    std::uint64_t copied() const noexcept { return copied_.replica == copy_.id() ? copied_.counter : 0; }
+
+   private:
+    const Copy& copy_;
+    std::uint64_t session_;
+    std::optional<Twin> original_;
+    ReplicaCounter copied_;
+};
+
+}  // namespace netsync
+
 // ---- netsync/store/values.hpp ----
 
 // netsync: small values in a store, encoded as on the wire: an identity, a list of members.
@@ -12615,7 +12687,7 @@ template <class Copy>
 class Pool {
    public:
     Pool(const Options& options, Copy& copy, std::uint64_t seed)
-        : options_(options), copy_(copy), random_(seed), session_(random_.next()), links_(options),
+        : options_(options), copy_(copy), random_(seed), twins_(copy, random_.next()), links_(options),
           keepalive_(options) {
         load();
     }
@@ -12628,7 +12700,8 @@ class Pool {
     }
 
     const ReplicaId& self() const noexcept { return self_; }
-    std::uint64_t session() const noexcept { return session_; }
+    std::uint64_t session() const noexcept { return twins_.session(); }
+    const Twins<Copy>& twins() const noexcept { return twins_; }
     const detail::OrderedMap<ReplicaId, Member>& members() const noexcept { return members_; }
     std::uint64_t announcements_ignored() const noexcept { return announcements_ignored_; }
     std::uint64_t members_refused() const noexcept { return members_refused_; }
@@ -12710,8 +12783,7 @@ class Pool {
         for (const auto& [link, peer] : links_) out.closes.push_back(link);
         stop();
         self_ = self;
-        original_.reset();
-        session_ = random_.next();
+        twins_.renew(random_.next());
         announce(now, out);
         for (auto& [replica, member] : members_) {
             member.redial_at = {};
@@ -12763,7 +12835,7 @@ class Pool {
             event.endpoint = peer->dialed ? *peer->dialed : Endpoint{peer->host, 0};
         }
         if (tell && reason.category() == error_category())
-            out.send(link, Refusal{static_cast<errc>(reason.value()), twin()});
+            out.send(link, Refusal{static_cast<errc>(reason.value()), twins_.self(self_)});
         out.events.push_back(event);
         drop(link, out);
     }
@@ -12828,13 +12900,6 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
-    /// Whether another replica under this id was met, of which this one is to give way by taking another id.
-    bool is_twin_seen() const noexcept { return original_.has_value(); }
-    /// What that one said of itself, where this one is the copy, or as much so as the other.
-    const std::optional<Twin>& original() const noexcept { return original_; }
-    /// What of this replica's changes a copy of its store had when it was opened, as far as one has told; 0: none has.
-    std::uint64_t copied() const noexcept { return copied_.replica == copy_.id() ? copied_.counter : 0; }
-
    private:
     template <class Greeter>  // anything with the versions it speaks
     static bool common_version(const Greeter& peer) noexcept {
@@ -12852,7 +12917,7 @@ class Pool {
 
     void announce(const Moment& now, Outbox& out) {
         out.announcement =
-            encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_, session_});
+            encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_, session()});
         announce_at_ = now.time + options_.announce.pick(random_);
     }
 
@@ -12862,7 +12927,7 @@ class Pool {
             ++announcements_ignored_;
             return;
         }
-        const bool ours = heard->session == 0 || heard->session == session_;  // not that of a copy of this replica
+        const bool ours = heard->session == 0 || heard->session == session();  // not that of a copy of this replica
         if (heard->port == 0 || (heard->replica == self_ && ours)) return;
         const Endpoint endpoint{event.host, heard->port};
         Member* member = members_.find(heard->replica);
@@ -12888,7 +12953,7 @@ class Pool {
     }
 
     void respond(Link link, Outbox& out) const {
-        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, twin()});
+        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, twins_.self(self_)});
     }
 
     /// A word may have been lost: said again, and given up after a while.
@@ -12924,8 +12989,8 @@ class Pool {
         Introduction self{.pool = options_.pool,
                           .replica = self_,
                           .name = options_.name,
-                          .session = session_,
-                          .opened = twin().opened,
+                          .session = session(),
+                          .opened = self_ == copy_.id() ? copy_.opened() : 0,
                           .former = self_ == copy_.id() ? Former{} : Former{copy_.id(), copy_.opened()},
                           .port = port_,
                           .wall = now.wall,
@@ -12947,41 +13012,10 @@ class Pool {
         peer.replica = response->replica;
         peer.session = response->self.session;
         if (const std::error_code error = judge(*response)) {
-            if (error == errc::same_replica) meet(response->self);
+            if (error == errc::same_replica) twins_.meet(self_, response->self);
             return refuse(link, error, out);
         }
         introduce<Greeting>(link, now, out);
-    }
-
-    Twin twin() const {
-        Twin self{.session = session_};
-        if (self_ != copy_.id()) return self;
-        const ReplicaIndex index = find_index(self_);
-        self.opened = copy_.opened();
-        if (!copy_.is_durable(self_, copy_.history().counter(index))) return self;  // nothing is told of it yet
-        self.counter = copy_.history().counter(index);
-        self.hash = copy_.history().hash(index);
-        return self;
-    }
-
-    /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, or this one is
-    /// a copy of it. The one gives way of whose changes the other one has all, or else whose store was opened later, when it held more, and of two that were opened with
-    /// the same the one whose session is the lower.
-    void meet(const Twin& other) {
-        if (other.session == 0 || other.session == session_) return;
-        const Twin self = twin();
-        hear_of_copy({self_, other.opened});
-        const bool ours_there = self.is_in(other), theirs_here = other.is_in(self);
-        const bool stays = ours_there != theirs_here     ? theirs_here
-                           : self.opened != other.opened ? self.opened < other.opened
-                                                         : self.session > other.session;
-        if (!stays) original_ = other;
-    }
-
-    /// `opened`: what of this replica's changes another one's store held, when it was opened. Of several the least is sure.
-    void hear_of_copy(const ReplicaCounter& opened) {
-        if (opened.replica != copy_.id() || opened.counter <= copy_.opened()) return;
-        if (copied() == 0 || opened.counter < copied()) copied_ = opened;
     }
 
     void on_refusal(Link link, ByteView bytes, Outbox& out) {
@@ -12989,9 +13023,9 @@ class Pool {
         const Peer& peer = *links_.find(link);
         if (refusal && refusal->reason == errc::same_replica) {
             if (peer.dialed) links_.found(*peer.dialed, self_);
-            meet(refusal->self);
+            twins_.meet(self_, refusal->self);
         }
-        if (refusal && refusal->reason == errc::forked && !original_) original_ = Twin{};
+        if (refusal && refusal->reason == errc::forked) twins_.refused();
         refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
     }
 
@@ -13007,8 +13041,8 @@ class Pool {
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
-        hear_of_copy({theirs.replica, theirs.opened});
-        hear_of_copy({theirs.former.replica, theirs.former.opened});
+        twins_.hear_of({theirs.replica, theirs.opened});
+        twins_.hear_of({theirs.former.replica, theirs.former.opened});
         if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
@@ -13176,13 +13210,11 @@ class Pool {
     const Options& options_;
     Copy& copy_;
     detail::Random random_;
-    std::uint64_t session_;
+    Twins<Copy> twins_;
     ReplicaId self_{};
     std::uint16_t port_ = 0;
     bool ready_ = false;
     bool shown_ = true;
-    std::optional<Twin> original_;
-    ReplicaCounter copied_;
     detail::OrderedMap<ReplicaId, Member> members_;
     Links links_;
     Keepalive keepalive_;
@@ -14600,9 +14632,9 @@ class Loading {
         if (!replace && !parted && !is_succeeding() && is_untouched_copy()) return go_on_apart(now, out);
         replace_ = replace_ || replace;
         if (parted) part(*parted);
-        if (const std::optional<Twin>& original = pool_.original()) part(*original);
+        if (const std::optional<Twin>& original = pool_.twins().original()) part(*original);
         const bool planned =
-            is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
+            is_succeeding() && !pool_.twins().original() && !copy_.retirements().contains(copy_.successor());
         if (planned && pool_.self() == copy_.successor()) return;
         if (!is_succeeding()) shown_ = copy_.frontier().counter;
         pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
@@ -14667,7 +14699,7 @@ class Loading {
 
     /// Whether this is a copy that made nothing yet, or one is there that has all that this one made.
     bool is_untouched_copy() const {
-        const std::optional<Twin>& original = pool_.original();
+        const std::optional<Twin>& original = pool_.twins().original();
         const std::uint64_t counter = copy_.frontier().counter;
         return original && counter <= std::max(copy_.opened(), original->opened) &&
                counter <= std::max(original->counter, original->opened) &&
@@ -14821,7 +14853,8 @@ class Loading {
             part(Parted{agreement.replica, agreement.counter, copy_.fork().mark(agreement)});
         else  // a copy of this replica's store has what was in it when the later of both was opened
             part(Parted{agreement.replica,
-                        agreement.replica == copy_.id() ? std::max(copy_.opened(), pool_.copied()) : 0, std::nullopt});
+                        agreement.replica == copy_.id() ? std::max(copy_.opened(), pool_.twins().copied()) : 0,
+                        std::nullopt});
     }
 
     /// This replica is a copy: what came before its store was opened is its original's too, and nothing of what came after.
@@ -15103,7 +15136,8 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.is_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
+        if (pool_.twins().original() || copy_.retirements().contains(pool_.self()))
+            give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         resume(now, out);

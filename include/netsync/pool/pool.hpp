@@ -12,6 +12,7 @@
 #include <netsync/pool/member.hpp>
 #include <netsync/pool/message.hpp>
 #include <netsync/pool/outbox.hpp>
+#include <netsync/pool/twins.hpp>
 #include <netsync/store/values.hpp>
 #include <optional>
 #include <string>
@@ -34,7 +35,7 @@ template <class Copy>
 class Pool {
    public:
     Pool(const Options& options, Copy& copy, std::uint64_t seed)
-        : options_(options), copy_(copy), random_(seed), session_(random_.next()), links_(options),
+        : options_(options), copy_(copy), random_(seed), twins_(copy, random_.next()), links_(options),
           keepalive_(options) {
         load();
     }
@@ -47,7 +48,8 @@ class Pool {
     }
 
     const ReplicaId& self() const noexcept { return self_; }
-    std::uint64_t session() const noexcept { return session_; }
+    std::uint64_t session() const noexcept { return twins_.session(); }
+    const Twins<Copy>& twins() const noexcept { return twins_; }
     const detail::OrderedMap<ReplicaId, Member>& members() const noexcept { return members_; }
     std::uint64_t announcements_ignored() const noexcept { return announcements_ignored_; }
     std::uint64_t members_refused() const noexcept { return members_refused_; }
@@ -129,8 +131,7 @@ class Pool {
         for (const auto& [link, peer] : links_) out.closes.push_back(link);
         stop();
         self_ = self;
-        original_.reset();
-        session_ = random_.next();
+        twins_.renew(random_.next());
         announce(now, out);
         for (auto& [replica, member] : members_) {
             member.redial_at = {};
@@ -182,7 +183,7 @@ class Pool {
             event.endpoint = peer->dialed ? *peer->dialed : Endpoint{peer->host, 0};
         }
         if (tell && reason.category() == error_category())
-            out.send(link, Refusal{static_cast<errc>(reason.value()), twin()});
+            out.send(link, Refusal{static_cast<errc>(reason.value()), twins_.self(self_)});
         out.events.push_back(event);
         drop(link, out);
     }
@@ -247,13 +248,6 @@ class Pool {
 
     Duration next_wake() const noexcept { return std::min(announce_at_, keepalive_.next_at()); }
 
-    /// Whether another replica under this id was met, of which this one is to give way by taking another id.
-    bool is_twin_seen() const noexcept { return original_.has_value(); }
-    /// What that one said of itself, where this one is the copy, or as much so as the other.
-    const std::optional<Twin>& original() const noexcept { return original_; }
-    /// What of this replica's changes a copy of its store had when it was opened, as far as one has told; 0: none has.
-    std::uint64_t copied() const noexcept { return copied_.replica == copy_.id() ? copied_.counter : 0; }
-
    private:
     template <class Greeter>  // anything with the versions it speaks
     static bool common_version(const Greeter& peer) noexcept {
@@ -271,7 +265,7 @@ class Pool {
 
     void announce(const Moment& now, Outbox& out) {
         out.announcement =
-            encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_, session_});
+            encode_announcement({oldest_wire_version, wire_version, options_.pool, self_, port_, session()});
         announce_at_ = now.time + options_.announce.pick(random_);
     }
 
@@ -281,7 +275,7 @@ class Pool {
             ++announcements_ignored_;
             return;
         }
-        const bool ours = heard->session == 0 || heard->session == session_;  // not that of a copy of this replica
+        const bool ours = heard->session == 0 || heard->session == session();  // not that of a copy of this replica
         if (heard->port == 0 || (heard->replica == self_ && ours)) return;
         const Endpoint endpoint{event.host, heard->port};
         Member* member = members_.find(heard->replica);
@@ -307,7 +301,7 @@ class Pool {
     }
 
     void respond(Link link, Outbox& out) const {
-        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, twin()});
+        out.send(link, Response{oldest_wire_version, wire_version, options_.pool, self_, twins_.self(self_)});
     }
 
     /// A word may have been lost: said again, and given up after a while.
@@ -343,8 +337,8 @@ class Pool {
         Introduction self{.pool = options_.pool,
                           .replica = self_,
                           .name = options_.name,
-                          .session = session_,
-                          .opened = twin().opened,
+                          .session = session(),
+                          .opened = self_ == copy_.id() ? copy_.opened() : 0,
                           .former = self_ == copy_.id() ? Former{} : Former{copy_.id(), copy_.opened()},
                           .port = port_,
                           .wall = now.wall,
@@ -366,41 +360,10 @@ class Pool {
         peer.replica = response->replica;
         peer.session = response->self.session;
         if (const std::error_code error = judge(*response)) {
-            if (error == errc::same_replica) meet(response->self);
+            if (error == errc::same_replica) twins_.meet(self_, response->self);
             return refuse(link, error, out);
         }
         introduce<Greeting>(link, now, out);
-    }
-
-    Twin twin() const {
-        Twin self{.session = session_};
-        if (self_ != copy_.id()) return self;
-        const ReplicaIndex index = find_index(self_);
-        self.opened = copy_.opened();
-        if (!copy_.is_durable(self_, copy_.history().counter(index))) return self;  // nothing is told of it yet
-        self.counter = copy_.history().counter(index);
-        self.hash = copy_.history().hash(index);
-        return self;
-    }
-
-    /// Our own dial come back to us is refused in silence; under another session it is a copy of this replica, or this one is
-    /// a copy of it. The one gives way of whose changes the other one has all, or else whose store was opened later, when it held more, and of two that were opened with
-    /// the same the one whose session is the lower.
-    void meet(const Twin& other) {
-        if (other.session == 0 || other.session == session_) return;
-        const Twin self = twin();
-        hear_of_copy({self_, other.opened});
-        const bool ours_there = self.is_in(other), theirs_here = other.is_in(self);
-        const bool stays = ours_there != theirs_here     ? theirs_here
-                           : self.opened != other.opened ? self.opened < other.opened
-                                                         : self.session > other.session;
-        if (!stays) original_ = other;
-    }
-
-    /// `opened`: what of this replica's changes another one's store held, when it was opened. Of several the least is sure.
-    void hear_of_copy(const ReplicaCounter& opened) {
-        if (opened.replica != copy_.id() || opened.counter <= copy_.opened()) return;
-        if (copied() == 0 || opened.counter < copied()) copied_ = opened;
     }
 
     void on_refusal(Link link, ByteView bytes, Outbox& out) {
@@ -408,9 +371,9 @@ class Pool {
         const Peer& peer = *links_.find(link);
         if (refusal && refusal->reason == errc::same_replica) {
             if (peer.dialed) links_.found(*peer.dialed, self_);
-            meet(refusal->self);
+            twins_.meet(self_, refusal->self);
         }
-        if (refusal && refusal->reason == errc::forked && !original_) original_ = Twin{};
+        if (refusal && refusal->reason == errc::forked) twins_.refused();
         refuse(link, refusal ? make_error_code(refusal->reason) : refusal.error(), out, false);
     }
 
@@ -426,8 +389,8 @@ class Pool {
         if (theirs.heads.size() > options_.limits.replicas || !are_sorted(theirs.heads))
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
-        hear_of_copy({theirs.replica, theirs.opened});
-        hear_of_copy({theirs.former.replica, theirs.former.opened});
+        twins_.hear_of({theirs.replica, theirs.opened});
+        twins_.hear_of({theirs.former.replica, theirs.former.opened});
         if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
@@ -595,13 +558,11 @@ class Pool {
     const Options& options_;
     Copy& copy_;
     detail::Random random_;
-    std::uint64_t session_;
+    Twins<Copy> twins_;
     ReplicaId self_{};
     std::uint16_t port_ = 0;
     bool ready_ = false;
     bool shown_ = true;
-    std::optional<Twin> original_;
-    ReplicaCounter copied_;
     detail::OrderedMap<ReplicaId, Member> members_;
     Links links_;
     Keepalive keepalive_;

@@ -206,7 +206,8 @@ class Gossip {
             conclude(session, lost ? SyncEnd::peer_lost : SyncEnd::timed_out, now);
             return true;
         });
-        if (pool_.is_twin_seen() || copy_.retirements().contains(pool_.self())) give_up_incarnation(false, now, out);
+        if (pool_.twins().original() || copy_.retirements().contains(pool_.self()))
+            give_up_incarnation(false, now, out);
         if (loading_.tick(now, out)) become_ready(out);
         take_reports();
         resume(now, out);

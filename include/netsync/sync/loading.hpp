@@ -53,9 +53,9 @@ class Loading {
         if (!replace && !parted && !is_succeeding() && is_untouched_copy()) return go_on_apart(now, out);
         replace_ = replace_ || replace;
         if (parted) part(*parted);
-        if (const std::optional<Twin>& original = pool_.original()) part(*original);
+        if (const std::optional<Twin>& original = pool_.twins().original()) part(*original);
         const bool planned =
-            is_succeeding() && !pool_.is_twin_seen() && !copy_.retirements().contains(copy_.successor());
+            is_succeeding() && !pool_.twins().original() && !copy_.retirements().contains(copy_.successor());
         if (planned && pool_.self() == copy_.successor()) return;
         if (!is_succeeding()) shown_ = copy_.frontier().counter;
         pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
@@ -120,7 +120,7 @@ class Loading {
 
     /// Whether this is a copy that made nothing yet, or one is there that has all that this one made.
     bool is_untouched_copy() const {
-        const std::optional<Twin>& original = pool_.original();
+        const std::optional<Twin>& original = pool_.twins().original();
         const std::uint64_t counter = copy_.frontier().counter;
         return original && counter <= std::max(copy_.opened(), original->opened) &&
                counter <= std::max(original->counter, original->opened) &&
@@ -274,7 +274,8 @@ class Loading {
             part(Parted{agreement.replica, agreement.counter, copy_.fork().mark(agreement)});
         else  // a copy of this replica's store has what was in it when the later of both was opened
             part(Parted{agreement.replica,
-                        agreement.replica == copy_.id() ? std::max(copy_.opened(), pool_.copied()) : 0, std::nullopt});
+                        agreement.replica == copy_.id() ? std::max(copy_.opened(), pool_.twins().copied()) : 0,
+                        std::nullopt});
     }
 
     /// This replica is a copy: what came before its store was opened is its original's too, and nothing of what came after.
