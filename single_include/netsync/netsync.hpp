@@ -12587,15 +12587,15 @@ class Twins {
         session_ = session;
     }
 
-    /// What this replica says of itself, which goes by the name `self` now.
-    Twin self(const ReplicaId& self) const {
+    /// What this replica says of itself to one of the same name.
+    Twin self(const ReplicaId& name) const {
         Twin twin{.session = session_};
-        if (self != copy_.id()) return twin;
-        const ReplicaIndex index = find_index(self);
+        if (name != copy_.id()) return twin;
+        const std::uint64_t counter = copy_.history().counter(name);
         twin.opened = copy_.opened();
-        if (!copy_.is_durable(self, copy_.history().counter(index))) return twin;  // nothing is told of it yet
-        twin.counter = copy_.history().counter(index);
-        twin.hash = copy_.history().hash(index);
+        if (!copy_.is_durable(name, counter)) return twin;  // nothing is told of it yet
+        twin.counter = counter;
+        twin.hash = copy_.history().hash(name);
         return twin;
     }
 
@@ -13541,11 +13541,11 @@ class History {
     /// The same as a context, for merging: a state's context is always a plain vector.
     const CausalContext& context() const noexcept { return context_; }
 
+    /// The highest counter held of a replica's changes, 0 where there is none, and the rolling hash there. O(log replicas).
     std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
-    std::uint64_t hash(ReplicaIndex origin) const noexcept {
-        const auto at = position(id_of(origin));
-        return at != heads_.end() && at->replica == id_of(origin) ? at->hash : 0;
-    }
+    std::uint64_t counter(const ReplicaId& origin) const noexcept { return head(origin).counter; }
+    std::uint64_t hash(ReplicaIndex origin) const noexcept { return hash(id_of(origin)); }
+    std::uint64_t hash(const ReplicaId& origin) const noexcept { return head(origin).hash; }
 
     /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
     void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
@@ -13676,6 +13676,10 @@ class History {
             recent_[std::exchange(oldest_, (oldest_ + 1) % max_recent)] = point;
     }
 
+    Head head(const ReplicaId& origin) const noexcept {
+        const auto at = position(origin);
+        return at != heads_.end() && at->replica == origin ? *at : Head{};
+    }
     std::vector<Head>::const_iterator position(const ReplicaId& origin) const noexcept {
         return std::lower_bound(heads_.begin(), heads_.end(), origin,
                                 [](const Head& head, const ReplicaId& key) { return head.replica < key; });
@@ -13719,7 +13723,7 @@ class Fork {
     std::optional<ReplicaId> find(const ReplicaId& self, const std::vector<Head>& theirs) const {
         if (is_disputed(self, theirs)) return self;
         for (auto head = theirs.begin(); head != theirs.end(); ++head) {
-            const std::uint64_t ours = counter(head->replica);
+            const std::uint64_t ours = history_.counter(head->replica);
             if (head->replica == self || head->counter > ours) continue;
             const auto is_of_owner = [&](const Head& other) { return other.replica.owner() == head->replica.owner(); };
             if (head->counter < ours && !(head != theirs.begin() && is_of_owner(*std::prev(head))) &&
@@ -13754,7 +13758,7 @@ class Fork {
         const auto head =
             std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == self; });
         if (head == theirs.end()) return false;
-        return head->counter > counter(self) || shows_another(*head);
+        return head->counter > history_.counter(self) || shows_another(*head);
     }
 
     /// The latest counters and hashes of a history as the log has it, newest first; with 0 at the end where that is where
@@ -13762,14 +13766,14 @@ class Fork {
     std::vector<Head> heads(const ReplicaId& replica) const {
         std::vector<Head> heads;
         static_cast<void>(
-            store_.frames({replica, first_logged(replica), counter(replica)}, [&](const SharedBytes& bytes) {
+            store_.frames({replica, first_logged(replica), history_.counter(replica)}, [&](const SharedBytes& bytes) {
                 if (const Result<Frame> frame = Frame::parse(bytes, limits_))
                     heads.push_back({replica, frame->header().last(), frame->header().hash});
                 return true;
             }));
         const bool whole = first_logged(replica) == 1;
         std::reverse(heads.begin(), heads.end());
-        if (heads.empty()) heads.push_back({replica, counter(replica), hash(replica)});
+        if (heads.empty()) heads.push_back({replica, history_.counter(replica), history_.hash(replica)});
         if (whole) heads.push_back({replica, 0, 0});
         add_marked(replica, heads);
         if (heads.size() > max_heads) heads.resize(max_heads);
@@ -13780,7 +13784,7 @@ class Fork {
     /// may begin after the older ones. O(log heads) look-ups.
     Agreement compare(const std::vector<Head>& theirs) const {
         const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            return head.counter > counter(head.replica) || shows_another(head);
+            return head.counter > history_.counter(head.replica) || shows_another(head);
         });
         Agreement result{.replica = theirs.front().replica};
         result.known = agrees != theirs.end() && shows_ours(*agrees);
@@ -13793,10 +13797,10 @@ class Fork {
     /// that are.
     Agreement answer(Agreement agreement) const {
         const std::uint64_t next = agreement.counter + 1;
-        agreement.beyond = counter(agreement.replica) > agreement.counter;
+        agreement.beyond = history_.counter(agreement.replica) > agreement.counter;
         agreement.time = {};
-        agreement.last = counter(agreement.replica);
-        agreement.hash = hash(agreement.replica);
+        agreement.last = history_.counter(agreement.replica);
+        agreement.hash = history_.hash(agreement.replica);
         for (const Mark& mark : history_.marks())
             if (mark.replica == agreement.replica && mark.counter == agreement.counter && mark.stayed &&
                 agreement.known)
@@ -13840,7 +13844,7 @@ class Fork {
     /// Whether a head lies in our history; none where that goes not so far, or the log does not tell. The change that
     /// follows tells, too.
     std::optional<bool> is_ours(const Head& theirs) const {
-        if (theirs.counter > counter(theirs.replica)) return std::nullopt;
+        if (theirs.counter > history_.counter(theirs.replica)) return std::nullopt;
         if (const std::optional<std::uint64_t> ours = hash_at({theirs.replica, theirs.counter}))
             return *ours == theirs.hash;
         const std::uint64_t next = theirs.counter + 1;
@@ -13869,7 +13873,7 @@ class Fork {
     /// What is not in the log any more, but was compared before.
     void add_marked(const ReplicaId& replica, std::vector<Head>& heads) const {
         for (const Mark& mark : history_.marks()) {
-            if (mark.replica != replica || mark.last > counter(replica)) continue;
+            if (mark.replica != replica || mark.last > history_.counter(replica)) continue;
             for (const std::uint64_t counter : {mark.last, mark.counter}) {
                 const std::optional<std::uint64_t> hash = mark.hash_at({replica, counter});
                 if (!hash) continue;
@@ -13881,13 +13885,10 @@ class Fork {
         }
     }
 
-    std::uint64_t counter(const ReplicaId& replica) const { return history_.counter(find_index(replica)); }
-    std::uint64_t hash(const ReplicaId& replica) const { return history_.hash(find_index(replica)); }
-
     /// None where the log does not tell; 0, which no frame has, where a change goes on beyond.
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         if (at.counter == 0) return 0;
-        if (at.counter == counter(at.replica)) return hash(at.replica);
+        if (at.counter == history_.counter(at.replica)) return history_.hash(at.replica);
         std::optional<std::uint64_t> hash = history_.recent_hash(find_index(at.replica), at.counter);
         if (hash) return hash;
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
@@ -13902,7 +13903,7 @@ class Fork {
 
     /// Where the log of a replica begins. O(log counters).
     std::uint64_t first_logged(const ReplicaId& replica) const {
-        std::uint64_t from = 1, to = counter(replica);
+        std::uint64_t from = 1, to = history_.counter(replica);
         while (from < to) {
             const std::uint64_t middle = from + (to - from) / 2;
             if (store_.frames({replica, middle, middle}, [](const SharedBytes&) { return false; }))
@@ -14040,12 +14041,6 @@ struct Content {
     CrdtType state{};
     History history{};
 
-    /// The highest counter held of a replica's changes. O(log replicas).
-    std::uint64_t counter(const ReplicaId& origin) const {
-        const ReplicaIndex index = find_index(origin);
-        return index == ReplicaIndex{} ? 0 : history.counter(index);
-    }
-
     /// A change whose dependencies are in: `delta` is what the frame holds; of an rvalue what it owns is taken over. True if
     /// the state changed.
     template <class Delta>
@@ -14075,9 +14070,9 @@ struct Content {
     /// A change from a log, where it goes on from what is held. True if it does.
     bool replay(const Frame& frame, const Limits& limits) {
         const FrameHeader& header = frame.header();
-        if (header.first != counter(header.origin) + 1) return false;
+        if (header.first != history.counter(header.origin) + 1) return false;
         for (const ReplicaCounter& needed : header.dependencies)
-            if (counter(needed.replica) < needed.counter) return false;
+            if (history.counter(needed.replica) < needed.counter) return false;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{} || !frame.continues(history.hash(origin))) return false;
         Result<CrdtType> delta = frame.template delta<CrdtType>(limits);
@@ -14566,7 +14561,7 @@ inline bool all_of_removed_held(const std::vector<Frame>& frames, const History&
         const std::vector<CounterRange>& removed = frame.header().removed;
         return branches.are_resolved(removed, history.reissues()) &&
                std::all_of(removed.begin(), removed.end(), [&](const CounterRange& range) {
-                   return range.replica == self || range.last <= history.counter(find_index(range.replica));
+                   return range.replica == self || range.last <= history.counter(range.replica);
                });
     });
 }
@@ -16069,7 +16064,7 @@ class Exactness {
     /// Whether a state brings changes that were not waited for when something was forgotten here. O(replicas).
     bool has_unheeded(const SnapshotHeader& theirs) const {
         return std::any_of(theirs.heads.begin(), theirs.heads.end(), [&](const Head& head) {
-            return head.counter > counter(head.replica) && is_unheeded(head.replica);
+            return head.counter > history_.counter(head.replica) && is_unheeded(head.replica);
         });
     }
 
@@ -16101,11 +16096,8 @@ class Exactness {
 
    private:
     /// Whether more of a replica may be news that was not waited for.
-    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.speak_of(origin); }
-
-    std::uint64_t counter(const ReplicaId& replica) const {
-        const ReplicaIndex index = find_index(replica);
-        return index == ReplicaIndex{} ? 0 : history_.counter(index);
+    bool is_unheeded(const ReplicaId& origin) const {
+        return history_.counter(origin) == 0 || retirements_.speak_of(origin);
     }
 
     const History& history_;
@@ -16495,7 +16487,7 @@ class LoggedContent {
 
     /// Whether all that a replica made beyond `counter`, and that is held, is in the log still.
     bool has_logged_beyond(std::uint64_t counter, const ReplicaId& replica) const {
-        bool logged = counter >= held.counter(replica);
+        bool logged = counter >= held.history.counter(replica);
         if (!logged)
             static_cast<void>(store().frames({replica, counter + 1, counter + 1}, [&](const SharedBytes& bytes) {
                 const Result<Frame> frame = Frame::parse(bytes, limits_);
@@ -16695,7 +16687,7 @@ class LocalCopy {
     const Options& options() const noexcept { return options_; }
 
     /// How much of a replica's changes is held. O(log replicas).
-    std::uint64_t counter(const ReplicaId& origin) const { return kept_.held.counter(origin); }
+    std::uint64_t counter(const ReplicaId& origin) const { return history().counter(origin); }
 
     /// What of it was there when its store was opened: a copy of the store has that too, and nothing of what came after.
     std::uint64_t opened() const noexcept { return opened_; }
@@ -17057,7 +17049,8 @@ class LocalCopy {
             if (own && (mistaken || !again.empty() || header.last() > std::min(limit, counter(id()))))
                 again.push_back(std::move(frame));
         }
-        bool whole = counter(id()) >= std::min(limit, before.counter(id()));  // else another state may have more
+        bool whole =
+            counter(id()) >= std::min(limit, before.history.counter(id()));  // else another state may have more
         for (const VersionVector::Entry& entry : before.history.vector())
             whole = whole && (!alone || entry.replica == self_ || history().counter(entry.replica) >= entry.counter);
         if (!now && !(whole && all_of_removed_held(again, history(), id(), branches))) {

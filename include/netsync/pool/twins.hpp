@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <netsync/causal/replica_id.hpp>
-#include <netsync/causal/replica_index.hpp>
 #include <netsync/pool/message.hpp>
 #include <netsync/wire/frame.hpp>
 #include <optional>
@@ -25,15 +24,15 @@ class Twins {
         session_ = session;
     }
 
-    /// What this replica says of itself, which goes by the name `self` now.
-    Twin self(const ReplicaId& self) const {
+    /// What this replica says of itself to one of the same name.
+    Twin self(const ReplicaId& name) const {
         Twin twin{.session = session_};
-        if (self != copy_.id()) return twin;
-        const ReplicaIndex index = find_index(self);
+        if (name != copy_.id()) return twin;
+        const std::uint64_t counter = copy_.history().counter(name);
         twin.opened = copy_.opened();
-        if (!copy_.is_durable(self, copy_.history().counter(index))) return twin;  // nothing is told of it yet
-        twin.counter = copy_.history().counter(index);
-        twin.hash = copy_.history().hash(index);
+        if (!copy_.is_durable(name, counter)) return twin;  // nothing is told of it yet
+        twin.counter = counter;
+        twin.hash = copy_.history().hash(name);
         return twin;
     }
 

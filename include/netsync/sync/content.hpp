@@ -26,12 +26,6 @@ struct Content {
     CrdtType state{};
     History history{};
 
-    /// The highest counter held of a replica's changes. O(log replicas).
-    std::uint64_t counter(const ReplicaId& origin) const {
-        const ReplicaIndex index = find_index(origin);
-        return index == ReplicaIndex{} ? 0 : history.counter(index);
-    }
-
     /// A change whose dependencies are in: `delta` is what the frame holds; of an rvalue what it owns is taken over. True if
     /// the state changed.
     template <class Delta>
@@ -61,9 +55,9 @@ struct Content {
     /// A change from a log, where it goes on from what is held. True if it does.
     bool replay(const Frame& frame, const Limits& limits) {
         const FrameHeader& header = frame.header();
-        if (header.first != counter(header.origin) + 1) return false;
+        if (header.first != history.counter(header.origin) + 1) return false;
         for (const ReplicaCounter& needed : header.dependencies)
-            if (counter(needed.replica) < needed.counter) return false;
+            if (history.counter(needed.replica) < needed.counter) return false;
         const ReplicaIndex origin = intern(header.origin);
         if (origin == ReplicaIndex{} || !frame.continues(history.hash(origin))) return false;
         Result<CrdtType> delta = frame.template delta<CrdtType>(limits);

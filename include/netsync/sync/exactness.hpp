@@ -28,7 +28,7 @@ class Exactness {
     /// Whether a state brings changes that were not waited for when something was forgotten here. O(replicas).
     bool has_unheeded(const SnapshotHeader& theirs) const {
         return std::any_of(theirs.heads.begin(), theirs.heads.end(), [&](const Head& head) {
-            return head.counter > counter(head.replica) && is_unheeded(head.replica);
+            return head.counter > history_.counter(head.replica) && is_unheeded(head.replica);
         });
     }
 
@@ -60,11 +60,8 @@ class Exactness {
 
    private:
     /// Whether more of a replica may be news that was not waited for.
-    bool is_unheeded(const ReplicaId& origin) const { return counter(origin) == 0 || retirements_.speak_of(origin); }
-
-    std::uint64_t counter(const ReplicaId& replica) const {
-        const ReplicaIndex index = find_index(replica);
-        return index == ReplicaIndex{} ? 0 : history_.counter(index);
+    bool is_unheeded(const ReplicaId& origin) const {
+        return history_.counter(origin) == 0 || retirements_.speak_of(origin);
     }
 
     const History& history_;

@@ -33,7 +33,7 @@ class Fork {
     std::optional<ReplicaId> find(const ReplicaId& self, const std::vector<Head>& theirs) const {
         if (is_disputed(self, theirs)) return self;
         for (auto head = theirs.begin(); head != theirs.end(); ++head) {
-            const std::uint64_t ours = counter(head->replica);
+            const std::uint64_t ours = history_.counter(head->replica);
             if (head->replica == self || head->counter > ours) continue;
             const auto is_of_owner = [&](const Head& other) { return other.replica.owner() == head->replica.owner(); };
             if (head->counter < ours && !(head != theirs.begin() && is_of_owner(*std::prev(head))) &&
@@ -68,7 +68,7 @@ class Fork {
         const auto head =
             std::find_if(theirs.begin(), theirs.end(), [&](const Head& entry) { return entry.replica == self; });
         if (head == theirs.end()) return false;
-        return head->counter > counter(self) || shows_another(*head);
+        return head->counter > history_.counter(self) || shows_another(*head);
     }
 
     /// The latest counters and hashes of a history as the log has it, newest first; with 0 at the end where that is where
@@ -76,14 +76,14 @@ class Fork {
     std::vector<Head> heads(const ReplicaId& replica) const {
         std::vector<Head> heads;
         static_cast<void>(
-            store_.frames({replica, first_logged(replica), counter(replica)}, [&](const SharedBytes& bytes) {
+            store_.frames({replica, first_logged(replica), history_.counter(replica)}, [&](const SharedBytes& bytes) {
                 if (const Result<Frame> frame = Frame::parse(bytes, limits_))
                     heads.push_back({replica, frame->header().last(), frame->header().hash});
                 return true;
             }));
         const bool whole = first_logged(replica) == 1;
         std::reverse(heads.begin(), heads.end());
-        if (heads.empty()) heads.push_back({replica, counter(replica), hash(replica)});
+        if (heads.empty()) heads.push_back({replica, history_.counter(replica), history_.hash(replica)});
         if (whole) heads.push_back({replica, 0, 0});
         add_marked(replica, heads);
         if (heads.size() > max_heads) heads.resize(max_heads);
@@ -94,7 +94,7 @@ class Fork {
     /// may begin after the older ones. O(log heads) look-ups.
     Agreement compare(const std::vector<Head>& theirs) const {
         const auto agrees = std::partition_point(theirs.begin(), theirs.end(), [&](const Head& head) {
-            return head.counter > counter(head.replica) || shows_another(head);
+            return head.counter > history_.counter(head.replica) || shows_another(head);
         });
         Agreement result{.replica = theirs.front().replica};
         result.known = agrees != theirs.end() && shows_ours(*agrees);
@@ -107,10 +107,10 @@ class Fork {
     /// that are.
     Agreement answer(Agreement agreement) const {
         const std::uint64_t next = agreement.counter + 1;
-        agreement.beyond = counter(agreement.replica) > agreement.counter;
+        agreement.beyond = history_.counter(agreement.replica) > agreement.counter;
         agreement.time = {};
-        agreement.last = counter(agreement.replica);
-        agreement.hash = hash(agreement.replica);
+        agreement.last = history_.counter(agreement.replica);
+        agreement.hash = history_.hash(agreement.replica);
         for (const Mark& mark : history_.marks())
             if (mark.replica == agreement.replica && mark.counter == agreement.counter && mark.stayed &&
                 agreement.known)
@@ -154,7 +154,7 @@ class Fork {
     /// Whether a head lies in our history; none where that goes not so far, or the log does not tell. The change that
     /// follows tells, too.
     std::optional<bool> is_ours(const Head& theirs) const {
-        if (theirs.counter > counter(theirs.replica)) return std::nullopt;
+        if (theirs.counter > history_.counter(theirs.replica)) return std::nullopt;
         if (const std::optional<std::uint64_t> ours = hash_at({theirs.replica, theirs.counter}))
             return *ours == theirs.hash;
         const std::uint64_t next = theirs.counter + 1;
@@ -183,7 +183,7 @@ class Fork {
     /// What is not in the log any more, but was compared before.
     void add_marked(const ReplicaId& replica, std::vector<Head>& heads) const {
         for (const Mark& mark : history_.marks()) {
-            if (mark.replica != replica || mark.last > counter(replica)) continue;
+            if (mark.replica != replica || mark.last > history_.counter(replica)) continue;
             for (const std::uint64_t counter : {mark.last, mark.counter}) {
                 const std::optional<std::uint64_t> hash = mark.hash_at({replica, counter});
                 if (!hash) continue;
@@ -195,13 +195,10 @@ class Fork {
         }
     }
 
-    std::uint64_t counter(const ReplicaId& replica) const { return history_.counter(find_index(replica)); }
-    std::uint64_t hash(const ReplicaId& replica) const { return history_.hash(find_index(replica)); }
-
     /// None where the log does not tell; 0, which no frame has, where a change goes on beyond.
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         if (at.counter == 0) return 0;
-        if (at.counter == counter(at.replica)) return hash(at.replica);
+        if (at.counter == history_.counter(at.replica)) return history_.hash(at.replica);
         std::optional<std::uint64_t> hash = history_.recent_hash(find_index(at.replica), at.counter);
         if (hash) return hash;
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
@@ -216,7 +213,7 @@ class Fork {
 
     /// Where the log of a replica begins. O(log counters).
     std::uint64_t first_logged(const ReplicaId& replica) const {
-        std::uint64_t from = 1, to = counter(replica);
+        std::uint64_t from = 1, to = history_.counter(replica);
         while (from < to) {
             const std::uint64_t middle = from + (to - from) / 2;
             if (store_.frames({replica, middle, middle}, [](const SharedBytes&) { return false; }))

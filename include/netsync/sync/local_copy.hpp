@@ -77,7 +77,7 @@ class LocalCopy {
     const Options& options() const noexcept { return options_; }
 
     /// How much of a replica's changes is held. O(log replicas).
-    std::uint64_t counter(const ReplicaId& origin) const { return kept_.held.counter(origin); }
+    std::uint64_t counter(const ReplicaId& origin) const { return history().counter(origin); }
 
     /// What of it was there when its store was opened: a copy of the store has that too, and nothing of what came after.
     std::uint64_t opened() const noexcept { return opened_; }
@@ -439,7 +439,8 @@ class LocalCopy {
             if (own && (mistaken || !again.empty() || header.last() > std::min(limit, counter(id()))))
                 again.push_back(std::move(frame));
         }
-        bool whole = counter(id()) >= std::min(limit, before.counter(id()));  // else another state may have more
+        bool whole =
+            counter(id()) >= std::min(limit, before.history.counter(id()));  // else another state may have more
         for (const VersionVector::Entry& entry : before.history.vector())
             whole = whole && (!alone || entry.replica == self_ || history().counter(entry.replica) >= entry.counter);
         if (!now && !(whole && all_of_removed_held(again, history(), id(), branches))) {

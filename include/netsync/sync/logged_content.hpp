@@ -70,7 +70,7 @@ class LoggedContent {
 
     /// Whether all that a replica made beyond `counter`, and that is held, is in the log still.
     bool has_logged_beyond(std::uint64_t counter, const ReplicaId& replica) const {
-        bool logged = counter >= held.counter(replica);
+        bool logged = counter >= held.history.counter(replica);
         if (!logged)
             static_cast<void>(store().frames({replica, counter + 1, counter + 1}, [&](const SharedBytes& bytes) {
                 const Result<Frame> frame = Frame::parse(bytes, limits_);

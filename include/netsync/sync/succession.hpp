@@ -108,7 +108,7 @@ inline bool all_of_removed_held(const std::vector<Frame>& frames, const History&
         const std::vector<CounterRange>& removed = frame.header().removed;
         return branches.are_resolved(removed, history.reissues()) &&
                std::all_of(removed.begin(), removed.end(), [&](const CounterRange& range) {
-                   return range.replica == self || range.last <= history.counter(find_index(range.replica));
+                   return range.replica == self || range.last <= history.counter(range.replica);
                });
     });
 }

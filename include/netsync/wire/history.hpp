@@ -22,11 +22,11 @@ class History {
     /// The same as a context, for merging: a state's context is always a plain vector.
     const CausalContext& context() const noexcept { return context_; }
 
+    /// The highest counter held of a replica's changes, 0 where there is none, and the rolling hash there. O(log replicas).
     std::uint64_t counter(ReplicaIndex origin) const noexcept { return vector().counter(origin); }
-    std::uint64_t hash(ReplicaIndex origin) const noexcept {
-        const auto at = position(id_of(origin));
-        return at != heads_.end() && at->replica == id_of(origin) ? at->hash : 0;
-    }
+    std::uint64_t counter(const ReplicaId& origin) const noexcept { return head(origin).counter; }
+    std::uint64_t hash(ReplicaIndex origin) const noexcept { return hash(id_of(origin)); }
+    std::uint64_t hash(const ReplicaId& origin) const noexcept { return head(origin).hash; }
 
     /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
     void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
@@ -157,6 +157,10 @@ class History {
             recent_[std::exchange(oldest_, (oldest_ + 1) % max_recent)] = point;
     }
 
+    Head head(const ReplicaId& origin) const noexcept {
+        const auto at = position(origin);
+        return at != heads_.end() && at->replica == origin ? *at : Head{};
+    }
     std::vector<Head>::const_iterator position(const ReplicaId& origin) const noexcept {
         return std::lower_bound(heads_.begin(), heads_.end(), origin,
                                 [](const Head& head, const ReplicaId& key) { return head.replica < key; });
