@@ -108,10 +108,10 @@ TEST_CASE("of two copies the one takes another id of whose changes the other has
 }
 
 TEST_CASE("what a copy and its original both hold keeps its name where it is issued again") {
-    Options options{.name = "a"};
+    const Options options{.name = "a"}, others{.name = "b"};
     detail::Random random{1};
     ManualTime wall;
-    Copy elsewhere{Options{.name = "b"}, MemoryStore{}, ManualClock{options.max_drift, wall}, random};
+    Copy elsewhere{others, MemoryStore{}, ManualClock{options.max_drift, wall}, random};
     change(elsewhere, "b");
     const SharedBytes state = elsewhere.encode()->bytes;
     MemoryStore disk;
