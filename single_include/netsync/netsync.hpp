@@ -943,7 +943,7 @@ struct SortedNodes {
             ends_ = true;
             free_room(std::exchange(spare_, nullptr));
         }
-        void keep() const noexcept {}
+        void keep() const noexcept {}  // it is made where a thread first calls it
     };
     static inline constinit thread_local void* spare_ = nullptr;
     static inline constinit thread_local bool ends_ = false;  // the thread: maps may be freed later still
@@ -7415,16 +7415,7 @@ class Owned {
         change_parts([&](OwnerId, Part& part) { return netsync::reissue(part, keep), true; });
     }
     bool drop_stable(const VersionVector& stable) {
-        std::vector<std::pair<OwnerId, Part>>
-            fewer;  // nothing else is written to, so that what copies share stays shared
-        for (const auto& [owner, part] : parts_)
-            if (Part copy = part; netsync::drop_stable(copy, stable)) fewer.emplace_back(owner, std::move(copy));
-        for (auto& [owner, part] : fewer)
-            if (netsync::is_bottom(part))
-                parts_.erase(owner);
-            else
-                *parts_.find(owner) = std::move(part);
-        return !fewer.empty();
+        return change_parts([&](OwnerId, Part& part) { return netsync::drop_stable(part, stable); });
     }
 
     template <class Archive>
@@ -7459,17 +7450,23 @@ class Owned {
         return part;
     }
 
-    /// Applies `f(owner, part)`, which says whether it changed anything, to each; parts left empty go.
+    /// Applies `f(owner, part)`, which says whether it changed anything, to each; parts left empty go. Nothing else is written
+    /// to: what copies share stays shared.
     template <class F>
     bool change_parts(F&& f) {
-        std::vector<OwnerId> owners;
-        for (const auto& [owner, part] : parts_) owners.push_back(owner);
+        std::vector<std::pair<OwnerId, Part>> written;
         bool changed = false;
-        for (const OwnerId owner : owners) {
-            Part& part = *parts_.find(owner);
-            changed |= f(owner, part);
-            if (netsync::is_bottom(part)) parts_.erase(owner);
+        for (const auto& [owner, held] : parts_) {
+            Part part = held;
+            const bool is_changed = f(owner, part);
+            changed |= is_changed;
+            if (is_changed || netsync::is_bottom(part)) written.emplace_back(owner, std::move(part));
         }
+        for (auto& [owner, part] : written)
+            if (netsync::is_bottom(part))
+                parts_.erase(owner);
+            else
+                *parts_.find(owner) = std::move(part);
         return changed;
     }
 
@@ -12312,12 +12309,6 @@ struct Acquaintance {
     bool live = false;  ///< as far as the teller knows
 };
 
-/// Whose store this is, of one who goes on under another id and does not yet; nil: nobody's.
-struct Former {
-    ReplicaId replica{};
-    std::uint64_t opened = 0;  ///< see Twin
-};
-
 /// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll. Whoever is not
 /// `ready` still takes a state itself: what it holds is not told, so nobody asks for it.
 struct Introduction {
@@ -12328,7 +12319,8 @@ struct Introduction {
     std::string name{};
     std::uint64_t session = 0;
     std::uint64_t opened = 0;  ///< see Twin
-    Former former{};
+    ReplicaCounter
+        former{};  ///< of one who is about to go on under this id: whose store it is, and what that held, see Twin
     std::uint16_t port = 0;
     Ntp64 wall{};
     std::vector<Head> heads{};
@@ -12991,7 +12983,7 @@ class Pool {
                           .name = options_.name,
                           .session = session(),
                           .opened = self_ == copy_.id() ? copy_.opened() : 0,
-                          .former = self_ == copy_.id() ? Former{} : Former{copy_.id(), copy_.opened()},
+                          .former = self_ == copy_.id() ? ReplicaCounter{} : ReplicaCounter{copy_.id(), copy_.opened()},
                           .port = port_,
                           .wall = now.wall,
                           .members = acquaintances(),
@@ -13042,7 +13034,7 @@ class Pool {
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
         twins_.hear_of({theirs.replica, theirs.opened});
-        twins_.hear_of({theirs.former.replica, theirs.former.opened});
+        twins_.hear_of(theirs.former);
         if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);
@@ -13558,13 +13550,13 @@ class History {
             *at = head;
         time_ = std::max(time_, time);
         digest_ = 0;
-        remember({origin, counter, hash});
+        remember(head);
     }
 
     /// The hash of an origin's history at a counter where it stood lately: a log that was cut does not tell. O(max_recent).
-    std::optional<std::uint64_t> recent_hash(ReplicaIndex origin, std::uint64_t counter) const noexcept {
-        for (const Point& point : recent_)
-            if (point.origin == origin && point.counter == counter) return point.hash;
+    std::optional<std::uint64_t> recent_hash(const ReplicaId& origin, std::uint64_t counter) const noexcept {
+        for (const Head& point : recent_)
+            if (point.replica == origin && point.counter == counter) return point.hash;
         return std::nullopt;
     }
 
@@ -13572,10 +13564,8 @@ class History {
     std::vector<Head> recent(std::size_t most = max_recent) const {
         std::vector<Head> points;
         const std::size_t size = recent_.size();
-        for (std::size_t at = size - std::min(most, size); at < size; ++at) {
-            const Point& point = recent_[(oldest_ + at) % size];
-            points.push_back({id_of(point.origin), point.counter, point.hash});
-        }
+        for (std::size_t at = size - std::min(most, size); at < size; ++at)
+            points.push_back(recent_[(oldest_ + at) % size]);
         return points;
     }
 
@@ -13583,9 +13573,8 @@ class History {
     template <class IsOurs>
     void recall(const std::vector<Head>& points, IsOurs&& is_ours) {
         for (const Head& point : points)
-            if (const ReplicaIndex origin = find_index(point.replica);
-                point.counter < counter(origin) && is_ours(point) && !recent_hash(origin, point.counter))
-                remember({origin, point.counter, point.hash});
+            if (point.counter < counter(point.replica) && is_ours(point) && !recent_hash(point.replica, point.counter))
+                remember(point);
     }
     void recall(const std::vector<Head>& points) {
         recall(points, [](const Head&) { return true; });
@@ -13661,15 +13650,9 @@ class History {
     }
 
    private:
-    struct Point {
-        ReplicaIndex origin{};
-        std::uint64_t counter = 0;
-        std::uint64_t hash = 0;
-    };
-
     static constexpr std::size_t max_recent = 1024;
 
-    void remember(const Point& point) {
+    void remember(const Head& point) {
         if (recent_.size() < max_recent)
             recent_.push_back(point);
         else
@@ -13686,8 +13669,8 @@ class History {
     }
 
     CausalContext context_;
-    std::vector<Head> heads_;    // the same by replica id, with the hashes
-    std::vector<Point> recent_;  // in turns, from the oldest one on
+    std::vector<Head> heads_;   // the same by replica id, with the hashes
+    std::vector<Head> recent_;  // in turns, from the oldest one on
     std::size_t oldest_ = 0;
     Reissues reissues_;
     std::vector<Mark> marks_;
@@ -13889,7 +13872,7 @@ class Fork {
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         if (at.counter == 0) return 0;
         if (at.counter == history_.counter(at.replica)) return history_.hash(at.replica);
-        std::optional<std::uint64_t> hash = history_.recent_hash(find_index(at.replica), at.counter);
+        std::optional<std::uint64_t> hash = history_.recent_hash(at.replica, at.counter);
         if (hash) return hash;
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, limits_))
@@ -17028,11 +17011,13 @@ class LocalCopy {
         const bool exact = exactness().may_follow(logged, theirs, id());
         Content<CrdtType> before = std::exchange(kept_.held, {});
         static_cast<void>(kept_.held.join(std::move(theirs)));
-        kept_.held.history.recall(before.history.recent(), [&](const Head& point) {
-            return std::none_of(others.begin(), others.end(), [&](const Parted& other) {
-                return other.replica == point.replica && other.counter < point.counter;
+        const auto goes = [&](const ReplicaId& replica, std::uint64_t counter) {  // with a history that does not stay
+            return std::any_of(others.begin(), others.end(), [&](const Parted& other) {
+                return other.replica == replica && other.counter < counter;
             });
-        });
+        };
+        kept_.held.history.recall(before.history.recent(),
+                                  [&](const Head& point) { return !goes(point.replica, point.counter); });
         if (!exact) kept_.held.history.branch(own_way());
         const std::uint64_t limit = parted.value_or(counter(id()));
         const Branches branches{logged, others, id()};
@@ -17040,9 +17025,7 @@ class LocalCopy {
         for (Frame& frame : logged) {
             const FrameHeader& header = frame.header();
             const bool own = header.origin == id();
-            const bool over = std::any_of(others.begin(), others.end(), [&](const Parted& other) {
-                return other.replica == header.origin && other.counter < header.last();
-            });
+            const bool over = goes(header.origin, header.last());
             const bool mistaken = branches.concern(header.removed);  // whoever took it so removed something else
             if (!over && !mistaken && (!own || (header.last() <= limit && again.empty())) && kept_.replay(frame))
                 issuing_.vector_rose();

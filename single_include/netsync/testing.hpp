@@ -2070,8 +2070,8 @@ struct Observation {
 /// world.check();`
 ///
 /// A workload is called as `workload(replica, random)` for a random replica that is up, and changes its data with
-/// `update`; or with the replica's Machine beside. It may return a std::optional<std::string>: what it saw that must not be. It may have
-/// `check(const Observation<T>&)` with the same result, called for each replica all the way and at the end.
+/// `update`; or with the replica's Machine beside. It may return a std::optional<std::string>: what it saw that must not
+/// be. It may have `check(const Observation<T>&)` with the same result, called for each replica all the way and at the end.
 ///
 /// `Store` is SimulatedStore, which commits at once, or LateStore, whose commits take time.
 template <crdt T, store Store = SimulatedStore>

@@ -75,16 +75,7 @@ class Owned {
         change_parts([&](OwnerId, Part& part) { return netsync::reissue(part, keep), true; });
     }
     bool drop_stable(const VersionVector& stable) {
-        std::vector<std::pair<OwnerId, Part>>
-            fewer;  // nothing else is written to, so that what copies share stays shared
-        for (const auto& [owner, part] : parts_)
-            if (Part copy = part; netsync::drop_stable(copy, stable)) fewer.emplace_back(owner, std::move(copy));
-        for (auto& [owner, part] : fewer)
-            if (netsync::is_bottom(part))
-                parts_.erase(owner);
-            else
-                *parts_.find(owner) = std::move(part);
-        return !fewer.empty();
+        return change_parts([&](OwnerId, Part& part) { return netsync::drop_stable(part, stable); });
     }
 
     template <class Archive>
@@ -119,17 +110,23 @@ class Owned {
         return part;
     }
 
-    /// Applies `f(owner, part)`, which says whether it changed anything, to each; parts left empty go.
+    /// Applies `f(owner, part)`, which says whether it changed anything, to each; parts left empty go. Nothing else is written
+    /// to: what copies share stays shared.
     template <class F>
     bool change_parts(F&& f) {
-        std::vector<OwnerId> owners;
-        for (const auto& [owner, part] : parts_) owners.push_back(owner);
+        std::vector<std::pair<OwnerId, Part>> written;
         bool changed = false;
-        for (const OwnerId owner : owners) {
-            Part& part = *parts_.find(owner);
-            changed |= f(owner, part);
-            if (netsync::is_bottom(part)) parts_.erase(owner);
+        for (const auto& [owner, held] : parts_) {
+            Part part = held;
+            const bool is_changed = f(owner, part);
+            changed |= is_changed;
+            if (is_changed || netsync::is_bottom(part)) written.emplace_back(owner, std::move(part));
         }
+        for (auto& [owner, part] : written)
+            if (netsync::is_bottom(part))
+                parts_.erase(owner);
+            else
+                *parts_.find(owner) = std::move(part);
         return changed;
     }
 

@@ -170,7 +170,7 @@ struct SortedNodes {
             ends_ = true;
             free_room(std::exchange(spare_, nullptr));
         }
-        void keep() const noexcept {}
+        void keep() const noexcept {}  // it is made where a thread first calls it
     };
     static inline constinit thread_local void* spare_ = nullptr;
     static inline constinit thread_local bool ends_ = false;  // the thread: maps may be freed later still

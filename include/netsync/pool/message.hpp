@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <netsync/pool/retirement.hpp>
 #include <netsync/transport/concept.hpp>
+#include <netsync/wire/frame.hpp>
 #include <netsync/wire/message.hpp>
 #include <netsync/wire/snapshot.hpp>
 #include <string>
@@ -58,12 +59,6 @@ struct Acquaintance {
     bool live = false;  ///< as far as the teller knows
 };
 
-/// Whose store this is, of one who goes on under another id and does not yet; nil: nobody's.
-struct Former {
-    ReplicaId replica{};
-    std::uint64_t opened = 0;  ///< see Twin
-};
-
 /// Everything that a peer should know of a replica. `session` changes at every start; it seeds the roll. Whoever is not
 /// `ready` still takes a state itself: what it holds is not told, so nobody asks for it.
 struct Introduction {
@@ -74,7 +69,8 @@ struct Introduction {
     std::string name{};
     std::uint64_t session = 0;
     std::uint64_t opened = 0;  ///< see Twin
-    Former former{};
+    ReplicaCounter
+        former{};  ///< of one who is about to go on under this id: whose store it is, and what that held, see Twin
     std::uint16_t port = 0;
     Ntp64 wall{};
     std::vector<Head> heads{};

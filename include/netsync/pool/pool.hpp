@@ -339,7 +339,7 @@ class Pool {
                           .name = options_.name,
                           .session = session(),
                           .opened = self_ == copy_.id() ? copy_.opened() : 0,
-                          .former = self_ == copy_.id() ? Former{} : Former{copy_.id(), copy_.opened()},
+                          .former = self_ == copy_.id() ? ReplicaCounter{} : ReplicaCounter{copy_.id(), copy_.opened()},
                           .port = port_,
                           .wall = now.wall,
                           .members = acquaintances(),
@@ -390,7 +390,7 @@ class Pool {
             return refuse(link, errc::malformed, out), false;
         copy_.retire(theirs.retired);
         twins_.hear_of({theirs.replica, theirs.opened});
-        twins_.hear_of({theirs.former.replica, theirs.former.opened});
+        twins_.hear_of(theirs.former);
         if (Message::kind == MessageKind::greeting && !peer.introduced) introduce<Handshake>(link, now, out);
         if (copy_.retirements().contains(theirs.replica)) return refuse(link, errc::retired, out), false;
         return add(peer, link, theirs, now, out);

@@ -199,7 +199,7 @@ class Fork {
     std::optional<std::uint64_t> hash_at(const ReplicaCounter& at) const {
         if (at.counter == 0) return 0;
         if (at.counter == history_.counter(at.replica)) return history_.hash(at.replica);
-        std::optional<std::uint64_t> hash = history_.recent_hash(find_index(at.replica), at.counter);
+        std::optional<std::uint64_t> hash = history_.recent_hash(at.replica, at.counter);
         if (hash) return hash;
         static_cast<void>(store_.frames({at.replica, at.counter, at.counter}, [&](const SharedBytes& bytes) {
             if (const Result<Frame> frame = Frame::parse(bytes, limits_))

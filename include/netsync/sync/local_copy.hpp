@@ -418,11 +418,13 @@ class LocalCopy {
         const bool exact = exactness().may_follow(logged, theirs, id());
         Content<CrdtType> before = std::exchange(kept_.held, {});
         static_cast<void>(kept_.held.join(std::move(theirs)));
-        kept_.held.history.recall(before.history.recent(), [&](const Head& point) {
-            return std::none_of(others.begin(), others.end(), [&](const Parted& other) {
-                return other.replica == point.replica && other.counter < point.counter;
+        const auto goes = [&](const ReplicaId& replica, std::uint64_t counter) {  // with a history that does not stay
+            return std::any_of(others.begin(), others.end(), [&](const Parted& other) {
+                return other.replica == replica && other.counter < counter;
             });
-        });
+        };
+        kept_.held.history.recall(before.history.recent(),
+                                  [&](const Head& point) { return !goes(point.replica, point.counter); });
         if (!exact) kept_.held.history.branch(own_way());
         const std::uint64_t limit = parted.value_or(counter(id()));
         const Branches branches{logged, others, id()};
@@ -430,9 +432,7 @@ class LocalCopy {
         for (Frame& frame : logged) {
             const FrameHeader& header = frame.header();
             const bool own = header.origin == id();
-            const bool over = std::any_of(others.begin(), others.end(), [&](const Parted& other) {
-                return other.replica == header.origin && other.counter < header.last();
-            });
+            const bool over = goes(header.origin, header.last());
             const bool mistaken = branches.concern(header.removed);  // whoever took it so removed something else
             if (!over && !mistaken && (!own || (header.last() <= limit && again.empty())) && kept_.replay(frame))
                 issuing_.vector_rose();

@@ -39,13 +39,13 @@ class History {
             *at = head;
         time_ = std::max(time_, time);
         digest_ = 0;
-        remember({origin, counter, hash});
+        remember(head);
     }
 
     /// The hash of an origin's history at a counter where it stood lately: a log that was cut does not tell. O(max_recent).
-    std::optional<std::uint64_t> recent_hash(ReplicaIndex origin, std::uint64_t counter) const noexcept {
-        for (const Point& point : recent_)
-            if (point.origin == origin && point.counter == counter) return point.hash;
+    std::optional<std::uint64_t> recent_hash(const ReplicaId& origin, std::uint64_t counter) const noexcept {
+        for (const Head& point : recent_)
+            if (point.replica == origin && point.counter == counter) return point.hash;
         return std::nullopt;
     }
 
@@ -53,10 +53,8 @@ class History {
     std::vector<Head> recent(std::size_t most = max_recent) const {
         std::vector<Head> points;
         const std::size_t size = recent_.size();
-        for (std::size_t at = size - std::min(most, size); at < size; ++at) {
-            const Point& point = recent_[(oldest_ + at) % size];
-            points.push_back({id_of(point.origin), point.counter, point.hash});
-        }
+        for (std::size_t at = size - std::min(most, size); at < size; ++at)
+            points.push_back(recent_[(oldest_ + at) % size]);
         return points;
     }
 
@@ -64,9 +62,8 @@ class History {
     template <class IsOurs>
     void recall(const std::vector<Head>& points, IsOurs&& is_ours) {
         for (const Head& point : points)
-            if (const ReplicaIndex origin = find_index(point.replica);
-                point.counter < counter(origin) && is_ours(point) && !recent_hash(origin, point.counter))
-                remember({origin, point.counter, point.hash});
+            if (point.counter < counter(point.replica) && is_ours(point) && !recent_hash(point.replica, point.counter))
+                remember(point);
     }
     void recall(const std::vector<Head>& points) {
         recall(points, [](const Head&) { return true; });
@@ -142,15 +139,9 @@ class History {
     }
 
    private:
-    struct Point {
-        ReplicaIndex origin{};
-        std::uint64_t counter = 0;
-        std::uint64_t hash = 0;
-    };
-
     static constexpr std::size_t max_recent = 1024;
 
-    void remember(const Point& point) {
+    void remember(const Head& point) {
         if (recent_.size() < max_recent)
             recent_.push_back(point);
         else
@@ -167,8 +158,8 @@ class History {
     }
 
     CausalContext context_;
-    std::vector<Head> heads_;    // the same by replica id, with the hashes
-    std::vector<Point> recent_;  // in turns, from the oldest one on
+    std::vector<Head> heads_;   // the same by replica id, with the hashes
+    std::vector<Head> recent_;  // in turns, from the oldest one on
     std::size_t oldest_ = 0;
     Reissues reissues_;
     std::vector<Mark> marks_;
