@@ -1,4 +1,5 @@
 // The simulator: what it promises, and a few seeds of every kind. The many run in planted/, seeds/ and soak/.
+#include "check_none.hpp"
 #include "library.hpp"
 
 #include <doctest/doctest.h>
@@ -24,8 +25,7 @@ void run_seeds(std::uint64_t first, std::uint64_t last, const Faults& most) {
         SimulationOptions options = options_of(seed, most);
         options.time = 30s;  // the long runs are those of planted/, seeds/ and soak/
         options.healing = 45s;
-        const std::optional<Failure> failure = run(options);
-        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
+        check_none(run(options));
     }
 }
 
@@ -86,8 +86,7 @@ TEST_CASE("members that are given up, present or not, and come back as somebody 
         options.healing = 45s;
         Librarian workload;
         workload.retires = true;
-        const std::optional<Failure> failure = simulate<Library>(options, workload);
-        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
+        check_none(simulate<Library>(options, workload));
     }
 }
 
@@ -105,8 +104,7 @@ TEST_CASE("each kind of fault alone, as often as it may come") {
         SimulationOptions options = options_of(kind + 1, alone);
         options.mix = false;
         options.time = 40s;
-        const std::optional<Failure> failure = run(options);
-        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
+        check_none(run(options));
     }
 }
 

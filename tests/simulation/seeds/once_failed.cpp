@@ -1,6 +1,5 @@
 // Seeds that once failed: each found a bug of its own.
-#include <doctest/doctest.h>
-
+#include "../check_none.hpp"
 #include "../planted/simulate.hpp"
 
 using namespace netsync::testing;
@@ -12,9 +11,7 @@ TEST_CASE("given up while it was away, with what others have forgotten meanwhile
         Librarian workload;
         workload.retires = true;
         workload.removes_labels = seed != 532 && seed != 670 && seed != 775;
-        const auto failure =
-            simulate_at_once(options_of(seed, faults::join(faults::messages(), faults::machines())), workload);
-        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
+        check_none(simulate_at_once(options_of(seed, faults::join(faults::messages(), faults::machines())), workload));
     }
 }
 
@@ -27,8 +24,7 @@ TEST_CASE("states that went different ways become one") {
         options.replica = drawn.replica;
         Librarian workload;
         workload.retires = workload.removes_labels = true;
-        const auto failure = simulate_at_once(options, workload);
-        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
+        check_none(simulate_at_once(options, workload));
     };
     with({.seed = 598,
           .faults =
@@ -55,8 +51,7 @@ TEST_CASE("what a slow peer was sent before the healing may be answered late") {
     SimulationOptions options = options_of(10058, faults::join(faults::messages(), faults::machines()));
     Librarian workload;
     workload.retires = workload.removes_labels = true;
-    const auto failure = simulate_at_once(options, workload);
-    if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
+    check_none(simulate_at_once(options, workload));
 }
 
 TEST_CASE("disks that are wiped, put back from a backup, or copied") {
@@ -67,8 +62,7 @@ TEST_CASE("disks that are wiped, put back from a backup, or copied") {
         if (seed <= 3) most.wiped_disks = all.wiped_disks;
         if (seed <= 3 || seed == 268) most.restored_backups = all.restored_backups;
         Librarian workload;
-        const auto failure = simulate_at_once(options_of(seed, most), workload);
-        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
+        check_none(simulate_at_once(options_of(seed, most), workload));
     }
 }
 
@@ -85,7 +79,6 @@ TEST_CASE("disks that are copied while both copies live on, and messages are los
          {33u,  37u,     139u,    229u,    390u,    430u,    442u,    716u,    876u,    937u,   956u,
           981u, 100316u, 100445u, 100508u, 100745u, 100756u, 101605u, 101718u, 101977u, 102333u}) {
         Librarian workload;
-        const auto failure = simulate_at_once(options_of(seed, seed == 139 ? faults::all() : most), workload);
-        if (failure) FAIL_CHECK(std::string{SimulationFailed{*failure}.what()});
+        check_none(simulate_at_once(options_of(seed, seed == 139 ? faults::all() : most), workload));
     }
 }
