@@ -472,11 +472,25 @@ inline std::uint64_t read_word(const void* from, std::size_t size = 8) noexcept 
     return word;
 }
 
+/// From so many bytes on they are hashed in four lanes: each step waits for the one before it, so that one lane alone
+/// leaves most of the machine idle.
+inline constexpr std::size_t hash_in_lanes = 4096;
+
 /// The same bits on every machine and in every run. O(size).
 inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_t seed = 0) noexcept {
     const auto* at = static_cast<const unsigned char*>(data);
     std::uint64_t hash = mix(seed, size);
     std::size_t left = size;
+    if (size >= hash_in_lanes) {
+        std::uint64_t a = hash, b = mix(hash, 1), c = mix(hash, 2), d = mix(hash, 3);
+        for (; left >= 32; left -= 32, at += 32) {
+            a = mix(a, read_word(at));
+            b = mix(b, read_word(at + 8));
+            c = mix(c, read_word(at + 16));
+            d = mix(d, read_word(at + 24));
+        }
+        hash = mix(mix(a, b), mix(c, d));
+    }
     for (; left >= 8; left -= 8, at += 8) hash = mix(hash, read_word(at));
     if (left > 0) hash = mix(hash, read_word(at, left));
     return mix(hash, 0x589965cc75374cc3u);
@@ -877,6 +891,40 @@ struct SortedNodes {
 #endif
     }
 
+    // Whoever goes through all entries: they lie as they came, and what a key owns lies anywhere.
+
+    /// The leaf behind child `at` of a node, where it lies below the same one; else null.
+    static const Node* following(const Node* node, std::size_t at) noexcept {
+        return node->level == 1 && at + 1 < node->count ? inner(node)->children[at + 1] : nullptr;
+    }
+    /// What a leaf says of its entries: in which order they are.
+    [[gnu::always_inline]] static void prefetch_orders(const Node* leaf) noexcept {
+#if defined(__GNUC__)
+        for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset);
+#else
+        static_cast<void>(leaf);
+#endif
+    }
+    /// The entries some steps beyond `at`, and what their keys own.
+    [[gnu::always_inline]] static void prefetch_ahead(const Node* leaf, const Node* next, std::size_t at) noexcept {
+#if defined(__GNUC__)  // inlined: GCC drops a call that only prefetches
+        if (const Slot* slot = ahead(leaf, next, at + 16)) {
+            __builtin_prefetch(slot);
+            if constexpr (sizeof(Slot) > 64) __builtin_prefetch(reinterpret_cast<const std::byte*>(slot + 1) - 1);
+        }
+        if constexpr (text_key<Key>)
+            if (const Slot* slot = ahead(leaf, next, at + 8)) __builtin_prefetch(std::string_view(slot->key).data());
+#else
+        static_cast<void>(leaf), static_cast<void>(next), static_cast<void>(at);
+#endif
+    }
+    /// What comes at a position that may lie in the next leaf; null where that is not known.
+    static const Slot* ahead(const Node* leaf, const Node* next, std::size_t at) noexcept {
+        if (at < leaf->count) return entry(leaf, at);
+        return next && at - leaf->count < next->count ? entry(next, at - leaf->count) : nullptr;
+    }
+
     template <class Query>
     static Place place_of(const Node* leaf, std::uint64_t prefix, const Query& key) {
         return search<exact>(prefixes(leaf), leaf->capacity, leaf->count, prefix, key,
@@ -1166,12 +1214,7 @@ class SortedMapIterator : SortedNodes<Key, Value> {
             go_on();
             return *this;
         }
-#if defined(                                                                                                           \
-    __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
-        if (const Slot* slot = ahead(16)) __builtin_prefetch(slot);
-        if constexpr (text_key<Key>)
-            if (const Slot* slot = ahead(8)) __builtin_prefetch(std::string_view(slot->key).data());
-#endif
+        Nodes::prefetch_ahead(leaf_, next_, at_);
         return *this;
     }
     void operator++(int) { ++*this; }
@@ -1218,18 +1261,8 @@ class SortedMapIterator : SortedNodes<Key, Value> {
         next_ = nullptr;
         if (depth_ == 0) return;
         const auto [above, child] = above_[depth_ - 1];
-        if (child + 1u == above->count) return;
-        next_ = above->children[child + 1];
-#if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
-            __builtin_prefetch(bytes(next_) + offset);
-#endif
-    }
-    /// What comes so many steps later; null where that is not known.
-    const Slot* ahead(std::size_t steps) const {
-        const std::size_t at = at_ + steps;
-        if (at < leaf_->count) return entry(leaf_, at);
-        return next_ && at - leaf_->count < next_->count ? entry(next_, at - leaf_->count) : nullptr;
+        next_ = Nodes::following(above, child);
+        if (next_) Nodes::prefetch_orders(next_);
     }
 
     struct Level {
@@ -1262,8 +1295,9 @@ class SortedMap : SortedNodes<Key, Value> {
     using Nodes = SortedNodes<Key, Value>;
     using Nodes::child_for, Nodes::entry, Nodes::erase_at, Nodes::erase_child, Nodes::exact, Nodes::fan_out,
         Nodes::inner, Nodes::insert_at, Nodes::insert_child, Nodes::is_shared, Nodes::key_at, Nodes::key_of_child,
-        Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_order, Nodes::prefetch_room,
-        Nodes::prefixes, Nodes::release, Nodes::resize, Nodes::share, Nodes::split, Nodes::take_entries;
+        Nodes::following, Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_ahead,
+        Nodes::prefetch_order, Nodes::prefetch_orders, Nodes::prefetch_room, Nodes::prefixes, Nodes::release,
+        Nodes::resize, Nodes::share, Nodes::split, Nodes::take_entries;
     using typename Nodes::Inner, typename Nodes::Node, typename Nodes::Slot;
 
    public:
@@ -1385,7 +1419,7 @@ class SortedMap : SortedNodes<Key, Value> {
     template <class F>
     void drain(F&& f) {
         SortedMap going = std::move(*this), behind;
-        if (going.root_) drain(going.root_, behind.root_, f);
+        if (going.root_) drain(going.root_, nullptr, behind.root_, f);
     }
 
     /// Same keys, and `same(value, value)` for each. O(size), O(1) for copies that nobody has written to since.
@@ -1412,21 +1446,21 @@ class SortedMap : SortedNodes<Key, Value> {
         std::size_t depth = 0;
     };
 
-    /// Takes the node out of its place, and puts the last leaf of it `behind`.
+    /// Takes the node out of its place, and puts the last leaf of it `behind`. `next`: the leaf that follows, if known.
     template <class F>
-    static void drain(Node*& place, Node*& behind, F& f) {
+    static void drain(Node*& place, const Node* next, Node*& behind, F& f) {
         if (place->level == 0) {
+            if (next) prefetch_orders(next);
             for (std::size_t at = 0; at < place->count; ++at) {
-#if defined(__GNUC__)
-                if (at + 16u < place->count) __builtin_prefetch(entry(place, at + 16));
-#endif
+                prefetch_ahead(place, next, at);
                 f(Entry{key_at(place, at), entry(place, at)->value});
             }
             release(std::exchange(behind, std::exchange(place, nullptr)));
             return;
         }
         Node* node = own(place);
-        for (std::size_t at = 0; at < node->count; ++at) drain(inner(node)->children[at], behind, f);
+        for (std::size_t at = 0; at < node->count; ++at)
+            drain(inner(node)->children[at], following(node, at), behind, f);
         release(std::exchange(place, nullptr));
     }
 
@@ -2586,34 +2620,38 @@ class Lazy {
 
 namespace netsync::detail {
 
-/// The first item lies inside, the others behind one pointer. `Item{}` stands for "none"; `Item::operator bool` tells.
-/// Value semantics; the order of items is that of insertion and means nothing.
+/// The first item lies inside; the second, behind one pointer, with the others: two take one piece of the heap. `Item{}`
+/// stands for "none"; `Item::operator bool` tells. Value semantics; the order of items means nothing.
 template <class Item>
 class OneOrMore {
    public:
     bool empty() const noexcept { return !first_; }
-    std::size_t size() const noexcept { return (first_ ? 1u : 0u) + (more_ ? more_->size() : 0u); }
+    std::size_t size() const noexcept { return (first_ ? 1u : 0u) + (more_ ? 1u + more_->others.size() : 0u); }
 
     void push_back(Item item) {
         if (!first_)
             first_ = std::move(item);
+        else if (!more_)
+            more_.make().second = std::move(item);
         else
-            more_.make().push_back(std::move(item));
+            more_->others.push_back(std::move(item));
     }
 
     template <class F>
     void for_each(F&& f) const {
         if (first_) f(first_);
-        if (more_)
-            for (const Item& item : *more_) f(item);
+        if (!more_) return;
+        f(more_->second);
+        for (const Item& item : more_->others) f(item);
     }
 
     template <class Predicate>
     const Item* find_if(Predicate&& is) const {
         if (first_ && is(first_)) return &first_;
-        if (more_)
-            for (const Item& item : *more_)
-                if (is(item)) return &item;
+        if (!more_) return nullptr;
+        if (is(more_->second)) return &more_->second;
+        for (const Item& item : more_->others)
+            if (is(item)) return &item;
         return nullptr;
     }
 
@@ -2621,22 +2659,32 @@ class OneOrMore {
     template <class Predicate>
     bool retain(Predicate&& keep) {
         bool dropped = false;
-        if (more_) dropped = std::erase_if(*more_, [&](const Item& item) { return !keep(item); }) > 0;
+        if (more_) {
+            dropped = std::erase_if(more_->others, [&](const Item& item) { return !keep(item); }) > 0;
+            if (!keep(more_->second)) dropped = true, drop_second();
+        }
         if (first_ && !keep(first_)) {
             dropped = true;
-            first_ = Item{};
-            if (more_ && !more_->empty()) {
-                first_ = std::move(more_->back());
-                more_->pop_back();
-            }
+            first_ = more_ ? std::move(more_->second) : Item{};
+            if (more_) drop_second();
         }
-        if (more_ && more_->empty()) more_.reset();
         return dropped;
     }
 
    private:
+    struct More {
+        Item second{};
+        std::vector<Item> others;
+    };
+
+    void drop_second() {
+        if (more_->others.empty()) return more_.reset();
+        more_->second = std::move(more_->others.back());
+        more_->others.pop_back();
+    }
+
     Item first_{};
-    Lazy<std::vector<Item>> more_;
+    Lazy<More> more_;
 };
 
 }  // namespace netsync::detail
@@ -3112,10 +3160,11 @@ class DotMap {
                 });
             }
         };
-        const auto add_ours = [&](const auto& at, auto&& other) {
+        const auto add_ours = [&](const auto& at, auto&& key, auto&& other) {
             Content content = (*at).value;
             changed |= netsync::merge(content, std::forward<decltype(other)>(other), join);
-            if (!netsync::is_bottom(content)) *merged.append(at.prefix(), (*at).key) = std::move(content);
+            if (netsync::is_bottom(content)) return;
+            *merged.append(at.prefix(), std::forward<decltype(key)>(key)) = std::move(content);
         };
         auto other = theirs.entries_.begin();
         for (auto own = entries_.begin(); own != end; ++own) {
@@ -3126,12 +3175,13 @@ class DotMap {
             }
             if (other != end && order == 0) {
                 if constexpr (std::is_const_v<Theirs>)
-                    add_ours(own, (*other).value);
-                else
-                    other.take([&](Key&&, Content&& content) { add_ours(own, std::move(content)); });
+                    add_ours(own, (*own).key, (*other).value);
+                else  // of two keys that are the same theirs need not be copied
+                    other.take(
+                        [&](Key&& key, Content&& content) { add_ours(own, std::move(key), std::move(content)); });
                 ++other;
             } else if (any_seen((*own).value, join.theirs)) {
-                add_ours(own, Content{});
+                add_ours(own, (*own).key, Content{});
             } else {
                 *merged.append(own.prefix(), (*own).key) = (*own).value;
             }
@@ -10184,12 +10234,15 @@ class Input {
         charge(static_cast<std::size_t>(shared));
         const ByteView rest = bytes();
         if (!ok()) return;
-        std::string whole(static_cast<std::size_t>(shared) + rest.size(), '\0');  // of its exact size: most are kept
-        std::memcpy(whole.data(), before.data(), static_cast<std::size_t>(shared));
-        if (!rest.empty()) std::memcpy(whole.data() + shared, rest.data(), rest.size());
+        const auto from = static_cast<std::size_t>(shared);
+        const bool goes_on = from < before.size();
+        if (rest.empty() || (goes_on && !(static_cast<std::byte>(before[from]) < rest.front())))
+            return fail(errc::malformed);
+        std::string whole(from + rest.size(), '\0');  // of its exact size: most are kept
+        std::memcpy(whole.data(), before.data(), from);
+        std::memcpy(whole.data() + from, rest.data(), rest.size());
         text = std::move(whole);
-        const bool shares_more = shared < before.size() && shared < text.size() && before[shared] == text[shared];
-        if (shares_more || !(before < text) || !is_utf8(text)) fail(errc::malformed);
+        if (!is_utf8(text)) fail(errc::malformed);
     }
 
     /// `size` bytes where they lie; empty after an error.
@@ -10296,8 +10349,8 @@ class Input {
             read(*value.base_ptr);
         } else if constexpr (is_byte_vector<T>) {
             const ByteView from = bytes();
-            value.resize(from.size());
-            if (!from.empty()) std::memcpy(value.data(), from.data(), from.size());
+            const auto* const first = reinterpret_cast<const typename T::value_type*>(from.data());
+            value.assign(first, first + from.size());
         } else if constexpr (is_vector<T>) {
             value.clear();
             const std::size_t items = count(sizeof(typename T::value_type));
@@ -14239,53 +14292,68 @@ class StateSource {
     Duration expires_{};
 };
 
-/// The taking side: one transfer at a time, its bytes growing as they arrive.
+/// The taking side: one transfer at a time, its pieces kept as they arrive.
 class StateSink {
    public:
     /// Begins, or goes on with what has arrived so far of the same state. `of`: see StateRequest.
     void ask(Link link, Outbox& out, std::vector<Head> of = {}) {
-        asked_until_ = bytes_.size();
-        out.send(link, StateRequest{digest_, bytes_.size(), std::move(of)});
+        asked_until_ = received_;
+        out.send(link, StateRequest{digest_, received_, std::move(of)});
     }
 
     /// Takes a piece. True when the state is complete. errc::too_large, and errc::malformed for pieces that do not fit.
-    Result<bool> take(Link link, const StateChunk& chunk, const Limits& limits, Outbox& out) {
+    Result<bool> take(Link link, StateChunk&& chunk, const Limits& limits, Outbox& out) {
         if (chunk.total > limits.state) return ++refused_, errc::too_large;
         if (chunk.digest != digest_) {  // another state than the one begun: from its start
             if (chunk.offset != 0) return false;
+            finish();
             digest_ = chunk.digest;
-            bytes_.clear();
             asked_until_ = 0;
         }
-        if (chunk.offset != bytes_.size()) return false;  // a repetition
+        if (chunk.offset != received_) return false;  // a repetition
         if (chunk.hash != StateSource::hash_of(chunk)) return errc::malformed;
         if (chunk.bytes.empty() || chunk.bytes.size() > chunk.total - chunk.offset) return errc::malformed;
-        bytes_.insert(bytes_.end(), chunk.bytes.begin(), chunk.bytes.end());
-        if (bytes_.size() == chunk.total) {
-            recent_ = chunk.recent;
+        received_ += chunk.bytes.size();
+        if (pieces_.empty() || chunk.bytes.size() >= large_piece)
+            pieces_.push_back(std::move(chunk.bytes));
+        else
+            pieces_.back().insert(pieces_.back().end(), chunk.bytes.begin(), chunk.bytes.end());
+        if (received_ == chunk.total) {
+            recent_ = std::move(chunk.recent);
             if (recent_.size() > StateSource::max_recent) recent_.clear();
             return true;
         }
         // Ask on as soon as the window's end is in sight, so that the link never idles.
-        if (bytes_.size() >= asked_until_ + limits.transfer * StateSource::window) ask(link, out);
+        if (received_ >= asked_until_ + limits.transfer * StateSource::window) ask(link, out);
         return false;
     }
 
-    std::size_t received() const noexcept { return bytes_.size(); }
+    std::size_t received() const noexcept { return received_; }
     /// States that were too large.
     std::uint64_t refused() const noexcept { return refused_; }
     /// See StateChunk; of the state that was finished last.
     const std::vector<Head>& recent() const noexcept { return recent_; }
     /// The finished state; the sink is empty afterwards.
     Bytes finish() {
-        digest_ = 0;
-        return std::exchange(bytes_, {});
+        Bytes whole;
+        if (pieces_.size() == 1) whole = std::move(pieces_.front());
+        if (pieces_.size() > 1) whole.reserve(received_);
+        for (Bytes& piece : pieces_) {
+            if (pieces_.size() > 1) whole.insert(whole.end(), piece.begin(), piece.end());
+            piece = {};
+        }
+        pieces_.clear();
+        digest_ = received_ = 0;
+        return whole;
     }
 
    private:
+    static constexpr std::size_t large_piece = 4096;  // that small ones do not cost more than they hold
+
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
-    Bytes bytes_;
+    std::vector<Bytes> pieces_;
+    std::size_t received_ = 0;  // in them
     std::vector<Head> recent_;
     std::uint64_t refused_ = 0;
 };
@@ -14641,8 +14709,8 @@ class Loading {
         return from_ == member.replica;
     }
 
-    bool on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
-        const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
+    bool on_chunk(Member& member, StateChunk&& chunk, const Moment& now, Outbox& out) {
+        const Result<bool> complete = sink_.take(member.link, std::move(chunk), options_.limits, out);
         deadline_ = now.time + options_.answer_timeout;
         if (!complete) return on_state(member, {}, complete.error(), now, out);
         return *complete && on_state(member, sink_.finish(), {}, now, out);
@@ -15079,9 +15147,9 @@ class Gossip {
     }
 
     /// A piece of a state.
-    void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
+    void on_chunk(Member& member, StateChunk&& chunk, const Moment& now, Outbox& out) {
         if (loading_.takes_from(member, chunk.offset == 0)) {
-            if (loading_.on_chunk(member, chunk, now, out)) {
+            if (loading_.on_chunk(member, std::move(chunk), now, out)) {
                 sure_at_ = now.time + 3 * options_.answer_timeout;
                 become_ready(out);
             }
@@ -15095,7 +15163,7 @@ class Gossip {
         if (!session || !session->wants_state) return;
         session->deadline = now.time + options_.answer_timeout;
         session->report.bytes += chunk.bytes.size();
-        const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
+        const Result<bool> complete = sink_.take(member.link, std::move(chunk), options_.limits, out);
         if (complete && !*complete) return;
         Bytes state = sink_.finish();
         std::error_code error = complete.error();
@@ -15725,8 +15793,8 @@ class Protocol {
                                        Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox);
                                    return delivered.error;
                                },
-                               [&](const StateChunk& message) -> std::error_code {
-                                   gossip_.on_chunk(member, message, now, outbox);
+                               [&](StateChunk&& message) -> std::error_code {
+                                   gossip_.on_chunk(member, std::move(message), now, outbox);
                                    return {};
                                },
                                [&](const auto& message) { return gossip_.on_message(member, message, now, outbox); }});

@@ -23,8 +23,9 @@ class SortedMap : SortedNodes<Key, Value> {
     using Nodes = SortedNodes<Key, Value>;
     using Nodes::child_for, Nodes::entry, Nodes::erase_at, Nodes::erase_child, Nodes::exact, Nodes::fan_out,
         Nodes::inner, Nodes::insert_at, Nodes::insert_child, Nodes::is_shared, Nodes::key_at, Nodes::key_of_child,
-        Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_order, Nodes::prefetch_room,
-        Nodes::prefixes, Nodes::release, Nodes::resize, Nodes::share, Nodes::split, Nodes::take_entries;
+        Nodes::following, Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_ahead,
+        Nodes::prefetch_order, Nodes::prefetch_orders, Nodes::prefetch_room, Nodes::prefixes, Nodes::release,
+        Nodes::resize, Nodes::share, Nodes::split, Nodes::take_entries;
     using typename Nodes::Inner, typename Nodes::Node, typename Nodes::Slot;
 
    public:
@@ -146,7 +147,7 @@ class SortedMap : SortedNodes<Key, Value> {
     template <class F>
     void drain(F&& f) {
         SortedMap going = std::move(*this), behind;
-        if (going.root_) drain(going.root_, behind.root_, f);
+        if (going.root_) drain(going.root_, nullptr, behind.root_, f);
     }
 
     /// Same keys, and `same(value, value)` for each. O(size), O(1) for copies that nobody has written to since.
@@ -173,21 +174,21 @@ class SortedMap : SortedNodes<Key, Value> {
         std::size_t depth = 0;
     };
 
-    /// Takes the node out of its place, and puts the last leaf of it `behind`.
+    /// Takes the node out of its place, and puts the last leaf of it `behind`. `next`: the leaf that follows, if known.
     template <class F>
-    static void drain(Node*& place, Node*& behind, F& f) {
+    static void drain(Node*& place, const Node* next, Node*& behind, F& f) {
         if (place->level == 0) {
+            if (next) prefetch_orders(next);
             for (std::size_t at = 0; at < place->count; ++at) {
-#if defined(__GNUC__)
-                if (at + 16u < place->count) __builtin_prefetch(entry(place, at + 16));
-#endif
+                prefetch_ahead(place, next, at);
                 f(Entry{key_at(place, at), entry(place, at)->value});
             }
             release(std::exchange(behind, std::exchange(place, nullptr)));
             return;
         }
         Node* node = own(place);
-        for (std::size_t at = 0; at < node->count; ++at) drain(inner(node)->children[at], behind, f);
+        for (std::size_t at = 0; at < node->count; ++at)
+            drain(inner(node)->children[at], following(node, at), behind, f);
         release(std::exchange(place, nullptr));
     }
 

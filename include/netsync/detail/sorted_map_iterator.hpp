@@ -62,12 +62,7 @@ class SortedMapIterator : SortedNodes<Key, Value> {
             go_on();
             return *this;
         }
-#if defined(                                                                                                           \
-    __GNUC__)  // entries lie as they came, and what a key owns lies anywhere; here: GCC drops a call that only prefetches
-        if (const Slot* slot = ahead(16)) __builtin_prefetch(slot);
-        if constexpr (text_key<Key>)
-            if (const Slot* slot = ahead(8)) __builtin_prefetch(std::string_view(slot->key).data());
-#endif
+        Nodes::prefetch_ahead(leaf_, next_, at_);
         return *this;
     }
     void operator++(int) { ++*this; }
@@ -114,18 +109,8 @@ class SortedMapIterator : SortedNodes<Key, Value> {
         next_ = nullptr;
         if (depth_ == 0) return;
         const auto [above, child] = above_[depth_ - 1];
-        if (child + 1u == above->count) return;
-        next_ = above->children[child + 1];
-#if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
-            __builtin_prefetch(bytes(next_) + offset);
-#endif
-    }
-    /// What comes so many steps later; null where that is not known.
-    const Slot* ahead(std::size_t steps) const {
-        const std::size_t at = at_ + steps;
-        if (at < leaf_->count) return entry(leaf_, at);
-        return next_ && at - leaf_->count < next_->count ? entry(next_, at - leaf_->count) : nullptr;
+        next_ = Nodes::following(above, child);
+        if (next_) Nodes::prefetch_orders(next_);
     }
 
     struct Level {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <netsync/detail/key_prefix.hpp>
 #include <new>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -102,6 +103,40 @@ struct SortedNodes {
 #else
         static_cast<void>(leaf);
 #endif
+    }
+
+    // Whoever goes through all entries: they lie as they came, and what a key owns lies anywhere.
+
+    /// The leaf behind child `at` of a node, where it lies below the same one; else null.
+    static const Node* following(const Node* node, std::size_t at) noexcept {
+        return node->level == 1 && at + 1 < node->count ? inner(node)->children[at + 1] : nullptr;
+    }
+    /// What a leaf says of its entries: in which order they are.
+    [[gnu::always_inline]] static void prefetch_orders(const Node* leaf) noexcept {
+#if defined(__GNUC__)
+        for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset);
+#else
+        static_cast<void>(leaf);
+#endif
+    }
+    /// The entries some steps beyond `at`, and what their keys own.
+    [[gnu::always_inline]] static void prefetch_ahead(const Node* leaf, const Node* next, std::size_t at) noexcept {
+#if defined(__GNUC__)  // inlined: GCC drops a call that only prefetches
+        if (const Slot* slot = ahead(leaf, next, at + 16)) {
+            __builtin_prefetch(slot);
+            if constexpr (sizeof(Slot) > 64) __builtin_prefetch(reinterpret_cast<const std::byte*>(slot + 1) - 1);
+        }
+        if constexpr (text_key<Key>)
+            if (const Slot* slot = ahead(leaf, next, at + 8)) __builtin_prefetch(std::string_view(slot->key).data());
+#else
+        static_cast<void>(leaf), static_cast<void>(next), static_cast<void>(at);
+#endif
+    }
+    /// What comes at a position that may lie in the next leaf; null where that is not known.
+    static const Slot* ahead(const Node* leaf, const Node* next, std::size_t at) noexcept {
+        if (at < leaf->count) return entry(leaf, at);
+        return next && at - leaf->count < next->count ? entry(next, at - leaf->count) : nullptr;
     }
 
     template <class Query>
