@@ -480,10 +480,11 @@ class DotMap {
                 });
             }
         };
-        const auto add_ours = [&](const auto& at, auto&& other) {
+        const auto add_ours = [&](const auto& at, auto&& key, auto&& other) {
             Content content = (*at).value;
             changed |= netsync::merge(content, std::forward<decltype(other)>(other), join);
-            if (!netsync::is_bottom(content)) *merged.append(at.prefix(), (*at).key) = std::move(content);
+            if (netsync::is_bottom(content)) return;
+            *merged.append(at.prefix(), std::forward<decltype(key)>(key)) = std::move(content);
         };
         auto other = theirs.entries_.begin();
         for (auto own = entries_.begin(); own != end; ++own) {
@@ -494,12 +495,13 @@ class DotMap {
             }
             if (other != end && order == 0) {
                 if constexpr (std::is_const_v<Theirs>)
-                    add_ours(own, (*other).value);
-                else
-                    other.take([&](Key&&, Content&& content) { add_ours(own, std::move(content)); });
+                    add_ours(own, (*own).key, (*other).value);
+                else  // of two keys that are the same theirs need not be copied
+                    other.take(
+                        [&](Key&& key, Content&& content) { add_ours(own, std::move(key), std::move(content)); });
                 ++other;
             } else if (any_seen((*own).value, join.theirs)) {
-                add_ours(own, Content{});
+                add_ours(own, (*own).key, Content{});
             } else {
                 *merged.append(own.prefix(), (*own).key) = (*own).value;
             }
