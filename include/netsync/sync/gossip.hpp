@@ -171,9 +171,9 @@ class Gossip {
     }
 
     /// A piece of a state.
-    void on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
+    void on_chunk(Member& member, StateChunk&& chunk, const Moment& now, Outbox& out) {
         if (loading_.takes_from(member, chunk.offset == 0)) {
-            if (loading_.on_chunk(member, chunk, now, out)) {
+            if (loading_.on_chunk(member, std::move(chunk), now, out)) {
                 sure_at_ = now.time + 3 * options_.answer_timeout;
                 become_ready(out);
             }
@@ -187,7 +187,7 @@ class Gossip {
         if (!session || !session->wants_state) return;
         session->deadline = now.time + options_.answer_timeout;
         session->report.bytes += chunk.bytes.size();
-        const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
+        const Result<bool> complete = sink_.take(member.link, std::move(chunk), options_.limits, out);
         if (complete && !*complete) return;
         Bytes state = sink_.finish();
         std::error_code error = complete.error();

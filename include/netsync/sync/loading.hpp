@@ -84,8 +84,8 @@ class Loading {
         return from_ == member.replica;
     }
 
-    bool on_chunk(Member& member, const StateChunk& chunk, const Moment& now, Outbox& out) {
-        const Result<bool> complete = sink_.take(member.link, chunk, options_.limits, out);
+    bool on_chunk(Member& member, StateChunk&& chunk, const Moment& now, Outbox& out) {
+        const Result<bool> complete = sink_.take(member.link, std::move(chunk), options_.limits, out);
         deadline_ = now.time + options_.answer_timeout;
         if (!complete) return on_state(member, {}, complete.error(), now, out);
         return *complete && on_state(member, sink_.finish(), {}, now, out);

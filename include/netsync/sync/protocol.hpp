@@ -186,8 +186,8 @@ class Protocol {
                                        Relay::spread(pool_, pool_.self(), message.until, message.frame.bytes, outbox);
                                    return delivered.error;
                                },
-                               [&](const StateChunk& message) -> std::error_code {
-                                   gossip_.on_chunk(member, message, now, outbox);
+                               [&](StateChunk&& message) -> std::error_code {
+                                   gossip_.on_chunk(member, std::move(message), now, outbox);
                                    return {};
                                },
                                [&](const auto& message) { return gossip_.on_message(member, message, now, outbox); }});

@@ -66,53 +66,68 @@ class StateSource {
     Duration expires_{};
 };
 
-/// The taking side: one transfer at a time, its bytes growing as they arrive.
+/// The taking side: one transfer at a time, its pieces kept as they arrive.
 class StateSink {
    public:
     /// Begins, or goes on with what has arrived so far of the same state. `of`: see StateRequest.
     void ask(Link link, Outbox& out, std::vector<Head> of = {}) {
-        asked_until_ = bytes_.size();
-        out.send(link, StateRequest{digest_, bytes_.size(), std::move(of)});
+        asked_until_ = received_;
+        out.send(link, StateRequest{digest_, received_, std::move(of)});
     }
 
     /// Takes a piece. True when the state is complete. errc::too_large, and errc::malformed for pieces that do not fit.
-    Result<bool> take(Link link, const StateChunk& chunk, const Limits& limits, Outbox& out) {
+    Result<bool> take(Link link, StateChunk&& chunk, const Limits& limits, Outbox& out) {
         if (chunk.total > limits.state) return ++refused_, errc::too_large;
         if (chunk.digest != digest_) {  // another state than the one begun: from its start
             if (chunk.offset != 0) return false;
+            finish();
             digest_ = chunk.digest;
-            bytes_.clear();
             asked_until_ = 0;
         }
-        if (chunk.offset != bytes_.size()) return false;  // a repetition
+        if (chunk.offset != received_) return false;  // a repetition
         if (chunk.hash != StateSource::hash_of(chunk)) return errc::malformed;
         if (chunk.bytes.empty() || chunk.bytes.size() > chunk.total - chunk.offset) return errc::malformed;
-        bytes_.insert(bytes_.end(), chunk.bytes.begin(), chunk.bytes.end());
-        if (bytes_.size() == chunk.total) {
-            recent_ = chunk.recent;
+        received_ += chunk.bytes.size();
+        if (pieces_.empty() || chunk.bytes.size() >= large_piece)
+            pieces_.push_back(std::move(chunk.bytes));
+        else
+            pieces_.back().insert(pieces_.back().end(), chunk.bytes.begin(), chunk.bytes.end());
+        if (received_ == chunk.total) {
+            recent_ = std::move(chunk.recent);
             if (recent_.size() > StateSource::max_recent) recent_.clear();
             return true;
         }
         // Ask on as soon as the window's end is in sight, so that the link never idles.
-        if (bytes_.size() >= asked_until_ + limits.transfer * StateSource::window) ask(link, out);
+        if (received_ >= asked_until_ + limits.transfer * StateSource::window) ask(link, out);
         return false;
     }
 
-    std::size_t received() const noexcept { return bytes_.size(); }
+    std::size_t received() const noexcept { return received_; }
     /// States that were too large.
     std::uint64_t refused() const noexcept { return refused_; }
     /// See StateChunk; of the state that was finished last.
     const std::vector<Head>& recent() const noexcept { return recent_; }
     /// The finished state; the sink is empty afterwards.
     Bytes finish() {
-        digest_ = 0;
-        return std::exchange(bytes_, {});
+        Bytes whole;
+        if (pieces_.size() == 1) whole = std::move(pieces_.front());
+        if (pieces_.size() > 1) whole.reserve(received_);
+        for (Bytes& piece : pieces_) {
+            if (pieces_.size() > 1) whole.insert(whole.end(), piece.begin(), piece.end());
+            piece = {};
+        }
+        pieces_.clear();
+        digest_ = received_ = 0;
+        return whole;
     }
 
    private:
+    static constexpr std::size_t large_piece = 4096;  // that small ones do not cost more than they hold
+
     std::uint64_t digest_ = 0;
     std::uint64_t asked_until_ = 0;
-    Bytes bytes_;
+    std::vector<Bytes> pieces_;
+    std::size_t received_ = 0;  // in them
     std::vector<Head> recent_;
     std::uint64_t refused_ = 0;
 };

@@ -100,12 +100,15 @@ class Input {
         charge(static_cast<std::size_t>(shared));
         const ByteView rest = bytes();
         if (!ok()) return;
-        std::string whole(static_cast<std::size_t>(shared) + rest.size(), '\0');  // of its exact size: most are kept
-        std::memcpy(whole.data(), before.data(), static_cast<std::size_t>(shared));
-        if (!rest.empty()) std::memcpy(whole.data() + shared, rest.data(), rest.size());
+        const auto from = static_cast<std::size_t>(shared);
+        const bool goes_on = from < before.size();
+        if (rest.empty() || (goes_on && !(static_cast<std::byte>(before[from]) < rest.front())))
+            return fail(errc::malformed);
+        std::string whole(from + rest.size(), '\0');  // of its exact size: most are kept
+        std::memcpy(whole.data(), before.data(), from);
+        std::memcpy(whole.data() + from, rest.data(), rest.size());
         text = std::move(whole);
-        const bool shares_more = shared < before.size() && shared < text.size() && before[shared] == text[shared];
-        if (shares_more || !(before < text) || !is_utf8(text)) fail(errc::malformed);
+        if (!is_utf8(text)) fail(errc::malformed);
     }
 
     /// `size` bytes where they lie; empty after an error.
@@ -212,8 +215,8 @@ class Input {
             read(*value.base_ptr);
         } else if constexpr (is_byte_vector<T>) {
             const ByteView from = bytes();
-            value.resize(from.size());
-            if (!from.empty()) std::memcpy(value.data(), from.data(), from.size());
+            const auto* const first = reinterpret_cast<const typename T::value_type*>(from.data());
+            value.assign(first, first + from.size());
         } else if constexpr (is_vector<T>) {
             value.clear();
             const std::size_t items = count(sizeof(typename T::value_type));
