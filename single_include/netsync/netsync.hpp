@@ -1226,16 +1226,26 @@ class SortedMapIterator : SortedNodes<Key, Value> {
     int compare(const SortedMapIterator& there) const {
         const std::uint64_t mine = prefix(), theirs = there.prefix();
         if (mine != theirs) return mine < theirs ? -1 : 1;
-        if constexpr (exact) {
-            return 0;
-        } else {
-            const Key &a = key_at(leaf_, at_), &b = key_at(there.leaf_, there.at_);
-            if constexpr (text_key<Key>) return std::string_view(a).compare(b);
-            return a < b ? -1 : b < a ? 1 : 0;
-        }
+        return compare_keys(key_at(there.leaf_, there.at_));
+    }
+    /// The same for a key that has this prefix.
+    int compare(std::uint64_t theirs, const Key& key) const {
+        const std::uint64_t mine = prefix();
+        if (mine != theirs) return mine < theirs ? -1 : 1;
+        return compare_keys(key);
     }
 
    private:
+    /// Of keys that have the same prefix.
+    int compare_keys(const Key& theirs) const {
+        if constexpr (exact) {
+            return 0;
+        } else {
+            const Key& mine = key_at(leaf_, at_);
+            if constexpr (text_key<Key>) return std::string_view(mine).compare(theirs);
+            return mine < theirs ? -1 : theirs < mine ? 1 : 0;
+        }
+    }
     bool is_own() const {
         for (std::size_t depth = 0; depth < depth_; ++depth)
             if (is_shared(above_[depth].node)) return false;
@@ -2256,7 +2266,7 @@ struct AnyDot {
 /// - `for_each_dot(f)`: every dot that is alive in it.
 /// - `is_bottom()`: holds nothing and, as a delta, mentions nothing.
 /// - its encoding: `save`/`load` over an archive (wire/archive.hpp), in one canonical form, so that equal states have
-///   equal bytes.
+///   equal bytes. Optional `load_and_merge(archive, join)`: reads a whole state and joins it as it is read; true as `merge`.
 /// - optional `drop_stable(vector)`: forget metadata that every member has seen (tombstones); true if anything went.
 /// - optional `reissue(keep)`: for a delta that says more than its own change did (see netsync::reissue).
 /// - optional `permits(owner)`: for a delta, whether `owner` may make it (see Owned).
@@ -2572,6 +2582,116 @@ class Appender {
 
     Map map_;
     typename Map::Node* last_ = nullptr;  // the leaf where the next one goes; nobody shares it
+};
+
+}  // namespace netsync::detail
+
+// ---- netsync/crdt/ordered_join.hpp ----
+
+// netsync: two maps of dot stores, joined in the order of their keys. Ours lies in a map; theirs comes entry by entry, out
+// of another map or out of bytes that are being read.
+
+namespace netsync::detail {
+
+/// Whether all that a content says is new, so that, where there was none, it is what comes out.
+template <class Content>
+bool is_news(const Content& content, const CausalContext& seen) {
+    if constexpr (requires { Content::delta_is_state; }) {
+        bool any = false, old = false;
+        content.for_each_dot([&](Dot dot) {
+            any = true;
+            old = old || seen.contains(dot);
+        });
+        return any && !old;
+    } else {
+        static_cast<void>(content), static_cast<void>(seen);
+        return false;
+    }
+}
+
+template <class Content>
+bool any_seen(const Content& content, const CausalContext& seen) {
+    bool any = false;
+    netsync::for_each_dot(content, [&](Dot dot) { any = any || seen.contains(dot); });
+    return any;
+}
+
+/// `add` takes their entries by ascending key; `finish` then gives the join under their whole state. Both sides are gone
+/// through once, and what comes out is appended. Ours is only read, and has to stay until then.
+template <class Key, class Content>
+class OrderedJoin {
+    using Map = SortedMap<Key, Content>;
+
+   public:
+    OrderedJoin(const Map& ours, const Join& join) : join_(join), own_(ours.begin()), end_(ours.end()) {}
+
+    /// `prefix`: of the key.
+    template <class TheirKey, class Theirs>
+    void add(std::uint64_t prefix, TheirKey&& key, Theirs&& theirs) {
+        int order = 1;
+        for (; own_ != end_ && (order = own_.compare(prefix, key)) < 0; ++own_) add_ours();
+        const bool both = own_ != end_ && order == 0;
+        if (!both && is_news(theirs, join_.mine)) {
+            changed_ = true;
+            *append(prefix, std::forward<TheirKey>(key)) = std::forward<Theirs>(theirs);
+            return;
+        }
+        Content content{};
+        if (both) {
+            content = (*own_).value;
+            ++own_;
+        }
+        changed_ |= netsync::merge(content, std::forward<Theirs>(theirs), join_);
+        if (netsync::is_bottom(content))
+            last_ = &(dropped_ = std::forward<TheirKey>(key));
+        else  // of two keys that are the same theirs is taken: it may be moved
+            *append(prefix, std::forward<TheirKey>(key)) = std::move(content);
+    }
+
+    /// The last of their keys; null before the first. Good until the next.
+    const Key* last() const noexcept { return last_; }
+
+    Map finish() {
+        for (; own_ != end_; ++own_) add_ours();
+        return joined_.finish();
+    }
+    /// Whether it is more than ours.
+    bool changed() const noexcept { return changed_; }
+
+   private:
+    using Entry = typename Map::Entry;
+
+    template <class TheirKey>
+    Content* append(std::uint64_t prefix, TheirKey&& key) {
+        if constexpr (std::is_reference_v<decltype(Entry::key)>) {
+            Content* content = joined_.append(prefix, std::forward<TheirKey>(key));
+            last_ = &joined_.last_key();
+            return content;
+        } else {
+            last_ = &(dropped_ = key);
+            return joined_.append(prefix, key);
+        }
+    }
+
+    /// What only this side has: theirs may have seen it and removed it.
+    void add_ours() {
+        const Entry entry = *own_;
+        if (!any_seen(entry.value, join_.theirs)) {
+            *joined_.append(own_.prefix(), entry.key) = entry.value;
+            return;
+        }
+        Content content = entry.value;
+        changed_ |= netsync::merge(content, Content{}, join_);
+        if (!netsync::is_bottom(content)) *joined_.append(own_.prefix(), entry.key) = std::move(content);
+    }
+
+    const Join& join_;
+    typename Map::Iterator own_;
+    typename Map::Iterator end_;
+    Appender<Key, Content> joined_;
+    Key dropped_{};  // their last key, where it is not in what comes out
+    const Key* last_ = nullptr;
+    bool changed_ = false;
 };
 
 }  // namespace netsync::detail
@@ -2996,8 +3116,54 @@ class DotMap {
 
     template <class Archive>
     void load(Archive& in) {
+        load(in, load_head(in));
+    }
+
+    /// The same as to load and to merge, without a map of theirs in between. After an error what is held is of no use.
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        const std::size_t head = load_head(in);
+        if (head % 2 != 0 || !is_joined_in_order(head / 2, join)) {
+            DotMap theirs;
+            theirs.load(in, head);
+            return in.ok() && merge(std::move(theirs), join);
+        }
+        detail::OrderedJoin<Key, Content> joined{entries_, join};
+        for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
+            Key key{};
+            Content content{};
+            detail::load_key(in, joined.last(), key);
+            if (in.ok()) in(content);
+            if (in.ok() && netsync::is_bottom(content)) in.fail(errc::malformed);
+            if (!in.ok()) return false;
+            const std::uint64_t prefix = detail::prefix_of<Key>(key);
+            joined.add(prefix, std::move(key), std::move(content));
+        }
+        entries_ = joined.finish();
+        return joined.changed();
+    }
+
+    friend bool operator==(const DotMap& a, const DotMap& b) {
+        return a.entries_.equal(b.entries_, [](const auto& x, const auto& y) { return netsync::equal(x, y); });
+    }
+
+   private:
+    struct Nothing {};
+    using Keys = detail::SortedMap<Key, Nothing>;
+    static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
+
+    static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
+
+    /// How many entries, twice, and whether keys without any follow.
+    template <class Archive>
+    static std::size_t load_head(Archive& in) {
         const std::size_t head = in.count(0, 2);
         in.charge(head / 2 * entry_size());
+        return head;
+    }
+
+    template <class Archive>
+    void load(Archive& in, std::size_t head) {
         Key previous{};
         const Key* before = nullptr;
         detail::Appender<Key, Content> loaded;
@@ -3023,17 +3189,6 @@ class DotMap {
             previous = std::move(key);
         }
     }
-
-    friend bool operator==(const DotMap& a, const DotMap& b) {
-        return a.entries_.equal(b.entries_, [](const auto& x, const auto& y) { return netsync::equal(x, y); });
-    }
-
-   private:
-    struct Nothing {};
-    using Keys = detail::SortedMap<Key, Nothing>;
-    static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
-
-    static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
 
     /// `for_each_entry(write)` calls `write(entry)` for each.
     template <class Archive, class F>
@@ -3064,8 +3219,7 @@ class DotMap {
     /// Of theirs, where it is not const, what is needed is taken out.
     template <class Theirs>
     bool join_with(Theirs& theirs, const Join& join) {
-        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
-            return join_in_order(theirs, join);
+        if (!theirs.emptied_ && is_joined_in_order(theirs.size(), join)) return join_in_order(theirs, join);
         bool changed = false;
         theirs.for_each_emptied([&](const Key& key) {
             if (!theirs.entries_.find(key)) changed |= merge_nothing(key, join.whole());
@@ -3096,7 +3250,7 @@ class DotMap {
 
     template <class TheirKey, class Theirs>
     bool merge_key(TheirKey&& key, Theirs&& theirs, const Join& join) {
-        if (is_news(theirs, join.mine)) {
+        if (detail::is_news(theirs, join.mine)) {
             const auto [held, made] = entries_.try_emplace(std::forward<TheirKey>(key));
             if (!made) return netsync::merge(*held, std::forward<Theirs>(theirs), join);
             *held = std::forward<Theirs>(theirs);
@@ -3108,21 +3262,6 @@ class DotMap {
         return changed;
     }
 
-    /// Whether all that a content says is new, so that, where there was none, it is what comes out.
-    static bool is_news(const Content& content, const CausalContext& seen) {
-        if constexpr (requires { Content::delta_is_state; }) {
-            bool any = false, old = false;
-            content.for_each_dot([&](Dot dot) {
-                any = true;
-                old = old || seen.contains(dot);
-            });
-            return any && !old;
-        } else {
-            static_cast<void>(content), static_cast<void>(seen);
-            return false;
-        }
-    }
-
     /// What only this side has: theirs may have seen it and removed it. Both go through their keys in order.
     bool merge_unmentioned(const DotMap& theirs, const Join& join) {
         std::vector<Key> keys;
@@ -3130,78 +3269,33 @@ class DotMap {
         for (const Entry entry : entries_) {
             while (other != theirs.entries_.end() && (*other).key < entry.key) ++other;
             if (other != theirs.entries_.end() && !(entry.key < (*other).key)) continue;
-            if (any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
+            if (detail::any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
         }
         bool changed = false;
         for (const Key& key : keys) changed |= merge_nothing(key, join);
         return changed;
     }
 
-    static bool any_seen(const Content& content, const CausalContext& seen) {
-        bool any = false;
-        netsync::for_each_dot(content, [&](Dot dot) { any = any || seen.contains(dot); });
-        return any;
+    /// Whether a whole state of so many entries, which mentions no others, is joined in order: for states of which the
+    /// other is not small. The same comes out as key by key.
+    bool is_joined_in_order(std::size_t theirs, const Join& join) const noexcept {
+        return join.scope == Scope::whole && theirs >= size() / 4;
     }
 
-    /// The same as key by key, for states of which the other is not small: both are gone through once, and what comes out
-    /// is appended.
     template <class Theirs>
     bool join_in_order(Theirs& theirs, const Join& join) {
-        bool changed = false;
-        detail::Appender<Key, Content> merged;
-        const auto end = entries_.end();
-        const auto add_theirs = [&](const auto& at) {
+        detail::OrderedJoin<Key, Content> joined{entries_, join};
+        for (auto at = theirs.entries_.begin(); at != theirs.entries_.end(); ++at) {
             if constexpr (std::is_const_v<Theirs>) {
                 const Entry entry = *at;
-                changed |= append_theirs(merged, at.prefix(), entry.key, entry.value, join);
+                joined.add(at.prefix(), entry.key, entry.value);
             } else {
-                at.take([&](Key&& key, Content&& content) {
-                    changed |= append_theirs(merged, at.prefix(), std::move(key), std::move(content), join);
-                });
-            }
-        };
-        const auto add_ours = [&](const auto& at, auto&& key, auto&& other) {
-            Content content = (*at).value;
-            changed |= netsync::merge(content, std::forward<decltype(other)>(other), join);
-            if (netsync::is_bottom(content)) return;
-            *merged.append(at.prefix(), std::forward<decltype(key)>(key)) = std::move(content);
-        };
-        auto other = theirs.entries_.begin();
-        for (auto own = entries_.begin(); own != end; ++own) {
-            int order = 1;
-            while (other != end && (order = other.compare(own)) < 0) {
-                add_theirs(other);
-                ++other;
-            }
-            if (other != end && order == 0) {
-                if constexpr (std::is_const_v<Theirs>)
-                    add_ours(own, (*own).key, (*other).value);
-                else  // of two keys that are the same theirs need not be copied
-                    other.take(
-                        [&](Key&& key, Content&& content) { add_ours(own, std::move(key), std::move(content)); });
-                ++other;
-            } else if (any_seen((*own).value, join.theirs)) {
-                add_ours(own, (*own).key, Content{});
-            } else {
-                *merged.append(own.prefix(), (*own).key) = (*own).value;
+                at.take(
+                    [&](Key&& key, Content&& content) { joined.add(at.prefix(), std::move(key), std::move(content)); });
             }
         }
-        for (; other != end; ++other) add_theirs(other);
-        entries_ = merged.finish();
-        return changed;
-    }
-
-    template <class TheirKey, class Theirs>
-    static bool append_theirs(detail::Appender<Key, Content>& merged, std::uint64_t prefix, TheirKey&& key,
-                              Theirs&& theirs, const Join& join) {
-        if (is_news(theirs, join.mine)) {
-            *merged.append(prefix, std::forward<TheirKey>(key)) = std::forward<Theirs>(theirs);
-            return true;
-        }
-        Content content{};
-        const bool changed = netsync::merge(content, std::forward<Theirs>(theirs), join);
-        if (!netsync::is_bottom(content)) *merged.append(prefix, std::forward<TheirKey>(key)) = std::move(content);
-        return changed;
+        entries_ = joined.finish();
+        return joined.changed();
     }
 
     detail::SortedMap<Key, Content> entries_;
@@ -6967,6 +7061,10 @@ class LwwMap {
     void load(Archive& in) {
         entries_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return entries_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const LwwMap&, const LwwMap&) = default;
 
@@ -7265,6 +7363,10 @@ class OrMap {
     void load(Archive& in) {
         entries_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return entries_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const OrMap& a, const OrMap& b) { return a.entries_ == b.entries_; }
 
@@ -7384,6 +7486,10 @@ class OrSet {
     template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
+    }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
     }
 
     friend bool operator==(const OrSet&, const OrSet&) = default;
@@ -10176,6 +10282,24 @@ class Input {
         return (*this)(value);
     }
 
+    /// Reads what was written of such a value and joins it with the one held, part by part where its type says how
+    /// (load_and_merge), so that it lies nowhere in between. True if that changed. After an error what is held is of no use.
+    template <crdt T>
+    bool merge_into(T& held, const Join& join) {
+        bool changed = false;
+        if constexpr (requires { held.load_and_merge(*this, join); }) {
+            within([&] { changed = held.load_and_merge(*this, join); });
+        } else if constexpr (is_of_fields<T>) {
+            const auto fields = [&](auto& field) { changed |= field_into(field, join); };
+            within([&] { read_record([&] { detail::for_each_field(fields, held); }); });
+        } else {
+            T theirs{};
+            read(theirs);
+            changed = ok() && netsync::merge(held, std::move(theirs), join);
+        }
+        return changed;
+    }
+
     // The vocabulary of `load` functions.
 
     /// A number of items, of which at least one byte each (`per_byte` of them to a byte) must still follow, and each of
@@ -10285,6 +10409,11 @@ class Input {
     }
 
    private:
+    /// See Output.
+    template <class T>
+    static constexpr bool is_of_fields = detail::composite<T> && !detail::has_record<T, Input> &&
+                                         !detail::tuple_like<T> && !requires(T& value, Input& in) { value.load(in); };
+
     /// A field of a record may be missing at its end: an older program wrote it. It keeps its default.
     template <class T>
     void read_field(T& value) {
@@ -10292,6 +10421,22 @@ class Input {
         const bool outer = std::exchange(in_record_, false);
         read(value);
         in_record_ = outer;
+    }
+    template <class T>
+    bool field_into(T& held, const Join& join) {
+        if (in_record_ && at_ == end_) return ok() && netsync::merge(held, T{}, join);
+        const bool outer = std::exchange(in_record_, false);
+        const bool changed = merge_into(held, join);
+        in_record_ = outer;
+        return changed;
+    }
+
+    template <class F>
+    void within(F&& read) {
+        if (depth_left_ == 0) return fail(errc::too_deep);
+        --depth_left_;
+        read();
+        ++depth_left_;
     }
 
     template <class T>
@@ -10329,10 +10474,7 @@ class Input {
         } else if constexpr (std::same_as<T, double>) {
             value = std::bit_cast<double>(fixed<std::uint64_t>());
         } else {
-            if (depth_left_ == 0) return fail(errc::too_deep);
-            --depth_left_;
-            read_compound(value);
-            ++depth_left_;
+            within([&] { read_compound(value); });
         }
     }
 
@@ -10381,20 +10523,20 @@ class Input {
         } else if constexpr (tuple_like<T>) {
             std::apply([&](auto&... part) { (read(part), ...); }, value);
         } else if constexpr (has_record<T, Input> || plain_struct<T>) {
-            read_record(value);
+            read_record([&] { serialize_record(*this, value); });
         } else {
             static_assert(always_false<T>, "netsync: cannot decode this type; make it a plain struct or give it "
                                            "`template <class Archive> void serialize(Archive&)`");
         }
     }
 
-    template <class T>
-    void read_record(T& value) {
+    template <class F>
+    void read_record(F&& fields) {
         const std::size_t length = count(0);
         if (!ok()) return;
         const std::size_t outer_end = std::exchange(end_, at_ + length);
         const bool outer = std::exchange(in_record_, true);
-        detail::serialize_record(*this, value);
+        fields();
         in_record_ = outer;
         if (ok()) at_ = end_;  // fields that a newer program added
         end_ = outer_end;
@@ -11522,18 +11664,25 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     return header;
 }
 
-/// errc::malformed, too_large, too_deep, unsupported_version, replica_table_full. O(size).
+/// `read(in)` reads the state that lies behind this header. errc::malformed, too_large, too_deep, replica_table_full. O(size).
+template <class F>
+std::error_code read_snapshot(ByteView bytes, const SnapshotHeader& header, const Limits& limits, F&& read) {
+    for (const Head& head : header.heads)
+        if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
+    const DotSpace space = detail::state_space(header.heads, header.time);
+    Input in{bytes.subspan(header.size), Limits::state_budget(bytes.size()), &space, limits.depth};
+    read(in);
+    return in.finish();
+}
+
+/// The same errors, and errc::unsupported_version.
 template <crdt T>
 Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
     const Result<SnapshotHeader> header = decode_snapshot_header(bytes, limits);
     if (!header) return header.error();
-    for (const Head& head : header->heads)
-        if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
-    const DotSpace space = detail::state_space(header->heads, header->time);
-    Input in{bytes.subspan(header->size), Limits::state_budget(bytes.size()), &space, limits.depth};
     Snapshot<T> snapshot{*header, {}};
-    in(snapshot.state);
-    if (const std::error_code error = in.finish()) return error;
+    const auto read = [&](Input& in) { in(snapshot.state); };
+    if (const std::error_code error = read_snapshot(bytes, *header, limits, read)) return error;
     return snapshot;
 }
 
@@ -14130,15 +14279,11 @@ struct Content {
         const bool empty = is_empty();
         const bool same_way = exact && theirs.lineage == history.lineage();
         const Sides before = empty || same_way ? Sides{} : Sides{digest(), Content::of(theirs).digest()};
-        const std::uint64_t lineage = theirs.lineage;
-        for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
-        for (const Mark& mark : theirs.marks) history.mark(mark);
-        history.forget(theirs.dropped());
+        hear(theirs);
         if (empty) {
             state = std::move(theirs.state);  // bottom ⊔ theirs
         } else {
-            CausalContext ours = history.context(), context;
-            for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
+            CausalContext ours = history.context(), context = context_of(theirs);
             if (!history.reissues().empty()) {
                 history.reissues().widen(ours, alive_in(state));
                 history.reissues().widen(context, alive_in(theirs.state));
@@ -14146,13 +14291,30 @@ struct Content {
             changed = netsync::merge(state, std::move(theirs.state),
                                      Join{.mine = ours, .theirs = context, .scope = Scope::whole});
         }
-        for (const Head& head : theirs.heads)
-            if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
-                history.advance(origin, head.counter, head.hash, theirs.time);
+        advance(theirs);
         if (empty)
-            history.set_lineage(lineage);
+            history.set_lineage(theirs.lineage);
         else if (!same_way)
-            history.set_lineage(lineage_after(before, lineage));
+            history.set_lineage(lineage_after(before, theirs.lineage));
+        return changed;
+    }
+
+    /// The same of its bytes, which nearly always are joined as they are read. After an error what is held is of no use.
+    Result<bool> join(ByteView bytes, const SnapshotHeader& header, const Limits& limits, bool exact) {
+        const bool same_way = exact && header.lineage == history.lineage();
+        if (is_empty() || !same_way || !header.reissues.empty() || !history.reissues().empty()) {
+            Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, limits);
+            if (!theirs) return theirs.error();
+            return join(*std::move(theirs), exact);
+        }
+        bool changed = false;
+        const auto read = [&](Input& in) {
+            const CausalContext ours = history.context(), context = context_of(header);
+            changed = in.merge_into(state, Join{.mine = ours, .theirs = context, .scope = Scope::whole});
+        };
+        if (const std::error_code error = read_snapshot(bytes, header, limits, read)) return error;
+        hear(header);
+        advance(header);
         return changed;
     }
 
@@ -14189,6 +14351,24 @@ struct Content {
         if (!bytes) return bytes.error();
         const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
         return EncodedState{SharedBytes{*std::move(bytes)}, digest, std::move(header.heads)};
+    }
+
+    /// What a state says beside what it holds.
+    void hear(const SnapshotHeader& theirs) {
+        for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
+        for (const Mark& mark : theirs.marks) history.mark(mark);
+        history.forget(theirs.dropped());
+    }
+    /// That it is in ours.
+    void advance(const SnapshotHeader& theirs) {
+        for (const Head& head : theirs.heads)
+            if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
+                history.advance(origin, head.counter, head.hash, theirs.time);
+    }
+    static CausalContext context_of(const SnapshotHeader& theirs) {
+        CausalContext context;
+        for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
+        return context;
     }
 
     /// What both sides of a join read before it.
@@ -16804,16 +16984,14 @@ class LocalCopy {
         const bool as_received = in_place ? beyond.empty() : exact && kept_.is_completed_by_log(*header);
         const std::uint64_t own_way = this->own_way();
         bool changed = false;
-        Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
         auto before = kept_.change_aside([&](Content<CrdtType>& held) {
-            Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
-            if (!theirs) return joined = theirs.error(), false;
-            time = theirs->time;
             const VersionVector seen = held.history.vector();
             const std::vector<Head> recent = held.history.recent();
             if (in_place) held = {};
-            changed = held.join(*std::move(theirs), exact);
+            const Result<bool> rose = held.join(bytes, *header, options_.limits, exact);
+            if (!rose) return joined = rose.error(), false;
+            changed = *rose;
             held.history.recall(recent);
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
             if (in_place && !exact) held.history.branch(own_way);
@@ -16830,7 +17008,7 @@ class LocalCopy {
         kept_.aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
-        if (changed) observe(kept_.held.state, {ReplicaId{}, time, false, true});
+        if (changed) observe(kept_.held.state, {ReplicaId{}, header->time, false, true});
         return {};
     }
 

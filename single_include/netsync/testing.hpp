@@ -86,7 +86,8 @@ struct BrokenLaw {
 /// Checks T with random changes at four sites, delivered causally in random orders, twice, in groups and as whole states,
 /// to sites that now and then go on with what was read of their bytes: merge is idempotent, commutative and associative,
 /// the bottom is neutral, state ⊔ delta is the state as mutated, a delta-group is worth its deltas, decoding undoes
-/// encoding, and equal states have equal bytes, so equal digests.
+/// encoding, a state joined as it is read is what decoding and joining it makes, and equal states have equal bytes, so
+/// equal digests.
 /// `mutate(const T& now, Change&, Random&)` returns the delta of a random change; it must choose by that Random alone.
 template <crdt T, class Mutate>
 class Laws {
@@ -126,7 +127,7 @@ class Laws {
                 now += random_.below(3);
                 change_and_send(all, at, Ntp64{now}, inbox);
             } else if (random_.below(6) == 0) {
-                all[at].join(all[random_.below(count)]);
+                join(all[at], all[random_.below(count)], Ntp64{now});
             } else if (random_.below(12) == 0) {
                 reload(all[at], Ntp64{now});
             } else if (!inbox[at].empty()) {
@@ -155,6 +156,21 @@ class Laws {
         require(changed || equal(inflated.state, before.state), "inflation: a merge that changes the state says so");
         for (std::size_t to = 0; to < count; ++to)
             if (to != at) inbox[to].push_back(sent);
+    }
+
+    /// A whole state, and the same out of its bytes.
+    void join(Site<T>& site, const Site<T>& other, Ntp64 now) {
+        T read = site.state, merged = site.state;
+        const Join join{.mine = site.seen, .theirs = other.seen, .scope = Scope::whole};
+        bool changed = false;
+        const Bytes bytes = other.encoded(now);
+        const Result<SnapshotHeader> header = decode_snapshot_header(bytes);
+        const auto merge_read = [&](Input& in) { changed = in.merge_into(read, join); };
+        const bool done = header && !read_snapshot(bytes, *header, Limits{}, merge_read);
+        const bool rose = merge(merged, other.state, join);
+        require(done && changed == rose && equal(read, merged),
+                "encoding: a state joined as it is read is what decoding and joining it makes");
+        site.join(other);
     }
 
     /// The site goes on with what was read of its bytes.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <netsync/crdt/composition.hpp>
+#include <netsync/crdt/ordered_join.hpp>
 #include <netsync/detail/appender.hpp>
 #include <netsync/detail/lazy.hpp>
 #include <netsync/detail/one_or_more.hpp>
@@ -316,8 +317,54 @@ class DotMap {
 
     template <class Archive>
     void load(Archive& in) {
+        load(in, load_head(in));
+    }
+
+    /// The same as to load and to merge, without a map of theirs in between. After an error what is held is of no use.
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        const std::size_t head = load_head(in);
+        if (head % 2 != 0 || !is_joined_in_order(head / 2, join)) {
+            DotMap theirs;
+            theirs.load(in, head);
+            return in.ok() && merge(std::move(theirs), join);
+        }
+        detail::OrderedJoin<Key, Content> joined{entries_, join};
+        for (std::size_t at = 0; at < head / 2 && in.ok(); ++at) {
+            Key key{};
+            Content content{};
+            detail::load_key(in, joined.last(), key);
+            if (in.ok()) in(content);
+            if (in.ok() && netsync::is_bottom(content)) in.fail(errc::malformed);
+            if (!in.ok()) return false;
+            const std::uint64_t prefix = detail::prefix_of<Key>(key);
+            joined.add(prefix, std::move(key), std::move(content));
+        }
+        entries_ = joined.finish();
+        return joined.changed();
+    }
+
+    friend bool operator==(const DotMap& a, const DotMap& b) {
+        return a.entries_.equal(b.entries_, [](const auto& x, const auto& y) { return netsync::equal(x, y); });
+    }
+
+   private:
+    struct Nothing {};
+    using Keys = detail::SortedMap<Key, Nothing>;
+    static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
+
+    static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
+
+    /// How many entries, twice, and whether keys without any follow.
+    template <class Archive>
+    static std::size_t load_head(Archive& in) {
         const std::size_t head = in.count(0, 2);
         in.charge(head / 2 * entry_size());
+        return head;
+    }
+
+    template <class Archive>
+    void load(Archive& in, std::size_t head) {
         Key previous{};
         const Key* before = nullptr;
         detail::Appender<Key, Content> loaded;
@@ -343,17 +390,6 @@ class DotMap {
             previous = std::move(key);
         }
     }
-
-    friend bool operator==(const DotMap& a, const DotMap& b) {
-        return a.entries_.equal(b.entries_, [](const auto& x, const auto& y) { return netsync::equal(x, y); });
-    }
-
-   private:
-    struct Nothing {};
-    using Keys = detail::SortedMap<Key, Nothing>;
-    static constexpr bool held_by_reference = std::is_reference_v<decltype(Entry::key)>;
-
-    static constexpr std::size_t entry_size() { return detail::SortedMap<Key, Content>::entry_size(); }
 
     /// `for_each_entry(write)` calls `write(entry)` for each.
     template <class Archive, class F>
@@ -384,8 +420,7 @@ class DotMap {
     /// Of theirs, where it is not const, what is needed is taken out.
     template <class Theirs>
     bool join_with(Theirs& theirs, const Join& join) {
-        if (join.scope == Scope::whole && !theirs.emptied_ && theirs.size() >= size() / 4)
-            return join_in_order(theirs, join);
+        if (!theirs.emptied_ && is_joined_in_order(theirs.size(), join)) return join_in_order(theirs, join);
         bool changed = false;
         theirs.for_each_emptied([&](const Key& key) {
             if (!theirs.entries_.find(key)) changed |= merge_nothing(key, join.whole());
@@ -416,7 +451,7 @@ class DotMap {
 
     template <class TheirKey, class Theirs>
     bool merge_key(TheirKey&& key, Theirs&& theirs, const Join& join) {
-        if (is_news(theirs, join.mine)) {
+        if (detail::is_news(theirs, join.mine)) {
             const auto [held, made] = entries_.try_emplace(std::forward<TheirKey>(key));
             if (!made) return netsync::merge(*held, std::forward<Theirs>(theirs), join);
             *held = std::forward<Theirs>(theirs);
@@ -428,21 +463,6 @@ class DotMap {
         return changed;
     }
 
-    /// Whether all that a content says is new, so that, where there was none, it is what comes out.
-    static bool is_news(const Content& content, const CausalContext& seen) {
-        if constexpr (requires { Content::delta_is_state; }) {
-            bool any = false, old = false;
-            content.for_each_dot([&](Dot dot) {
-                any = true;
-                old = old || seen.contains(dot);
-            });
-            return any && !old;
-        } else {
-            static_cast<void>(content), static_cast<void>(seen);
-            return false;
-        }
-    }
-
     /// What only this side has: theirs may have seen it and removed it. Both go through their keys in order.
     bool merge_unmentioned(const DotMap& theirs, const Join& join) {
         std::vector<Key> keys;
@@ -450,78 +470,33 @@ class DotMap {
         for (const Entry entry : entries_) {
             while (other != theirs.entries_.end() && (*other).key < entry.key) ++other;
             if (other != theirs.entries_.end() && !(entry.key < (*other).key)) continue;
-            if (any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
+            if (detail::any_seen(entry.value, join.theirs)) keys.push_back(entry.key);
         }
         bool changed = false;
         for (const Key& key : keys) changed |= merge_nothing(key, join);
         return changed;
     }
 
-    static bool any_seen(const Content& content, const CausalContext& seen) {
-        bool any = false;
-        netsync::for_each_dot(content, [&](Dot dot) { any = any || seen.contains(dot); });
-        return any;
+    /// Whether a whole state of so many entries, which mentions no others, is joined in order: for states of which the
+    /// other is not small. The same comes out as key by key.
+    bool is_joined_in_order(std::size_t theirs, const Join& join) const noexcept {
+        return join.scope == Scope::whole && theirs >= size() / 4;
     }
 
-    /// The same as key by key, for states of which the other is not small: both are gone through once, and what comes out
-    /// is appended.
     template <class Theirs>
     bool join_in_order(Theirs& theirs, const Join& join) {
-        bool changed = false;
-        detail::Appender<Key, Content> merged;
-        const auto end = entries_.end();
-        const auto add_theirs = [&](const auto& at) {
+        detail::OrderedJoin<Key, Content> joined{entries_, join};
+        for (auto at = theirs.entries_.begin(); at != theirs.entries_.end(); ++at) {
             if constexpr (std::is_const_v<Theirs>) {
                 const Entry entry = *at;
-                changed |= append_theirs(merged, at.prefix(), entry.key, entry.value, join);
+                joined.add(at.prefix(), entry.key, entry.value);
             } else {
-                at.take([&](Key&& key, Content&& content) {
-                    changed |= append_theirs(merged, at.prefix(), std::move(key), std::move(content), join);
-                });
-            }
-        };
-        const auto add_ours = [&](const auto& at, auto&& key, auto&& other) {
-            Content content = (*at).value;
-            changed |= netsync::merge(content, std::forward<decltype(other)>(other), join);
-            if (netsync::is_bottom(content)) return;
-            *merged.append(at.prefix(), std::forward<decltype(key)>(key)) = std::move(content);
-        };
-        auto other = theirs.entries_.begin();
-        for (auto own = entries_.begin(); own != end; ++own) {
-            int order = 1;
-            while (other != end && (order = other.compare(own)) < 0) {
-                add_theirs(other);
-                ++other;
-            }
-            if (other != end && order == 0) {
-                if constexpr (std::is_const_v<Theirs>)
-                    add_ours(own, (*own).key, (*other).value);
-                else  // of two keys that are the same theirs need not be copied
-                    other.take(
-                        [&](Key&& key, Content&& content) { add_ours(own, std::move(key), std::move(content)); });
-                ++other;
-            } else if (any_seen((*own).value, join.theirs)) {
-                add_ours(own, (*own).key, Content{});
-            } else {
-                *merged.append(own.prefix(), (*own).key) = (*own).value;
+                at.take(
+                    [&](Key&& key, Content&& content) { joined.add(at.prefix(), std::move(key), std::move(content)); });
             }
         }
-        for (; other != end; ++other) add_theirs(other);
-        entries_ = merged.finish();
-        return changed;
-    }
-
-    template <class TheirKey, class Theirs>
-    static bool append_theirs(detail::Appender<Key, Content>& merged, std::uint64_t prefix, TheirKey&& key,
-                              Theirs&& theirs, const Join& join) {
-        if (is_news(theirs, join.mine)) {
-            *merged.append(prefix, std::forward<TheirKey>(key)) = std::forward<Theirs>(theirs);
-            return true;
-        }
-        Content content{};
-        const bool changed = netsync::merge(content, std::forward<Theirs>(theirs), join);
-        if (!netsync::is_bottom(content)) *merged.append(prefix, std::forward<TheirKey>(key)) = std::move(content);
-        return changed;
+        entries_ = joined.finish();
+        return joined.changed();
     }
 
     detail::SortedMap<Key, Content> entries_;

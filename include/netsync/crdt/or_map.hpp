@@ -117,6 +117,10 @@ class OrMap {
     void load(Archive& in) {
         entries_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return entries_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const OrMap& a, const OrMap& b) { return a.entries_ == b.entries_; }
 

@@ -74,16 +74,26 @@ class SortedMapIterator : SortedNodes<Key, Value> {
     int compare(const SortedMapIterator& there) const {
         const std::uint64_t mine = prefix(), theirs = there.prefix();
         if (mine != theirs) return mine < theirs ? -1 : 1;
-        if constexpr (exact) {
-            return 0;
-        } else {
-            const Key &a = key_at(leaf_, at_), &b = key_at(there.leaf_, there.at_);
-            if constexpr (text_key<Key>) return std::string_view(a).compare(b);
-            return a < b ? -1 : b < a ? 1 : 0;
-        }
+        return compare_keys(key_at(there.leaf_, there.at_));
+    }
+    /// The same for a key that has this prefix.
+    int compare(std::uint64_t theirs, const Key& key) const {
+        const std::uint64_t mine = prefix();
+        if (mine != theirs) return mine < theirs ? -1 : 1;
+        return compare_keys(key);
     }
 
    private:
+    /// Of keys that have the same prefix.
+    int compare_keys(const Key& theirs) const {
+        if constexpr (exact) {
+            return 0;
+        } else {
+            const Key& mine = key_at(leaf_, at_);
+            if constexpr (text_key<Key>) return std::string_view(mine).compare(theirs);
+            return mine < theirs ? -1 : theirs < mine ? 1 : 0;
+        }
+    }
     bool is_own() const {
         for (std::size_t depth = 0; depth < depth_; ++depth)
             if (is_shared(above_[depth].node)) return false;

@@ -79,15 +79,11 @@ struct Content {
         const bool empty = is_empty();
         const bool same_way = exact && theirs.lineage == history.lineage();
         const Sides before = empty || same_way ? Sides{} : Sides{digest(), Content::of(theirs).digest()};
-        const std::uint64_t lineage = theirs.lineage;
-        for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
-        for (const Mark& mark : theirs.marks) history.mark(mark);
-        history.forget(theirs.dropped());
+        hear(theirs);
         if (empty) {
             state = std::move(theirs.state);  // bottom ⊔ theirs
         } else {
-            CausalContext ours = history.context(), context;
-            for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
+            CausalContext ours = history.context(), context = context_of(theirs);
             if (!history.reissues().empty()) {
                 history.reissues().widen(ours, alive_in(state));
                 history.reissues().widen(context, alive_in(theirs.state));
@@ -95,13 +91,30 @@ struct Content {
             changed = netsync::merge(state, std::move(theirs.state),
                                      Join{.mine = ours, .theirs = context, .scope = Scope::whole});
         }
-        for (const Head& head : theirs.heads)
-            if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
-                history.advance(origin, head.counter, head.hash, theirs.time);
+        advance(theirs);
         if (empty)
-            history.set_lineage(lineage);
+            history.set_lineage(theirs.lineage);
         else if (!same_way)
-            history.set_lineage(lineage_after(before, lineage));
+            history.set_lineage(lineage_after(before, theirs.lineage));
+        return changed;
+    }
+
+    /// The same of its bytes, which nearly always are joined as they are read. After an error what is held is of no use.
+    Result<bool> join(ByteView bytes, const SnapshotHeader& header, const Limits& limits, bool exact) {
+        const bool same_way = exact && header.lineage == history.lineage();
+        if (is_empty() || !same_way || !header.reissues.empty() || !history.reissues().empty()) {
+            Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, limits);
+            if (!theirs) return theirs.error();
+            return join(*std::move(theirs), exact);
+        }
+        bool changed = false;
+        const auto read = [&](Input& in) {
+            const CausalContext ours = history.context(), context = context_of(header);
+            changed = in.merge_into(state, Join{.mine = ours, .theirs = context, .scope = Scope::whole});
+        };
+        if (const std::error_code error = read_snapshot(bytes, header, limits, read)) return error;
+        hear(header);
+        advance(header);
         return changed;
     }
 
@@ -138,6 +151,24 @@ struct Content {
         if (!bytes) return bytes.error();
         const std::uint64_t digest = detail::hash_bytes(bytes->data(), bytes->size());
         return EncodedState{SharedBytes{*std::move(bytes)}, digest, std::move(header.heads)};
+    }
+
+    /// What a state says beside what it holds.
+    void hear(const SnapshotHeader& theirs) {
+        for (const Reissue& reissue : theirs.reissues.all()) history.reissued(reissue);
+        for (const Mark& mark : theirs.marks) history.mark(mark);
+        history.forget(theirs.dropped());
+    }
+    /// That it is in ours.
+    void advance(const SnapshotHeader& theirs) {
+        for (const Head& head : theirs.heads)
+            if (const ReplicaIndex origin = intern(head.replica); head.counter > history.counter(origin))
+                history.advance(origin, head.counter, head.hash, theirs.time);
+    }
+    static CausalContext context_of(const SnapshotHeader& theirs) {
+        CausalContext context;
+        for (const Head& head : theirs.heads) context.add(DotRange{intern(head.replica), 1, head.counter});
+        return context;
     }
 
     /// What both sides of a join read before it.

@@ -143,16 +143,14 @@ class LocalCopy {
         const bool as_received = in_place ? beyond.empty() : exact && kept_.is_completed_by_log(*header);
         const std::uint64_t own_way = this->own_way();
         bool changed = false;
-        Ntp64 time;
         Result<EncodedState> joined = EncodedState{};
         auto before = kept_.change_aside([&](Content<CrdtType>& held) {
-            Result<Snapshot<CrdtType>> theirs = decode_snapshot<CrdtType>(bytes, options_.limits);
-            if (!theirs) return joined = theirs.error(), false;
-            time = theirs->time;
             const VersionVector seen = held.history.vector();
             const std::vector<Head> recent = held.history.recent();
             if (in_place) held = {};
-            changed = held.join(*std::move(theirs), exact);
+            const Result<bool> rose = held.join(bytes, *header, options_.limits, exact);
+            if (!rose) return joined = rose.error(), false;
+            changed = *rose;
             held.history.recall(recent);
             for (const Frame& frame : beyond) held.replay(frame, options_.limits);
             if (in_place && !exact) held.history.branch(own_way);
@@ -169,7 +167,7 @@ class LocalCopy {
         kept_.aside([&] { before.reset(); });  // what nobody shares is let go of here
         Received waited;
         drain(waited);
-        if (changed) observe(kept_.held.state, {ReplicaId{}, time, false, true});
+        if (changed) observe(kept_.held.state, {ReplicaId{}, header->time, false, true});
         return {};
     }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <netsync/crdt/composition.hpp>
 #include <netsync/error.hpp>
 #include <netsync/wire/archive.hpp>
 #include <netsync/wire/bytes.hpp>
@@ -40,6 +41,24 @@ class Input {
     template <class T>
     Input& operator>>(T&& value) {
         return (*this)(value);
+    }
+
+    /// Reads what was written of such a value and joins it with the one held, part by part where its type says how
+    /// (load_and_merge), so that it lies nowhere in between. True if that changed. After an error what is held is of no use.
+    template <crdt T>
+    bool merge_into(T& held, const Join& join) {
+        bool changed = false;
+        if constexpr (requires { held.load_and_merge(*this, join); }) {
+            within([&] { changed = held.load_and_merge(*this, join); });
+        } else if constexpr (is_of_fields<T>) {
+            const auto fields = [&](auto& field) { changed |= field_into(field, join); };
+            within([&] { read_record([&] { detail::for_each_field(fields, held); }); });
+        } else {
+            T theirs{};
+            read(theirs);
+            changed = ok() && netsync::merge(held, std::move(theirs), join);
+        }
+        return changed;
     }
 
     // The vocabulary of `load` functions.
@@ -151,6 +170,11 @@ class Input {
     }
 
    private:
+    /// See Output.
+    template <class T>
+    static constexpr bool is_of_fields = detail::composite<T> && !detail::has_record<T, Input> &&
+                                         !detail::tuple_like<T> && !requires(T& value, Input& in) { value.load(in); };
+
     /// A field of a record may be missing at its end: an older program wrote it. It keeps its default.
     template <class T>
     void read_field(T& value) {
@@ -158,6 +182,22 @@ class Input {
         const bool outer = std::exchange(in_record_, false);
         read(value);
         in_record_ = outer;
+    }
+    template <class T>
+    bool field_into(T& held, const Join& join) {
+        if (in_record_ && at_ == end_) return ok() && netsync::merge(held, T{}, join);
+        const bool outer = std::exchange(in_record_, false);
+        const bool changed = merge_into(held, join);
+        in_record_ = outer;
+        return changed;
+    }
+
+    template <class F>
+    void within(F&& read) {
+        if (depth_left_ == 0) return fail(errc::too_deep);
+        --depth_left_;
+        read();
+        ++depth_left_;
     }
 
     template <class T>
@@ -195,10 +235,7 @@ class Input {
         } else if constexpr (std::same_as<T, double>) {
             value = std::bit_cast<double>(fixed<std::uint64_t>());
         } else {
-            if (depth_left_ == 0) return fail(errc::too_deep);
-            --depth_left_;
-            read_compound(value);
-            ++depth_left_;
+            within([&] { read_compound(value); });
         }
     }
 
@@ -247,20 +284,20 @@ class Input {
         } else if constexpr (tuple_like<T>) {
             std::apply([&](auto&... part) { (read(part), ...); }, value);
         } else if constexpr (has_record<T, Input> || plain_struct<T>) {
-            read_record(value);
+            read_record([&] { serialize_record(*this, value); });
         } else {
             static_assert(always_false<T>, "netsync: cannot decode this type; make it a plain struct or give it "
                                            "`template <class Archive> void serialize(Archive&)`");
         }
     }
 
-    template <class T>
-    void read_record(T& value) {
+    template <class F>
+    void read_record(F&& fields) {
         const std::size_t length = count(0);
         if (!ok()) return;
         const std::size_t outer_end = std::exchange(end_, at_ + length);
         const bool outer = std::exchange(in_record_, true);
-        detail::serialize_record(*this, value);
+        fields();
         in_record_ = outer;
         if (ok()) at_ = end_;  // fields that a newer program added
         end_ = outer_end;

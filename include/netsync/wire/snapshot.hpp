@@ -196,18 +196,25 @@ inline Result<SnapshotHeader> decode_snapshot_header(ByteView bytes, const Limit
     return header;
 }
 
-/// errc::malformed, too_large, too_deep, unsupported_version, replica_table_full. O(size).
+/// `read(in)` reads the state that lies behind this header. errc::malformed, too_large, too_deep, replica_table_full. O(size).
+template <class F>
+std::error_code read_snapshot(ByteView bytes, const SnapshotHeader& header, const Limits& limits, F&& read) {
+    for (const Head& head : header.heads)
+        if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
+    const DotSpace space = detail::state_space(header.heads, header.time);
+    Input in{bytes.subspan(header.size), Limits::state_budget(bytes.size()), &space, limits.depth};
+    read(in);
+    return in.finish();
+}
+
+/// The same errors, and errc::unsupported_version.
 template <crdt T>
 Result<Snapshot<T>> decode_snapshot(ByteView bytes, const Limits& limits = {}) {
     const Result<SnapshotHeader> header = decode_snapshot_header(bytes, limits);
     if (!header) return header.error();
-    for (const Head& head : header->heads)
-        if (intern(head.replica) == ReplicaIndex{}) return errc::replica_table_full;
-    const DotSpace space = detail::state_space(header->heads, header->time);
-    Input in{bytes.subspan(header->size), Limits::state_budget(bytes.size()), &space, limits.depth};
     Snapshot<T> snapshot{*header, {}};
-    in(snapshot.state);
-    if (const std::error_code error = in.finish()) return error;
+    const auto read = [&](Input& in) { in(snapshot.state); };
+    if (const std::error_code error = read_snapshot(bytes, *header, limits, read)) return error;
     return snapshot;
 }
 
