@@ -1406,7 +1406,7 @@ class SortedMap : SortedNodes<Key, Value> {
 
     /// Calls `f(entry)` for each, in order.
     template <class F>
-    void for_each(F&& f) const {
+    [[gnu::always_inline]] void for_each(F&& f) const {
         if (!is_leaf())
             for (const Entry each : *this) f(each);
         else
@@ -1416,7 +1416,7 @@ class SortedMap : SortedNodes<Key, Value> {
     /// Calls `f(key, value)` for each, in order, which may be taken over where no copy shares it: for whoever lets go of the
     /// map. The entries stay, without their content.
     template <class F>
-    void take_each(F&& f) {
+    [[gnu::always_inline]] void take_each(F&& f) {
         if (!is_leaf())
             for (Iterator at = begin(); at != end(); ++at) at.take(f);
         else
@@ -10643,7 +10643,7 @@ class Output {
         space_ = std::move(space);
         depth_left_ = max_depth;
         cost_ = 0;
-        error_ = {};
+        if (error_) error_ = {};
     }
 
     template <class... T>
@@ -15693,7 +15693,8 @@ class Protocol {
 
     // 5: to every live member at once, or through some of them to the others; gossip repairs what is lost.
     void publish(const Frame& frame) {
-        if (gossip_.is_ready()) Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox);
+        if (gossip_.is_ready() && !pool_.members().empty())
+            Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox);
     }
 
     Subscription await(const ReplicaCounter& token, Audience audience, Duration timeout, Waiters::Answer answer,

@@ -142,7 +142,7 @@ class SortedMap : SortedNodes<Key, Value> {
 
     /// Calls `f(entry)` for each, in order.
     template <class F>
-    void for_each(F&& f) const {
+    [[gnu::always_inline]] void for_each(F&& f) const {
         if (!is_leaf())
             for (const Entry each : *this) f(each);
         else
@@ -152,7 +152,7 @@ class SortedMap : SortedNodes<Key, Value> {
     /// Calls `f(key, value)` for each, in order, which may be taken over where no copy shares it: for whoever lets go of the
     /// map. The entries stay, without their content.
     template <class F>
-    void take_each(F&& f) {
+    [[gnu::always_inline]] void take_each(F&& f) {
         if (!is_leaf())
             for (Iterator at = begin(); at != end(); ++at) at.take(f);
         else

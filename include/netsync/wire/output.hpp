@@ -41,7 +41,7 @@ class Output {
         space_ = std::move(space);
         depth_left_ = max_depth;
         cost_ = 0;
-        error_ = {};
+        if (error_) error_ = {};
     }
 
     template <class... T>
