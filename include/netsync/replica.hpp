@@ -100,7 +100,9 @@ class Replica {
     /// sent when the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
-        return try_batch([&](Batch<CrdtType>& batch) { batch.update_alone(std::forward<Steps>(path_and_mutator)...); });
+        std::unique_lock lock{mutex_};
+        copy_.prefetch(path_and_mutator...);
+        return change(lock, [&](auto& batch) { batch.update_alone(std::forward<Steps>(path_and_mutator)...); });
     }
 
     /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...);
@@ -114,15 +116,7 @@ class Replica {
     template <class F>
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
-        if (const std::error_code error = copy_.refusal()) return error;
-        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
-            protocol_.publish(frame);
-        });
-        const Token token = copy_.frontier();
-        release(lock);
-        if (!error) error = copy_.store_error();
-        if (error) return error;
-        return token;
+        return change(lock, std::forward<F>(steps));
     }
 
     /// A copy of the whole state: to be read for long while updates go on. Sets and maps are copied in O(1).
@@ -222,6 +216,19 @@ class Replica {
    private:
     Moment now() { return {transport_.now(), copy_.now()}; }
 
+    template <class F>
+    Result<Token> change(std::unique_lock<std::mutex>& lock, F&& steps) {
+        if (const std::error_code error = copy_.refusal()) return error;
+        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
+            protocol_.publish(frame);
+        });
+        const Token token = copy_.frontier();
+        release(lock);
+        if (!error) error = copy_.store_error();
+        if (error) return error;
+        return token;
+    }
+
     // 6: something happened outside.
     void on_event(const TransportEvent& event) {
         std::unique_lock lock{mutex_};
@@ -249,9 +256,13 @@ class Replica {
         }
         if (started_ && copy_.is_committing() && !copy_.store_error())
             carry_out_at_once(waiting_, protocol_.outbox, transport_, protocol_.traffic);
-        const Duration wake = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
-        if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
+        if (started_) wake();
         copy_.notifications.deliver(lock);
+    }
+
+    void wake() {
+        const Duration next = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
+        if (!woken_at_ || next < *woken_at_) transport_.wake_at(*(woken_at_ = next));
     }
 
     // The store could not be opened, and now it is: this replica is somebody again, and takes part.

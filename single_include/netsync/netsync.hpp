@@ -492,7 +492,8 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_
         hash = mix(mix(a, b), mix(c, d));
     }
     for (; left >= 8; left -= 8, at += 8) hash = mix(hash, read_word(at));
-    if (left > 0) hash = mix(hash, read_word(at, left));
+    if (left > 0)  // from the eight that end there, if there are so many
+        hash = mix(hash, size >= 8 ? read_word(at + left - 8) >> (8 * (8 - left)) : read_word(at, left));
     return mix(hash, 0x589965cc75374cc3u);
 }
 
@@ -735,25 +736,35 @@ std::uint64_t prefix_of(const Query& query) noexcept {
         return 0;
 }
 
-/// What stands behind the last prefix of a node that is not full: no prefix lies beyond it.
+/// Stands in a node for the prefixes that are not there: none lies beyond it.
 inline constexpr std::uint64_t beyond = std::numeric_limits<std::uint64_t>::max();
 
-/// Among ascending prefixes the first that is not less: `capacity` of them, a multiple of eight or less than that. By
-/// blocks, then within one: no branch hangs on a key or on how full a node is, and no comparison on another, so that they
-/// are made at once.
-inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t capacity, std::uint64_t prefix) {
+/// How many of these, `step` apart, are less.
+template <std::size_t step, std::size_t... I>
+[[gnu::always_inline]] inline std::size_t count_less(const std::uint64_t* prefixes, std::uint64_t prefix,
+                                                     std::index_sequence<I...>) {
+    return (std::size_t{0} + ... + (prefixes[I * step] < prefix ? 1u : 0u));
+}
+
+/// Among ascending prefixes, as many as a full node has, the first that is not less. By blocks, then within one: no branch
+/// hangs on a key or on how full a node is, and no comparison on another, so that they are made at once.
+template <std::size_t full>
+[[gnu::always_inline]] inline std::size_t first_not_less(const std::uint64_t* prefixes, std::uint64_t prefix) {
     constexpr std::size_t block = 8;
+    static_assert(full % block == 0);
+    const std::size_t at =
+        block * count_less<block>(prefixes + block - 1, prefix, std::make_index_sequence<full / block - 1>{});
+    return at + count_less<1>(prefixes + at, prefix, std::make_index_sequence<block>{});
+}
+
+/// The same among half as many, or a quarter...
+template <std::size_t full>
+std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t capacity, std::uint64_t prefix) {
+    if (capacity == full) return first_not_less<full>(prefixes, prefix);
+    if constexpr (full > 8) return first_not_less<full / 2>(prefixes, capacity, prefix);
     std::size_t at = 0;
-    if (capacity < block) {
-        for (std::size_t next = 0; next < capacity; ++next) at += prefixes[next] < prefix ? 1 : 0;
-        return at;
-    }
-    for (std::size_t end = block; end < capacity; end += block) at += prefixes[end - 1] < prefix ? 1 : 0;
-    prefixes += at * block;
-    at *= block;
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return (at + ... + (prefixes[I] < prefix ? 1u : 0u));
-    }(std::make_index_sequence<block>{});
+    for (std::size_t next = 0; next < capacity; ++next) at += prefixes[next] < prefix ? 1 : 0;
+    return at;
 }
 
 /// Where a key is or would be.
@@ -762,12 +773,11 @@ struct Place {
     bool found;
 };
 
-/// The first of `count` that does not lie before the key; keys are compared where prefixes are equal. There is room for
-/// `capacity` prefixes, and `beyond` stands for those that are not there.
+/// The first of `count` that does not lie before the key, where `at` is the first whose prefix does not: keys are compared
+/// where prefixes are equal.
 template <bool exact, class Query, class KeyAt>
-Place search(const std::uint64_t* prefixes, std::size_t capacity, std::size_t count, std::uint64_t prefix,
-             const Query& key, const KeyAt& at_position) {
-    std::size_t at = first_not_less(prefixes, capacity, prefix);
+Place search(std::size_t at, const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
+             const KeyAt& at_position) {
     if (at == count || prefixes[at] != prefix) return {at, false};
     if constexpr (exact) {
         return {at, true};
@@ -867,6 +877,18 @@ struct SortedNodes {
         else
             return static_cast<const Key&>(entry(leaf, at)->key);
     }
+    /// Calls `f(key, value)` with the entry, which is taken over if it is not shared with a copy.
+    template <class F>
+    [[gnu::always_inline]] static void take(Node* leaf, std::size_t at, bool own, F&& f) {
+        Slot* slot = entry(leaf, at);
+        if constexpr (exact) {
+            if (own) return f(key_at(leaf, at), std::move(slot->value));
+            f(key_at(leaf, at), Value(slot->value));
+        } else {
+            if (own) return f(std::move(slot->key), std::move(slot->value));
+            f(Key(slot->key), Value(slot->value));
+        }
+    }
     static const Inner* inner(const Node* node) { return static_cast<const Inner*>(node); }
     static Inner* inner(Node* node) { return static_cast<Inner*>(node); }
 
@@ -878,6 +900,14 @@ struct SortedNodes {
 #if defined(__GNUC__)
         constexpr std::size_t from = sizeof(Node) + leaf_size * sizeof(std::uint64_t);
         for (std::size_t offset = from; offset < from + leaf_size; offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset, 1);
+#else
+        static_cast<void>(leaf);
+#endif
+    }
+    static void prefetch_leaf(const Node* leaf) noexcept {
+#if defined(__GNUC__)
+        for (std::size_t offset = 0; offset < sizeof(Node) + leaf_size * sizeof(std::uint64_t); offset += 64)
             __builtin_prefetch(bytes(leaf) + offset, 1);
 #else
         static_cast<void>(leaf);
@@ -927,16 +957,18 @@ struct SortedNodes {
 
     template <class Query>
     static Place place_of(const Node* leaf, std::uint64_t prefix, const Query& key) {
-        return search<exact>(prefixes(leaf), leaf->capacity, leaf->count, prefix, key,
+        return search<exact>(first_not_less<leaf_size>(prefixes(leaf), leaf->capacity, prefix), prefixes(leaf),
+                             leaf->count, prefix, key,
                              [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
     }
 
     template <class Query>
     static std::size_t child_for(const Inner* node, std::uint64_t prefix, const Query& key) {
-        const Place place = search<exact>(node->prefixes.data(), fan_out, node->count, prefix, key,
+        const std::uint64_t* const held = node->prefixes.data();
+        const Place place = search<exact>(first_not_less<fan_out>(held, prefix), held, node->count, prefix, key,
                                           [&](std::size_t at) -> decltype(auto) {
                                               if constexpr (exact)
-                                                  return key_of<Key>(node->prefixes[at]);
+                                                  return key_of<Key>(held[at]);
                                               else
                                                   return (node->keys[at]);
                                           });
@@ -1200,14 +1232,7 @@ class SortedMapIterator : SortedNodes<Key, Value> {
     /// map. It stays, without its content.
     template <class F>
     void take(F&& f) const {
-        Slot* slot = const_cast<Slot*>(entry(leaf_, at_));
-        if constexpr (exact) {
-            if (is_own()) return f(key_at(leaf_, at_), std::move(slot->value));
-            f(key_at(leaf_, at_), Value(slot->value));
-        } else {
-            if (is_own()) return f(std::move(slot->key), std::move(slot->value));
-            f(Key(slot->key), Value(slot->value));
-        }
+        Nodes::take(const_cast<Node*>(leaf_), at_, is_own(), f);
     }
     SortedMapIterator& operator++() {
         if (++at_ == leaf_->count) {
@@ -1306,8 +1331,8 @@ class SortedMap : SortedNodes<Key, Value> {
     using Nodes::child_for, Nodes::entry, Nodes::erase_at, Nodes::erase_child, Nodes::exact, Nodes::fan_out,
         Nodes::inner, Nodes::insert_at, Nodes::insert_child, Nodes::is_shared, Nodes::key_at, Nodes::key_of_child,
         Nodes::following, Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_ahead,
-        Nodes::prefetch_order, Nodes::prefetch_orders, Nodes::prefetch_room, Nodes::prefixes, Nodes::release,
-        Nodes::resize, Nodes::share, Nodes::split, Nodes::take_entries;
+        Nodes::prefetch_leaf, Nodes::prefetch_order, Nodes::prefetch_orders, Nodes::prefetch_room, Nodes::prefixes,
+        Nodes::release, Nodes::resize, Nodes::share, Nodes::split, Nodes::take, Nodes::take_entries;
     using typename Nodes::Inner, typename Nodes::Node, typename Nodes::Slot;
 
    public:
@@ -1335,21 +1360,19 @@ class SortedMap : SortedNodes<Key, Value> {
 
     template <class Query>
     const Value* find(const Query& key) const {
+        if (!root_) return nullptr;
         const std::uint64_t prefix = prefix_of<Key>(key);
-        const Node* node = root_;
-        if (!node) return nullptr;
-        std::uint64_t trail = 0;
-        while (node->level > 0) {
-            const std::size_t child = child_for(inner(node), prefix, key);
-            trail = (trail | child) << 8;
-            const bool last = node->level == 1;
-            node = inner(node)->children[child];
-            if (last) prefetch_order(node);
-        }
-        prefetch_room(node);
-        const Place place = place_of(node, prefix, key);
-        last_trail_ = trail | place.at;
-        return place.found ? &entry(node, place.at)->value : nullptr;
+        const Node* leaf = leaf_of(prefix, key);
+        prefetch_room(leaf);
+        const Place place = place_of(leaf, prefix, key);
+        trail_.steps |= place.at;
+        return place.found ? &entry(leaf, place.at)->value : nullptr;
+    }
+
+    /// Asks the memory for where a key is or would be: for whoever looks for it next, and has something to do before.
+    template <class Query>
+    void prefetch(const Query& key) const {
+        if (root_ && !is_leaf()) prefetch_leaf(leaf_of(prefix_of<Key>(key), key));
     }
 
     /// From the first entry that does not lie before `key`. O(log size).
@@ -1424,6 +1447,25 @@ class SortedMap : SortedNodes<Key, Value> {
 
     void clear() noexcept { *this = SortedMap{}; }
 
+    /// Calls `f(entry)` for each, in order.
+    template <class F>
+    [[gnu::always_inline]] void for_each(F&& f) const {
+        if (!is_leaf())
+            for (const Entry each : *this) f(each);
+        else
+            for (std::size_t at = 0; at < root_->count; ++at) f(Entry{key_at(root_, at), entry(root_, at)->value});
+    }
+
+    /// Calls `f(key, value)` for each, in order, which may be taken over where no copy shares it: for whoever lets go of the
+    /// map. The entries stay, without their content.
+    template <class F>
+    [[gnu::always_inline]] void take_each(F&& f) {
+        if (!is_leaf())
+            for (Iterator at = begin(); at != end(); ++at) at.take(f);
+        else
+            for (std::size_t at = 0; at < root_->count; ++at) take(root_, at, !is_shared(root_), f);
+    }
+
     /// Calls `f(entry)` for each, in order, and lets go of what lies behind: a copy that writes there need not copy it any
     /// more. A key that was visited may be looked at until the next one was. Empty afterwards.
     template <class F>
@@ -1446,6 +1488,9 @@ class SortedMap : SortedNodes<Key, Value> {
    private:
     template <class, class>
     friend class Appender;
+
+    /// As most deltas are: then no way through the nodes has to be kept.
+    bool is_leaf() const noexcept { return root_ && root_->level == 0; }
 
     struct Step {
         Inner* node;
@@ -1474,16 +1519,31 @@ class SortedMap : SortedNodes<Key, Value> {
         release(std::exchange(place, nullptr));
     }
 
-    /// The leaf for a key, with the way to it; all of it writable.
+    /// The leaf for a key; the way to it is kept.
+    template <class Query>
+    const Node* leaf_of(std::uint64_t prefix, const Query& key) const {
+        const bool again = trail_.prefix == prefix;
+        std::uint64_t steps = 0;
+        const Node* node = root_;
+        while (node->level > 0) {
+            const std::size_t child = child_below(inner(node), again, prefix, key);
+            steps = (steps | child) << 8;
+            const bool last = node->level == 1;
+            node = inner(node)->children[child];
+            if (last) prefetch_order(node);
+        }
+        trail_ = {prefix, steps};
+        return node;
+    }
+
+    /// The same with all of the way writable.
     template <class Query>
     Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
+        const bool again = trail_.prefix == prefix;
         Node* node = own(root_);
         while (node->level > 0) {
-            std::size_t child = guess(node->level);
-            if (!lies_below(inner(node), child, prefix)) {
-                child = child_for(inner(node), prefix, key);
-                if (node->level == 1) prefetch_order(inner(node)->children[child]);
-            }
+            const std::size_t child = child_below(inner(node), again, prefix, key);
+            if (!again && node->level == 1) prefetch_order(inner(node)->children[child]);
             path.steps[path.depth++] = {inner(node), child};
             node = own(inner(node)->children[child]);
         }
@@ -1491,9 +1551,22 @@ class SortedMap : SortedNodes<Key, Value> {
         return node;
     }
 
-    // A change looks for a key, and its merge comes back to it: what it found is tried first. It need not be true.
+    // A change looks for a key, and its merge comes back to it: the way that led to the same prefix is tried first. It need
+    // not be true.
 
-    static std::size_t guess(unsigned level) noexcept { return (last_trail_ >> (8 * (level % 8))) & 0xff; }
+    struct Trail {
+        std::uint64_t prefix = 0;
+        std::uint64_t steps = 0;  // a byte a level, the leaf's the lowest
+    };
+
+    static std::size_t guess(unsigned level) noexcept { return (trail_.steps >> (8 * (level % 8))) & 0xff; }
+
+    template <class Query>
+    static std::size_t child_below(const Inner* node, bool again, std::uint64_t prefix, const Query& key) {
+        if (again)
+            if (const std::size_t child = guess(node->level); lies_below(node, child, prefix)) return child;
+        return child_for(node, prefix, key);
+    }
 
     /// Whether the prefix alone says that a key lies below this child, which may not exist.
     static bool lies_below(const Inner* node, std::size_t child, std::uint64_t prefix) noexcept {
@@ -1503,7 +1576,8 @@ class SortedMap : SortedNodes<Key, Value> {
     template <class Query>
     static Place place_again(const Node* leaf, std::uint64_t prefix, const Query& key) {
         const std::size_t at = guess(0);
-        const bool fits = at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
+        const bool fits =
+            trail_.prefix == prefix && at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
         if (fits && prefix < prefixes(leaf)[at]) return {at, false};
         return place_of(leaf, prefix, key);
     }
@@ -1617,8 +1691,7 @@ class SortedMap : SortedNodes<Key, Value> {
         erase_child(parent, at + 1);
     }
 
-    static inline constinit thread_local std::uint64_t last_trail_ =
-        0;  // of a find: a byte a level, the leaf's the lowest
+    static inline constinit thread_local Trail trail_{};
 
     Node* root_ = nullptr;
     std::size_t size_ = 0;
@@ -1657,8 +1730,7 @@ class ReplicaTable {
         if (const ReplicaIndex* found = indices_.find(id)) return remember(id, *found);
         if (next_ == capacity) return ReplicaIndex{};
         auto& chunk = chunks_[next_ >> chunk_bits];
-        if (!chunk.load(std::memory_order_relaxed))
-            chunk.store(owned_.emplace_back(std::make_unique<Chunk>()).get(), std::memory_order_release);
+        if (!chunk.load(std::memory_order_relaxed)) chunk.store(new Chunk, std::memory_order_release);
         (*chunk.load(std::memory_order_relaxed))[next_ & (chunk_size - 1)] = id;
         const ReplicaIndex index{next_++};
         *indices_.try_emplace(id).first = index;
@@ -1672,8 +1744,8 @@ class ReplicaTable {
         return found ? remember(id, *found) : ReplicaIndex{};
     }
 
-    /// Only for an index that `intern` or `find` gave.
-    const ReplicaId& id(ReplicaIndex index) const noexcept {
+    /// Only for an index that `intern` or `find` gave, or 0.
+    static const ReplicaId& id(ReplicaIndex index) noexcept {
         const auto at = static_cast<std::uint32_t>(index);
         return (*chunks_[at >> chunk_bits].load(std::memory_order_acquire))[at & (chunk_size - 1)];
     }
@@ -1681,7 +1753,7 @@ class ReplicaTable {
    private:
     using Chunk = std::array<ReplicaId, chunk_size>;
 
-    ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
+    ReplicaTable() { *indices_.try_emplace(ReplicaId{}).first = ReplicaIndex{}; }
 
     /// Most are asked for again and again: the index of this id, if no other that shares its slot was asked for since.
     ReplicaIndex asked_lately(const ReplicaId& id) const noexcept {
@@ -1699,10 +1771,12 @@ class ReplicaTable {
 
     mutable std::mutex mutex_;
     SortedMap<ReplicaId, ReplicaIndex> indices_;
-    std::vector<std::unique_ptr<Chunk>> owned_;
-    std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
-    std::uint32_t next_ = 0;
+    std::uint32_t next_ = 1;  // index 0: none
     mutable std::array<std::atomic<ReplicaIndex>, slots> lately_{};
+
+    // From before the first use to after the last, without a check for each: a user's static may hold dots too.
+    static inline constinit Chunk first_{};
+    static inline constinit std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{&first_};
 };
 
 }  // namespace detail
@@ -1714,7 +1788,7 @@ inline ReplicaIndex intern(const ReplicaId& id) { return detail::ReplicaTable::i
 inline ReplicaIndex find_index(const ReplicaId& id) { return detail::ReplicaTable::instance().find(id); }
 
 /// The id behind a number that `intern` gave. Any thread; no lock.
-inline const ReplicaId& id_of(ReplicaIndex index) { return detail::ReplicaTable::instance().id(index); }
+inline const ReplicaId& id_of(ReplicaIndex index) { return detail::ReplicaTable::id(index); }
 
 }  // namespace netsync
 
@@ -1959,6 +2033,7 @@ class CausalContext {
 
     bool contains(Dot dot) const noexcept {
         if (vector_.contains(dot)) return true;
+        if (cloud_.empty()) return false;
         const auto after = upper_bound(dot);
         return after != cloud_.begin() && std::prev(after)->contains(dot);
     }
@@ -2709,10 +2784,8 @@ class Lazy {
     Lazy() = default;
     Lazy(const Lazy& other) : value_(other.value_ ? std::make_unique<T>(*other.value_) : nullptr) {}
     Lazy(Lazy&&) noexcept = default;
-    Lazy& operator=(Lazy other) noexcept {
-        value_ = std::move(other.value_);
-        return *this;
-    }
+    Lazy& operator=(const Lazy& other) { return *this = Lazy{other}; }
+    Lazy& operator=(Lazy&&) noexcept = default;
     ~Lazy() = default;
 
     explicit operator bool() const noexcept { return value_ != nullptr; }
@@ -3025,7 +3098,10 @@ class DotMap {
         return entries_.find(key);
     }
 
-    /// The same, for what a type keeps beside the content and derives from it.
+    /// A hint that `key` is changed next: the memory is asked for it, and not waited for. O(log size).
+    void prefetch(const Key& key) const { entries_.prefetch(key); }
+
+    /// find(), for what a type keeps beside the content and derives from it.
     template <class Query>
     Content* writable(const Query& key) {
         return entries_.find(key);
@@ -3072,7 +3148,7 @@ class DotMap {
 
     template <class F>
     void for_each_dot(F&& visit) const {
-        for (const Entry entry : entries_) netsync::for_each_dot(entry.value, visit);
+        entries_.for_each([&](const Entry& entry) { netsync::for_each_dot(entry.value, visit); });
     }
 
     bool permits(OwnerId owner) const {
@@ -3104,9 +3180,7 @@ class DotMap {
 
     template <class Archive>
     void save(Archive& out) const {
-        save(out, [&](auto&& write) {
-            for (const Entry entry : entries_) write(entry);
-        });
+        save(out, [&](auto&& write) { entries_.for_each(write); });
     }
     /// The same of what is not needed any more: see Output::let_go.
     template <class Archive>
@@ -3226,17 +3300,14 @@ class DotMap {
             if (join.target == Target::delta) empty_key(key);
         });
         if (join.scope == Scope::whole) changed |= merge_unmentioned(theirs, join);
-        for (auto at = theirs.entries_.begin(); at != theirs.entries_.end(); ++at) {
-            const Join& below = theirs.empties((*at).key) ? join.whole() : join;
-            if constexpr (std::is_const_v<Theirs>) {
-                const Entry entry = *at;
-                changed |= merge_key(entry.key, entry.value, below);
-            } else {
-                at.take([&](Key&& key, Content&& content) {
-                    changed |= merge_key(std::move(key), std::move(content), below);
-                });
-            }
-        }
+        const auto merge_one = [&](auto&& key, auto&& content) {
+            const Join& below = theirs.empties(key) ? join.whole() : join;
+            changed |= merge_key(std::forward<decltype(key)>(key), std::forward<decltype(content)>(content), below);
+        };
+        if constexpr (std::is_const_v<Theirs>)
+            theirs.entries_.for_each([&](const Entry& entry) { merge_one(entry.key, entry.value); });
+        else
+            theirs.entries_.take_each(merge_one);
         return changed;
     }
 
@@ -3725,6 +3796,7 @@ class Bag {
         for_each([&](const Element&, std::uint64_t) { ++count; });
         return count;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const { return size() == 0; }
 
     /// Calls `f(element, count)` for each that is there, by ascending element.
@@ -4320,6 +4392,7 @@ class GMap {
     bool contains(const Query& key) const {
         return find(key) != nullptr;
     }
+    void prefetch(const Key& key) const { entries_.prefetch(key); }
     bool empty() const noexcept { return entries_.empty(); }
     std::size_t size() const noexcept { return entries_.size(); }
 
@@ -4409,6 +4482,7 @@ class GSet {
     bool contains(const Query& element) const {
         return elements_.find(element) != nullptr;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const noexcept { return elements_.empty(); }
     std::size_t size() const noexcept { return elements_.size(); }
 
@@ -7022,6 +7096,7 @@ class LwwMap {
         for_each([&](const Key&, const Value&) { ++count; });
         return count;
     }
+    void prefetch(const Key& key) const { entries_.prefetch(key); }
     bool empty() const { return size() == 0; }
 
     /// Calls `f(key, value)` for each key that has one.
@@ -7133,6 +7208,7 @@ class LwwSet {
     }
     /// O(n): tombstones are skipped.
     std::size_t size() const { return elements_.size(); }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const { return elements_.empty(); }
 
     /// Calls `f(element)` for each, in ascending order.
@@ -7315,6 +7391,7 @@ class OrMap {
     bool contains(const Query& key) const {
         return find(key) != nullptr;
     }
+    void prefetch(const Key& key) const { entries_.prefetch(key); }
     bool empty() const noexcept { return entries_.empty(); }
     std::size_t size() const noexcept { return entries_.size(); }
 
@@ -7453,6 +7530,7 @@ class OrSet {
     bool contains(const Query& element) const {
         return elements_.find(element) != nullptr;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const noexcept { return elements_.empty(); }
     std::size_t size() const noexcept { return elements_.size(); }
 
@@ -7890,6 +7968,22 @@ T update_at(const T& now, Change& change, const Step& step, Next&& next, Rest&&.
     }
 }
 
+/// A hint that update_at is called next: the memory is asked for what lies at the first key of the path, where a type
+/// offers `prefetch(key)`, and not waited for. Verbs of sets and maps take the key first.
+template <class T, class F>
+void prefetch_at(const T&, const F&) {}
+template <class T, class Call, class Key, class... Rest>
+void prefetch_at(const T& now, const Verb<Call, Key, Rest...>& verb) {
+    if constexpr (requires { now.prefetch(std::get<0>(verb.arguments)); }) now.prefetch(std::get<0>(verb.arguments));
+}
+template <class T, class Step, class Next, class... Rest>
+void prefetch_at(const T& now, const Step& step, const Next& next, const Rest&... rest) {
+    if constexpr (std::is_member_object_pointer_v<Step>)
+        prefetch_at(now.*step, next, rest...);
+    else if constexpr (requires { now.prefetch(step); })
+        now.prefetch(step);
+}
+
 template <class T, class Step>
 auto* step_into(const T& value, const Step& step, OwnerId self) {
     if constexpr (std::is_member_object_pointer_v<Step>) {
@@ -8066,6 +8160,7 @@ class RwSet {
         for_each([&](const Element&) { ++count; });
         return count;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const { return size() == 0; }
 
     /// Calls `f(element)` for each, in ascending order.
@@ -9586,6 +9681,7 @@ class TwoPhaseSet {
         for_each([&](const Element&) { ++count; });
         return count;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const { return size() == 0; }
 
     /// Calls `f(element)` for each, in ascending order.
@@ -10741,7 +10837,7 @@ class Output {
         space_ = std::move(space);
         depth_left_ = max_depth;
         cost_ = 0;
-        error_ = {};
+        if (error_) error_ = {};
     }
 
     template <class... T>
@@ -10773,7 +10869,7 @@ class Output {
     // The vocabulary of `save` functions.
 
     /// A number of items that each take `item_size` bytes of the reader's memory (see Input::count).
-    void count(std::size_t items, std::size_t item_size = 0) {
+    [[gnu::always_inline]] void count(std::size_t items, std::size_t item_size = 0) {
         varint(items);
         charge(items * item_size);
     }
@@ -10799,7 +10895,7 @@ class Output {
         varint(space_.time().value - time.value);
     }
     /// One of a list of dots, and whether another follows: shorter than a count and a dot. An empty list is no_dot().
-    void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
+    [[gnu::always_inline]] void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
     void no_dot() { varint(0); }
     /// The same with a bit that belongs to what lies under the dot.
     void marked_dot(Dot dot, bool mark, bool more) { varint(1 + 4 * number_of(dot) + (mark ? 2 : 0) + (more ? 1 : 0)); }
@@ -10928,7 +11024,7 @@ class Output {
 
     void write_dot(Dot dot) { varint(number_of(dot)); }
 
-    std::uint64_t number_of(Dot dot) {
+    [[gnu::always_inline]] std::uint64_t number_of(Dot dot) {
         const std::optional<std::uint64_t> number = space_.number(dot);
         assert(number && "netsync: a delta holds only dots that its own change minted");
         if (!number) fail(errc::malformed);
@@ -11117,14 +11213,13 @@ class Frame {
     /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the
     /// origin's frame before this one, 0 before the first. O(size).
     static Frame make(FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
-        if (!header.is_plain()) {
-            Output out;
-            write_header(out, header);
-            return assemble(out.view(), std::move(header), delta, previous_hash);
-        }
-        std::array<std::byte, plain_header_size> said;
-        const std::byte* const end = write_plain_header(said.data(), header);
-        return assemble({said.data(), end}, std::move(header), delta, previous_hash);
+        if (header.is_plain())
+            return assemble(std::move(header), plain_header_size(header), delta, previous_hash,
+                            [&](std::byte* at) { return write_plain_header(at, header); });
+        Output out;
+        write_header(out, header);
+        return assemble(std::move(header), out.size(), delta, previous_hash,
+                        [&](std::byte* at) { return std::copy(out.view().begin(), out.view().end(), at); });
     }
 
     /// The names of one change: see FrameHeader::instead_of.
@@ -11171,7 +11266,7 @@ class Frame {
 
    private:
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
-    static constexpr std::size_t plain_header_size = 2 + 3 * sizeof(std::uint64_t) + 2 * detail::varint_room + 3;
+    static constexpr std::size_t most_of_plain_header = 2 + 3 * sizeof(std::uint64_t) + 2 * detail::varint_room + 3;
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
     Frame(SharedBytes bytes, FrameHeader&& header, std::size_t delta_start)
@@ -11180,13 +11275,21 @@ class Frame {
     DotRange minted() const { return {intern(header_.origin), header_.first, header_.last()}; }
     ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }
 
-    static Frame assemble(ByteView said, FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
-        SharedBytes bytes = SharedBytes::make(said.size() + delta.size() + hash_size, [&](std::byte* const at) {
-            std::byte* const end = std::copy(delta.begin(), delta.end(), std::copy(said.begin(), said.end(), at));
+    /// `write(at)` writes the header, which takes so many bytes, and says where it ends.
+    template <class F>
+    static Frame assemble(FrameHeader&& header, std::size_t header_size, ByteView delta, std::uint64_t previous_hash,
+                          F&& write) {
+        SharedBytes bytes = SharedBytes::make(header_size + delta.size() + hash_size, [&](std::byte* const at) {
+            std::byte* const end = std::copy(delta.begin(), delta.end(), write(at));
             header.hash = detail::hash_bytes(at, static_cast<std::size_t>(end - at), previous_hash);
             detail::write_word(end, header.hash);
         });
-        return Frame{std::move(bytes), std::move(header), said.size()};
+        return Frame{std::move(bytes), std::move(header), header_size};
+    }
+
+    static std::size_t plain_header_size(const FrameHeader& header) noexcept {
+        return most_of_plain_header - 2 * detail::varint_room + detail::varint_size(header.first) +
+               detail::varint_size(header.count);
     }
 
     /// Says where it ends.
@@ -11202,7 +11305,7 @@ class Frame {
     }
 
     static void write_header(Output& out, const FrameHeader& header) {
-        out.in_one_piece(plain_header_size, [&](std::byte* at) { return write_plain_header(at, header) - 3; });
+        out.in_one_piece(most_of_plain_header, [&](std::byte* at) { return write_plain_header(at, header) - 3; });
         out.count(header.dependencies.size());
         for (const ReplicaCounter& needed : header.dependencies) out(needed.replica, needed.counter);
         out.count(header.removed.size());
@@ -13740,16 +13843,21 @@ class History {
     std::uint64_t counter(const ReplicaId& origin) const noexcept { return head(origin).counter; }
     std::uint64_t hash(ReplicaIndex origin) const noexcept { return hash(id_of(origin)); }
     std::uint64_t hash(const ReplicaId& origin) const noexcept { return head(origin).hash; }
+    /// Both, 0 where there is nothing.
+    Head head(const ReplicaId& origin) const noexcept {
+        const auto at = position(origin);
+        return at != heads_.end() && at->replica == origin ? *at : Head{origin, 0, 0};
+    }
 
     /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
     void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
         context_.advance(origin, counter);
         const Head head{id_of(origin), counter, hash};
-        const auto at = heads_.begin() + (position(head.replica) - heads_.cbegin());
-        if (at == heads_.end() || at->replica != head.replica)
-            heads_.insert(at, head);
+        latest_ = static_cast<std::size_t>(position(head.replica) - heads_.cbegin());
+        if (latest_ == heads_.size() || heads_[latest_].replica != head.replica)
+            heads_.insert(heads_.begin() + static_cast<std::ptrdiff_t>(latest_), head);
         else
-            *at = head;
+            heads_[latest_] = head;
         time_ = std::max(time_, time);
         digest_ = 0;
         remember(head);
@@ -13861,17 +13969,16 @@ class History {
             recent_[std::exchange(oldest_, (oldest_ + 1) % max_recent)] = point;
     }
 
-    Head head(const ReplicaId& origin) const noexcept {
-        const auto at = position(origin);
-        return at != heads_.end() && at->replica == origin ? *at : Head{};
-    }
     std::vector<Head>::const_iterator position(const ReplicaId& origin) const noexcept {
+        if (latest_ < heads_.size() && heads_[latest_].replica == origin)
+            return heads_.begin() + static_cast<std::ptrdiff_t>(latest_);
         return std::lower_bound(heads_.begin(), heads_.end(), origin,
                                 [](const Head& head, const ReplicaId& key) { return head.replica < key; });
     }
 
     CausalContext context_;
     std::vector<Head> heads_;   // the same by replica id, with the hashes
+    std::size_t latest_ = 0;    // the one that was advanced last
     std::vector<Head> recent_;  // in turns, from the oldest one on
     std::size_t oldest_ = 0;
     Reissues reissues_;
@@ -14642,14 +14749,6 @@ class Branches {
 
 namespace netsync {
 
-/// What a frame says beside who made it, and what it depends on.
-struct Issue {
-    std::uint64_t count = 1;
-    Ntp64 time{};
-    std::vector<CounterRange> removed{};
-    std::vector<ReplicaCounter> instead_of{};
-};
-
 /// Knows what the last frame depended on, so that the next one says only what has come since. One thread.
 class Issuing {
    public:
@@ -14662,22 +14761,19 @@ class Issuing {
         rose_ = true;
     }
 
-    Frame make(const History& history, ReplicaIndex self, Issue issue, ByteView delta) {
-        return Frame::make(FrameHeader{.origin = id_of(self),
-                                       .first = history.counter(self) + 1,
-                                       .count = issue.count,
-                                       .time = issue.time,
-                                       .dependencies = take_dependencies(history, self),
-                                       .removed = std::move(issue.removed),
-                                       .instead_of = std::move(issue.instead_of)},
-                           delta, history.hash(self));
+    /// `said`: what the frame says beside who made it after what, and what it depends on. `before`: where the history of
+    /// `self`, who makes it, stands.
+    Frame make(const History& history, ReplicaIndex self, const Head& before, FrameHeader&& said, ByteView delta) {
+        said.origin = before.replica;
+        said.first = before.counter + 1;
+        if (std::exchange(rose_, false)) said.dependencies = take_dependencies(history, self);
+        return Frame::make(std::move(said), delta, before.hash);
     }
 
    private:
-    /// The version vector of this frame, where it rose since the last one.
+    /// The version vector, where it rose since the last frame.
     std::vector<ReplicaCounter> take_dependencies(const History& history, ReplicaIndex self) {
         std::vector<ReplicaCounter> risen;
-        if (!std::exchange(rose_, false)) return risen;
         for (const VersionVector::Entry& entry : history.vector().sorted())
             if (entry.replica != self && told_.advance(entry.replica, entry.counter))
                 risen.push_back({id_of(entry.replica), entry.counter});
@@ -14753,7 +14849,7 @@ struct Succession {
 template <crdt CrdtType>
 struct IssuedAgain {
     CrdtType delta{};
-    Issue issue{};
+    FrameHeader said{};
     Bytes bytes{};  ///< the delta's
 };
 
@@ -14767,8 +14863,8 @@ Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& mint
     const FrameHeader& header = old.header();
     Result<CrdtType> decoded = old.template delta_within<CrdtType>(DotSpace{minted, time}, limits);
     if (!decoded) return decoded.error();
-    IssuedAgain<CrdtType> again{.delta = *std::move(decoded), .issue = {.count = header.count, .time = time}};
-    std::vector<ReplicaCounter>& names = again.issue.instead_of;
+    IssuedAgain<CrdtType> again{.delta = *std::move(decoded), .said = {.count = header.count, .time = time}};
+    std::vector<ReplicaCounter>& names = again.said.instead_of;
     if (by_name) {
         names = header.instead_of;
         names.insert(names.begin(), {header.origin, header.first});
@@ -14781,7 +14877,7 @@ Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& mint
     Result<Bytes> bytes = encode_delta(again.delta, minted, time, limits);
     if (!bytes) return bytes.error();
     again.bytes = *std::move(bytes);
-    again.issue.removed = succession(removed);
+    again.said.removed = succession(removed);
     return again;
 }
 
@@ -15844,7 +15940,8 @@ class Protocol {
 
     // 5: to every live member at once, or through some of them to the others; gossip repairs what is lost.
     void publish(const Frame& frame) {
-        if (gossip_.is_ready()) Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox);
+        if (gossip_.is_ready() && !pool_.members().empty())
+            Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox);
     }
 
     Subscription await(const ReplicaCounter& token, Audience audience, Duration timeout, Waiters::Answer answer,
@@ -16926,26 +17023,32 @@ class LocalCopy {
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), history().counter(self_)}; }
 
+    /// A hint that this update is made next.
+    template <class... Steps>
+    void prefetch(const Steps&... path_and_mutator) const {
+        detail::prefetch_at(state(), path_and_mutator...);
+    }
+
     /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log, and is handed to
     /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
     template <class F, class G>
     std::error_code change(F&& steps, G&& publish) {
-        Batch<CrdtType> batch{kept_.held.state, history().context(), self_,       history().counter(self_) + 1,
+        const Head before = history().head(id());
+        Batch<CrdtType> batch{kept_.held.state, history().context(), self_,       before.counter + 1,
                               clock_.tick(),    options_.limits,     is_watched()};
         steps(batch);
         std::error_code error = batch.error();
         if (!batch.changed()) return error;
+        FrameHeader said;
+        said.count = std::max<std::uint64_t>(1, batch.minted().size());
+        said.time = batch.time();
+        said.removed = to_counter_ranges(batch.removed());
         std::error_code unsendable;
-        const Frame frame = issuing_.make(history(), self_,
-                                          {.count = std::max<std::uint64_t>(1, batch.minted().size()),
-                                           .time = batch.time(),
-                                           .removed = to_counter_ranges(batch.removed())},
-                                          batch.encode(unsendable));
+        const Frame frame = issuing_.make(history(), self_, before, std::move(said), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
-        const std::uint64_t before = history().hash(self_);
         kept_.held.advance(frame, self_);
-        if (const std::error_code failed = kept_.log(frame, before)) error = failed;
+        if (const std::error_code failed = kept_.log(frame, before.hash)) error = failed;
         if (is_watched()) observe(batch.delta(), {id(), batch.time(), true, false});
         publish(frame);
         return error;
@@ -17318,16 +17421,15 @@ class LocalCopy {
     }
 
     void issue_again(const Frame& old, const Succession& succession, bool by_name, const Branches& branches) {
-        const std::uint64_t first = history().counter(self_) + 1;
-        const DotRange minted{self_, first, first + old.header().count - 1};
+        const Head before = history().head(id());
+        const DotRange minted{self_, before.counter + 1, before.counter + old.header().count};
         Result<IssuedAgain<CrdtType>> again = netsync::issue_again<CrdtType>(
             old, minted, clock_.tick(), succession, branches.resolve(old.header().removed, history().reissues()),
             by_name, branches, options_.limits);
         if (!again) return;
-        const Frame frame = issuing_.make(history(), self_, std::move(again->issue), again->bytes);
-        const std::uint64_t before = history().hash(self_);
+        const Frame frame = issuing_.make(history(), self_, before, FrameHeader{again->said}, again->bytes);
         kept_.held.merge(frame, self_, again->delta);
-        static_cast<void>(kept_.log(frame, before));
+        static_cast<void>(kept_.log(frame, before.hash));
     }
 
     /// 9: one frame whose dependencies are in.
@@ -17492,7 +17594,9 @@ class Replica {
     /// sent when the store works again.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
-        return try_batch([&](Batch<CrdtType>& batch) { batch.update_alone(std::forward<Steps>(path_and_mutator)...); });
+        std::unique_lock lock{mutex_};
+        copy_.prefetch(path_and_mutator...);
+        return change(lock, [&](auto& batch) { batch.update_alone(std::forward<Steps>(path_and_mutator)...); });
     }
 
     /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...);
@@ -17506,15 +17610,7 @@ class Replica {
     template <class F>
     Result<Token> try_batch(F&& steps) {
         std::unique_lock lock{mutex_};
-        if (const std::error_code error = copy_.refusal()) return error;
-        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
-            protocol_.publish(frame);
-        });
-        const Token token = copy_.frontier();
-        release(lock);
-        if (!error) error = copy_.store_error();
-        if (error) return error;
-        return token;
+        return change(lock, std::forward<F>(steps));
     }
 
     /// A copy of the whole state: to be read for long while updates go on. Sets and maps are copied in O(1).
@@ -17614,6 +17710,19 @@ class Replica {
    private:
     Moment now() { return {transport_.now(), copy_.now()}; }
 
+    template <class F>
+    Result<Token> change(std::unique_lock<std::mutex>& lock, F&& steps) {
+        if (const std::error_code error = copy_.refusal()) return error;
+        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
+            protocol_.publish(frame);
+        });
+        const Token token = copy_.frontier();
+        release(lock);
+        if (!error) error = copy_.store_error();
+        if (error) return error;
+        return token;
+    }
+
     // 6: something happened outside.
     void on_event(const TransportEvent& event) {
         std::unique_lock lock{mutex_};
@@ -17641,9 +17750,13 @@ class Replica {
         }
         if (started_ && copy_.is_committing() && !copy_.store_error())
             carry_out_at_once(waiting_, protocol_.outbox, transport_, protocol_.traffic);
-        const Duration wake = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
-        if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
+        if (started_) wake();
         copy_.notifications.deliver(lock);
+    }
+
+    void wake() {
+        const Duration next = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
+        if (!woken_at_ || next < *woken_at_) transport_.wake_at(*(woken_at_ = next));
     }
 
     // The store could not be opened, and now it is: this replica is somebody again, and takes part.

@@ -30,6 +30,34 @@ void check_equal(const Map& map, const Model& model) {
         ++expected;
     }
     REQUIRE(expected == model.end());
+    expected = model.begin();
+    map.for_each([&](const auto& entry) {
+        REQUIRE(entry.key == expected->first);
+        REQUIRE(entry.value == (expected++)->second);
+    });
+    REQUIRE(expected == model.end());
+}
+
+/// What is taken out of a copy stays in the map that shares it; what nobody shares is moved.
+template <class Map, class Model>
+void check_taken(Map& map, const Model& model) {
+    const auto take_all = [&](Map& from) {
+        auto expected = model.begin();
+        from.take_each([&](auto&& key, auto&& value) {
+            static_assert(!std::is_lvalue_reference_v<decltype(value)>);
+            const auto taken = std::move(value);
+            REQUIRE(key == expected->first);
+            REQUIRE(taken == (expected++)->second);
+        });
+        REQUIRE(expected == model.end());
+    };
+    Map copy = map;
+    take_all(copy);
+    check_equal(map, model);
+    copy = {};
+    Map alone = std::move(map);
+    take_all(alone);
+    for (const auto& [key, value] : model) *map.try_emplace(key).first = value;
 }
 
 /// Values that own memory, so that a sanitizer sees what is lost or freed twice.
@@ -44,6 +72,7 @@ void walk(Key (*key_of)(std::uint64_t)) {
         for (int i = 0; i < 6000; ++i) {
             const Key key = key_of(random() % keys);
             const std::uint64_t what = random() % 6;
+            if (random() % 4 == 0) map.prefetch(random() % 2 == 0 ? key : key_of(random() % keys));  // reads as before
             if (what < erasures) {
                 REQUIRE(map.erase(key) == (model.erase(key) == 1));
             } else if (what < 5) {
@@ -64,6 +93,7 @@ void walk(Key (*key_of)(std::uint64_t)) {
         }
         check_equal(map, model);
         check_equal(copy, copied);
+        check_taken(map, model);
         copy = map;
         const auto same = [](const std::string& a, const std::string& b) { return a == b; };
         CHECK(map.equal(copy, same));

@@ -30,6 +30,7 @@ class CausalContext {
 
     bool contains(Dot dot) const noexcept {
         if (vector_.contains(dot)) return true;
+        if (cloud_.empty()) return false;
         const auto after = upper_bound(dot);
         return after != cloud_.begin() && std::prev(after)->contains(dot);
     }

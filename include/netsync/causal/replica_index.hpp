@@ -5,11 +5,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <netsync/causal/replica_id.hpp>
 #include <netsync/detail/sorted_map.hpp>
-#include <vector>
 
 namespace netsync {
 
@@ -38,8 +36,7 @@ class ReplicaTable {
         if (const ReplicaIndex* found = indices_.find(id)) return remember(id, *found);
         if (next_ == capacity) return ReplicaIndex{};
         auto& chunk = chunks_[next_ >> chunk_bits];
-        if (!chunk.load(std::memory_order_relaxed))
-            chunk.store(owned_.emplace_back(std::make_unique<Chunk>()).get(), std::memory_order_release);
+        if (!chunk.load(std::memory_order_relaxed)) chunk.store(new Chunk, std::memory_order_release);
         (*chunk.load(std::memory_order_relaxed))[next_ & (chunk_size - 1)] = id;
         const ReplicaIndex index{next_++};
         *indices_.try_emplace(id).first = index;
@@ -53,8 +50,8 @@ class ReplicaTable {
         return found ? remember(id, *found) : ReplicaIndex{};
     }
 
-    /// Only for an index that `intern` or `find` gave.
-    const ReplicaId& id(ReplicaIndex index) const noexcept {
+    /// Only for an index that `intern` or `find` gave, or 0.
+    static const ReplicaId& id(ReplicaIndex index) noexcept {
         const auto at = static_cast<std::uint32_t>(index);
         return (*chunks_[at >> chunk_bits].load(std::memory_order_acquire))[at & (chunk_size - 1)];
     }
@@ -62,7 +59,7 @@ class ReplicaTable {
    private:
     using Chunk = std::array<ReplicaId, chunk_size>;
 
-    ReplicaTable() { intern(ReplicaId{}); }  // index 0: none
+    ReplicaTable() { *indices_.try_emplace(ReplicaId{}).first = ReplicaIndex{}; }
 
     /// Most are asked for again and again: the index of this id, if no other that shares its slot was asked for since.
     ReplicaIndex asked_lately(const ReplicaId& id) const noexcept {
@@ -80,10 +77,12 @@ class ReplicaTable {
 
     mutable std::mutex mutex_;
     SortedMap<ReplicaId, ReplicaIndex> indices_;
-    std::vector<std::unique_ptr<Chunk>> owned_;
-    std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{};
-    std::uint32_t next_ = 0;
+    std::uint32_t next_ = 1;  // index 0: none
     mutable std::array<std::atomic<ReplicaIndex>, slots> lately_{};
+
+    // From before the first use to after the last, without a check for each: a user's static may hold dots too.
+    static inline constinit Chunk first_{};
+    static inline constinit std::array<std::atomic<Chunk*>, capacity / chunk_size> chunks_{&first_};
 };
 
 }  // namespace detail
@@ -95,6 +94,6 @@ inline ReplicaIndex intern(const ReplicaId& id) { return detail::ReplicaTable::i
 inline ReplicaIndex find_index(const ReplicaId& id) { return detail::ReplicaTable::instance().find(id); }
 
 /// The id behind a number that `intern` gave. Any thread; no lock.
-inline const ReplicaId& id_of(ReplicaIndex index) { return detail::ReplicaTable::instance().id(index); }
+inline const ReplicaId& id_of(ReplicaIndex index) { return detail::ReplicaTable::id(index); }
 
 }  // namespace netsync

@@ -73,6 +73,7 @@ class Bag {
         for_each([&](const Element&, std::uint64_t) { ++count; });
         return count;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const { return size() == 0; }
 
     /// Calls `f(element, count)` for each that is there, by ascending element.

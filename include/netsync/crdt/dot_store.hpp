@@ -226,7 +226,10 @@ class DotMap {
         return entries_.find(key);
     }
 
-    /// The same, for what a type keeps beside the content and derives from it.
+    /// A hint that `key` is changed next: the memory is asked for it, and not waited for. O(log size).
+    void prefetch(const Key& key) const { entries_.prefetch(key); }
+
+    /// find(), for what a type keeps beside the content and derives from it.
     template <class Query>
     Content* writable(const Query& key) {
         return entries_.find(key);
@@ -273,7 +276,7 @@ class DotMap {
 
     template <class F>
     void for_each_dot(F&& visit) const {
-        for (const Entry entry : entries_) netsync::for_each_dot(entry.value, visit);
+        entries_.for_each([&](const Entry& entry) { netsync::for_each_dot(entry.value, visit); });
     }
 
     bool permits(OwnerId owner) const {
@@ -305,9 +308,7 @@ class DotMap {
 
     template <class Archive>
     void save(Archive& out) const {
-        save(out, [&](auto&& write) {
-            for (const Entry entry : entries_) write(entry);
-        });
+        save(out, [&](auto&& write) { entries_.for_each(write); });
     }
     /// The same of what is not needed any more: see Output::let_go.
     template <class Archive>
@@ -427,17 +428,14 @@ class DotMap {
             if (join.target == Target::delta) empty_key(key);
         });
         if (join.scope == Scope::whole) changed |= merge_unmentioned(theirs, join);
-        for (auto at = theirs.entries_.begin(); at != theirs.entries_.end(); ++at) {
-            const Join& below = theirs.empties((*at).key) ? join.whole() : join;
-            if constexpr (std::is_const_v<Theirs>) {
-                const Entry entry = *at;
-                changed |= merge_key(entry.key, entry.value, below);
-            } else {
-                at.take([&](Key&& key, Content&& content) {
-                    changed |= merge_key(std::move(key), std::move(content), below);
-                });
-            }
-        }
+        const auto merge_one = [&](auto&& key, auto&& content) {
+            const Join& below = theirs.empties(key) ? join.whole() : join;
+            changed |= merge_key(std::forward<decltype(key)>(key), std::forward<decltype(content)>(content), below);
+        };
+        if constexpr (std::is_const_v<Theirs>)
+            theirs.entries_.for_each([&](const Entry& entry) { merge_one(entry.key, entry.value); });
+        else
+            theirs.entries_.take_each(merge_one);
         return changed;
     }
 

@@ -22,6 +22,7 @@ class GSet {
     bool contains(const Query& element) const {
         return elements_.find(element) != nullptr;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const noexcept { return elements_.empty(); }
     std::size_t size() const noexcept { return elements_.size(); }
 

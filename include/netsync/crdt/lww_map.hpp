@@ -58,6 +58,7 @@ class LwwMap {
         for_each([&](const Key&, const Value&) { ++count; });
         return count;
     }
+    void prefetch(const Key& key) const { entries_.prefetch(key); }
     bool empty() const { return size() == 0; }
 
     /// Calls `f(key, value)` for each key that has one.

@@ -39,6 +39,7 @@ class LwwSet {
     }
     /// O(n): tombstones are skipped.
     std::size_t size() const { return elements_.size(); }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const { return elements_.empty(); }
 
     /// Calls `f(element)` for each, in ascending order.

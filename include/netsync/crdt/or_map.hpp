@@ -69,6 +69,7 @@ class OrMap {
     bool contains(const Query& key) const {
         return find(key) != nullptr;
     }
+    void prefetch(const Key& key) const { entries_.prefetch(key); }
     bool empty() const noexcept { return entries_.empty(); }
     std::size_t size() const noexcept { return entries_.size(); }
 

@@ -68,6 +68,7 @@ class OrSet {
     bool contains(const Query& element) const {
         return elements_.find(element) != nullptr;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const noexcept { return elements_.empty(); }
     std::size_t size() const noexcept { return elements_.size(); }
 

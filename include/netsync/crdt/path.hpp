@@ -7,6 +7,7 @@
 #include <netsync/crdt/change.hpp>
 #include <netsync/crdt/composition.hpp>
 #include <netsync/crdt/verbs.hpp>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -57,6 +58,22 @@ T update_at(const T& now, Change& change, const Step& step, Next&& next, Rest&&.
                       "Owned only one's own part can be written: use netsync::mine");
         return now.update(change, step, below);
     }
+}
+
+/// A hint that update_at is called next: the memory is asked for what lies at the first key of the path, where a type
+/// offers `prefetch(key)`, and not waited for. Verbs of sets and maps take the key first.
+template <class T, class F>
+void prefetch_at(const T&, const F&) {}
+template <class T, class Call, class Key, class... Rest>
+void prefetch_at(const T& now, const Verb<Call, Key, Rest...>& verb) {
+    if constexpr (requires { now.prefetch(std::get<0>(verb.arguments)); }) now.prefetch(std::get<0>(verb.arguments));
+}
+template <class T, class Step, class Next, class... Rest>
+void prefetch_at(const T& now, const Step& step, const Next& next, const Rest&... rest) {
+    if constexpr (std::is_member_object_pointer_v<Step>)
+        prefetch_at(now.*step, next, rest...);
+    else if constexpr (requires { now.prefetch(step); })
+        now.prefetch(step);
 }
 
 template <class T, class Step>

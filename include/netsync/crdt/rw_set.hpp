@@ -64,6 +64,7 @@ class RwSet {
         for_each([&](const Element&) { ++count; });
         return count;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const { return size() == 0; }
 
     /// Calls `f(element)` for each, in ascending order.

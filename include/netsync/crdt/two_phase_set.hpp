@@ -48,6 +48,7 @@ class TwoPhaseSet {
         for_each([&](const Element&) { ++count; });
         return count;
     }
+    void prefetch(const Element& element) const { elements_.prefetch(element); }
     bool empty() const { return size() == 0; }
 
     /// Calls `f(element)` for each, in ascending order.

@@ -59,7 +59,8 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_
         hash = mix(mix(a, b), mix(c, d));
     }
     for (; left >= 8; left -= 8, at += 8) hash = mix(hash, read_word(at));
-    if (left > 0) hash = mix(hash, read_word(at, left));
+    if (left > 0)  // from the eight that end there, if there are so many
+        hash = mix(hash, size >= 8 ? read_word(at + left - 8) >> (8 * (8 - left)) : read_word(at, left));
     return mix(hash, 0x589965cc75374cc3u);
 }
 

@@ -63,25 +63,35 @@ std::uint64_t prefix_of(const Query& query) noexcept {
         return 0;
 }
 
-/// What stands behind the last prefix of a node that is not full: no prefix lies beyond it.
+/// Stands in a node for the prefixes that are not there: none lies beyond it.
 inline constexpr std::uint64_t beyond = std::numeric_limits<std::uint64_t>::max();
 
-/// Among ascending prefixes the first that is not less: `capacity` of them, a multiple of eight or less than that. By
-/// blocks, then within one: no branch hangs on a key or on how full a node is, and no comparison on another, so that they
-/// are made at once.
-inline std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t capacity, std::uint64_t prefix) {
+/// How many of these, `step` apart, are less.
+template <std::size_t step, std::size_t... I>
+[[gnu::always_inline]] inline std::size_t count_less(const std::uint64_t* prefixes, std::uint64_t prefix,
+                                                     std::index_sequence<I...>) {
+    return (std::size_t{0} + ... + (prefixes[I * step] < prefix ? 1u : 0u));
+}
+
+/// Among ascending prefixes, as many as a full node has, the first that is not less. By blocks, then within one: no branch
+/// hangs on a key or on how full a node is, and no comparison on another, so that they are made at once.
+template <std::size_t full>
+[[gnu::always_inline]] inline std::size_t first_not_less(const std::uint64_t* prefixes, std::uint64_t prefix) {
     constexpr std::size_t block = 8;
+    static_assert(full % block == 0);
+    const std::size_t at =
+        block * count_less<block>(prefixes + block - 1, prefix, std::make_index_sequence<full / block - 1>{});
+    return at + count_less<1>(prefixes + at, prefix, std::make_index_sequence<block>{});
+}
+
+/// The same among half as many, or a quarter...
+template <std::size_t full>
+std::size_t first_not_less(const std::uint64_t* prefixes, std::size_t capacity, std::uint64_t prefix) {
+    if (capacity == full) return first_not_less<full>(prefixes, prefix);
+    if constexpr (full > 8) return first_not_less<full / 2>(prefixes, capacity, prefix);
     std::size_t at = 0;
-    if (capacity < block) {
-        for (std::size_t next = 0; next < capacity; ++next) at += prefixes[next] < prefix ? 1 : 0;
-        return at;
-    }
-    for (std::size_t end = block; end < capacity; end += block) at += prefixes[end - 1] < prefix ? 1 : 0;
-    prefixes += at * block;
-    at *= block;
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return (at + ... + (prefixes[I] < prefix ? 1u : 0u));
-    }(std::make_index_sequence<block>{});
+    for (std::size_t next = 0; next < capacity; ++next) at += prefixes[next] < prefix ? 1 : 0;
+    return at;
 }
 
 /// Where a key is or would be.
@@ -90,12 +100,11 @@ struct Place {
     bool found;
 };
 
-/// The first of `count` that does not lie before the key; keys are compared where prefixes are equal. There is room for
-/// `capacity` prefixes, and `beyond` stands for those that are not there.
+/// The first of `count` that does not lie before the key, where `at` is the first whose prefix does not: keys are compared
+/// where prefixes are equal.
 template <bool exact, class Query, class KeyAt>
-Place search(const std::uint64_t* prefixes, std::size_t capacity, std::size_t count, std::uint64_t prefix,
-             const Query& key, const KeyAt& at_position) {
-    std::size_t at = first_not_less(prefixes, capacity, prefix);
+Place search(std::size_t at, const std::uint64_t* prefixes, std::size_t count, std::uint64_t prefix, const Query& key,
+             const KeyAt& at_position) {
     if (at == count || prefixes[at] != prefix) return {at, false};
     if constexpr (exact) {
         return {at, true};

@@ -13,10 +13,8 @@ class Lazy {
     Lazy() = default;
     Lazy(const Lazy& other) : value_(other.value_ ? std::make_unique<T>(*other.value_) : nullptr) {}
     Lazy(Lazy&&) noexcept = default;
-    Lazy& operator=(Lazy other) noexcept {
-        value_ = std::move(other.value_);
-        return *this;
-    }
+    Lazy& operator=(const Lazy& other) { return *this = Lazy{other}; }
+    Lazy& operator=(Lazy&&) noexcept = default;
     ~Lazy() = default;
 
     explicit operator bool() const noexcept { return value_ != nullptr; }

@@ -24,8 +24,8 @@ class SortedMap : SortedNodes<Key, Value> {
     using Nodes::child_for, Nodes::entry, Nodes::erase_at, Nodes::erase_child, Nodes::exact, Nodes::fan_out,
         Nodes::inner, Nodes::insert_at, Nodes::insert_child, Nodes::is_shared, Nodes::key_at, Nodes::key_of_child,
         Nodes::following, Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_ahead,
-        Nodes::prefetch_order, Nodes::prefetch_orders, Nodes::prefetch_room, Nodes::prefixes, Nodes::release,
-        Nodes::resize, Nodes::share, Nodes::split, Nodes::take_entries;
+        Nodes::prefetch_leaf, Nodes::prefetch_order, Nodes::prefetch_orders, Nodes::prefetch_room, Nodes::prefixes,
+        Nodes::release, Nodes::resize, Nodes::share, Nodes::split, Nodes::take, Nodes::take_entries;
     using typename Nodes::Inner, typename Nodes::Node, typename Nodes::Slot;
 
    public:
@@ -53,21 +53,19 @@ class SortedMap : SortedNodes<Key, Value> {
 
     template <class Query>
     const Value* find(const Query& key) const {
+        if (!root_) return nullptr;
         const std::uint64_t prefix = prefix_of<Key>(key);
-        const Node* node = root_;
-        if (!node) return nullptr;
-        std::uint64_t trail = 0;
-        while (node->level > 0) {
-            const std::size_t child = child_for(inner(node), prefix, key);
-            trail = (trail | child) << 8;
-            const bool last = node->level == 1;
-            node = inner(node)->children[child];
-            if (last) prefetch_order(node);
-        }
-        prefetch_room(node);
-        const Place place = place_of(node, prefix, key);
-        last_trail_ = trail | place.at;
-        return place.found ? &entry(node, place.at)->value : nullptr;
+        const Node* leaf = leaf_of(prefix, key);
+        prefetch_room(leaf);
+        const Place place = place_of(leaf, prefix, key);
+        trail_.steps |= place.at;
+        return place.found ? &entry(leaf, place.at)->value : nullptr;
+    }
+
+    /// Asks the memory for where a key is or would be: for whoever looks for it next, and has something to do before.
+    template <class Query>
+    void prefetch(const Query& key) const {
+        if (root_ && !is_leaf()) prefetch_leaf(leaf_of(prefix_of<Key>(key), key));
     }
 
     /// From the first entry that does not lie before `key`. O(log size).
@@ -142,6 +140,25 @@ class SortedMap : SortedNodes<Key, Value> {
 
     void clear() noexcept { *this = SortedMap{}; }
 
+    /// Calls `f(entry)` for each, in order.
+    template <class F>
+    [[gnu::always_inline]] void for_each(F&& f) const {
+        if (!is_leaf())
+            for (const Entry each : *this) f(each);
+        else
+            for (std::size_t at = 0; at < root_->count; ++at) f(Entry{key_at(root_, at), entry(root_, at)->value});
+    }
+
+    /// Calls `f(key, value)` for each, in order, which may be taken over where no copy shares it: for whoever lets go of the
+    /// map. The entries stay, without their content.
+    template <class F>
+    [[gnu::always_inline]] void take_each(F&& f) {
+        if (!is_leaf())
+            for (Iterator at = begin(); at != end(); ++at) at.take(f);
+        else
+            for (std::size_t at = 0; at < root_->count; ++at) take(root_, at, !is_shared(root_), f);
+    }
+
     /// Calls `f(entry)` for each, in order, and lets go of what lies behind: a copy that writes there need not copy it any
     /// more. A key that was visited may be looked at until the next one was. Empty afterwards.
     template <class F>
@@ -164,6 +181,9 @@ class SortedMap : SortedNodes<Key, Value> {
    private:
     template <class, class>
     friend class Appender;
+
+    /// As most deltas are: then no way through the nodes has to be kept.
+    bool is_leaf() const noexcept { return root_ && root_->level == 0; }
 
     struct Step {
         Inner* node;
@@ -192,16 +212,31 @@ class SortedMap : SortedNodes<Key, Value> {
         release(std::exchange(place, nullptr));
     }
 
-    /// The leaf for a key, with the way to it; all of it writable.
+    /// The leaf for a key; the way to it is kept.
+    template <class Query>
+    const Node* leaf_of(std::uint64_t prefix, const Query& key) const {
+        const bool again = trail_.prefix == prefix;
+        std::uint64_t steps = 0;
+        const Node* node = root_;
+        while (node->level > 0) {
+            const std::size_t child = child_below(inner(node), again, prefix, key);
+            steps = (steps | child) << 8;
+            const bool last = node->level == 1;
+            node = inner(node)->children[child];
+            if (last) prefetch_order(node);
+        }
+        trail_ = {prefix, steps};
+        return node;
+    }
+
+    /// The same with all of the way writable.
     template <class Query>
     Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
+        const bool again = trail_.prefix == prefix;
         Node* node = own(root_);
         while (node->level > 0) {
-            std::size_t child = guess(node->level);
-            if (!lies_below(inner(node), child, prefix)) {
-                child = child_for(inner(node), prefix, key);
-                if (node->level == 1) prefetch_order(inner(node)->children[child]);
-            }
+            const std::size_t child = child_below(inner(node), again, prefix, key);
+            if (!again && node->level == 1) prefetch_order(inner(node)->children[child]);
             path.steps[path.depth++] = {inner(node), child};
             node = own(inner(node)->children[child]);
         }
@@ -209,9 +244,22 @@ class SortedMap : SortedNodes<Key, Value> {
         return node;
     }
 
-    // A change looks for a key, and its merge comes back to it: what it found is tried first. It need not be true.
+    // A change looks for a key, and its merge comes back to it: the way that led to the same prefix is tried first. It need
+    // not be true.
 
-    static std::size_t guess(unsigned level) noexcept { return (last_trail_ >> (8 * (level % 8))) & 0xff; }
+    struct Trail {
+        std::uint64_t prefix = 0;
+        std::uint64_t steps = 0;  // a byte a level, the leaf's the lowest
+    };
+
+    static std::size_t guess(unsigned level) noexcept { return (trail_.steps >> (8 * (level % 8))) & 0xff; }
+
+    template <class Query>
+    static std::size_t child_below(const Inner* node, bool again, std::uint64_t prefix, const Query& key) {
+        if (again)
+            if (const std::size_t child = guess(node->level); lies_below(node, child, prefix)) return child;
+        return child_for(node, prefix, key);
+    }
 
     /// Whether the prefix alone says that a key lies below this child, which may not exist.
     static bool lies_below(const Inner* node, std::size_t child, std::uint64_t prefix) noexcept {
@@ -221,7 +269,8 @@ class SortedMap : SortedNodes<Key, Value> {
     template <class Query>
     static Place place_again(const Node* leaf, std::uint64_t prefix, const Query& key) {
         const std::size_t at = guess(0);
-        const bool fits = at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
+        const bool fits =
+            trail_.prefix == prefix && at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
         if (fits && prefix < prefixes(leaf)[at]) return {at, false};
         return place_of(leaf, prefix, key);
     }
@@ -335,8 +384,7 @@ class SortedMap : SortedNodes<Key, Value> {
         erase_child(parent, at + 1);
     }
 
-    static inline constinit thread_local std::uint64_t last_trail_ =
-        0;  // of a find: a byte a level, the leaf's the lowest
+    static inline constinit thread_local Trail trail_{};
 
     Node* root_ = nullptr;
     std::size_t size_ = 0;

@@ -48,14 +48,7 @@ class SortedMapIterator : SortedNodes<Key, Value> {
     /// map. It stays, without its content.
     template <class F>
     void take(F&& f) const {
-        Slot* slot = const_cast<Slot*>(entry(leaf_, at_));
-        if constexpr (exact) {
-            if (is_own()) return f(key_at(leaf_, at_), std::move(slot->value));
-            f(key_at(leaf_, at_), Value(slot->value));
-        } else {
-            if (is_own()) return f(std::move(slot->key), std::move(slot->value));
-            f(Key(slot->key), Value(slot->value));
-        }
+        Nodes::take(const_cast<Node*>(leaf_), at_, is_own(), f);
     }
     SortedMapIterator& operator++() {
         if (++at_ == leaf_->count) {

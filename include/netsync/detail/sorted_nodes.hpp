@@ -81,6 +81,18 @@ struct SortedNodes {
         else
             return static_cast<const Key&>(entry(leaf, at)->key);
     }
+    /// Calls `f(key, value)` with the entry, which is taken over if it is not shared with a copy.
+    template <class F>
+    [[gnu::always_inline]] static void take(Node* leaf, std::size_t at, bool own, F&& f) {
+        Slot* slot = entry(leaf, at);
+        if constexpr (exact) {
+            if (own) return f(key_at(leaf, at), std::move(slot->value));
+            f(key_at(leaf, at), Value(slot->value));
+        } else {
+            if (own) return f(std::move(slot->key), std::move(slot->value));
+            f(Key(slot->key), Value(slot->value));
+        }
+    }
     static const Inner* inner(const Node* node) { return static_cast<const Inner*>(node); }
     static Inner* inner(Node* node) { return static_cast<Inner*>(node); }
 
@@ -92,6 +104,14 @@ struct SortedNodes {
 #if defined(__GNUC__)
         constexpr std::size_t from = sizeof(Node) + leaf_size * sizeof(std::uint64_t);
         for (std::size_t offset = from; offset < from + leaf_size; offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset, 1);
+#else
+        static_cast<void>(leaf);
+#endif
+    }
+    static void prefetch_leaf(const Node* leaf) noexcept {
+#if defined(__GNUC__)
+        for (std::size_t offset = 0; offset < sizeof(Node) + leaf_size * sizeof(std::uint64_t); offset += 64)
             __builtin_prefetch(bytes(leaf) + offset, 1);
 #else
         static_cast<void>(leaf);
@@ -141,16 +161,18 @@ struct SortedNodes {
 
     template <class Query>
     static Place place_of(const Node* leaf, std::uint64_t prefix, const Query& key) {
-        return search<exact>(prefixes(leaf), leaf->capacity, leaf->count, prefix, key,
+        return search<exact>(first_not_less<leaf_size>(prefixes(leaf), leaf->capacity, prefix), prefixes(leaf),
+                             leaf->count, prefix, key,
                              [&](std::size_t at) -> decltype(auto) { return key_at(leaf, at); });
     }
 
     template <class Query>
     static std::size_t child_for(const Inner* node, std::uint64_t prefix, const Query& key) {
-        const Place place = search<exact>(node->prefixes.data(), fan_out, node->count, prefix, key,
+        const std::uint64_t* const held = node->prefixes.data();
+        const Place place = search<exact>(first_not_less<fan_out>(held, prefix), held, node->count, prefix, key,
                                           [&](std::size_t at) -> decltype(auto) {
                                               if constexpr (exact)
-                                                  return key_of<Key>(node->prefixes[at]);
+                                                  return key_of<Key>(held[at]);
                                               else
                                                   return (node->keys[at]);
                                           });

@@ -11,14 +11,6 @@
 
 namespace netsync {
 
-/// What a frame says beside who made it, and what it depends on.
-struct Issue {
-    std::uint64_t count = 1;
-    Ntp64 time{};
-    std::vector<CounterRange> removed{};
-    std::vector<ReplicaCounter> instead_of{};
-};
-
 /// Knows what the last frame depended on, so that the next one says only what has come since. One thread.
 class Issuing {
    public:
@@ -31,22 +23,19 @@ class Issuing {
         rose_ = true;
     }
 
-    Frame make(const History& history, ReplicaIndex self, Issue issue, ByteView delta) {
-        return Frame::make(FrameHeader{.origin = id_of(self),
-                                       .first = history.counter(self) + 1,
-                                       .count = issue.count,
-                                       .time = issue.time,
-                                       .dependencies = take_dependencies(history, self),
-                                       .removed = std::move(issue.removed),
-                                       .instead_of = std::move(issue.instead_of)},
-                           delta, history.hash(self));
+    /// `said`: what the frame says beside who made it after what, and what it depends on. `before`: where the history of
+    /// `self`, who makes it, stands.
+    Frame make(const History& history, ReplicaIndex self, const Head& before, FrameHeader&& said, ByteView delta) {
+        said.origin = before.replica;
+        said.first = before.counter + 1;
+        if (std::exchange(rose_, false)) said.dependencies = take_dependencies(history, self);
+        return Frame::make(std::move(said), delta, before.hash);
     }
 
    private:
-    /// The version vector of this frame, where it rose since the last one.
+    /// The version vector, where it rose since the last frame.
     std::vector<ReplicaCounter> take_dependencies(const History& history, ReplicaIndex self) {
         std::vector<ReplicaCounter> risen;
-        if (!std::exchange(rose_, false)) return risen;
         for (const VersionVector::Entry& entry : history.vector().sorted())
             if (entry.replica != self && told_.advance(entry.replica, entry.counter))
                 risen.push_back({id_of(entry.replica), entry.counter});

@@ -85,26 +85,32 @@ class LocalCopy {
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), history().counter(self_)}; }
 
+    /// A hint that this update is made next.
+    template <class... Steps>
+    void prefetch(const Steps&... path_and_mutator) const {
+        detail::prefetch_at(state(), path_and_mutator...);
+    }
+
     /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log, and is handed to
     /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
     template <class F, class G>
     std::error_code change(F&& steps, G&& publish) {
-        Batch<CrdtType> batch{kept_.held.state, history().context(), self_,       history().counter(self_) + 1,
+        const Head before = history().head(id());
+        Batch<CrdtType> batch{kept_.held.state, history().context(), self_,       before.counter + 1,
                               clock_.tick(),    options_.limits,     is_watched()};
         steps(batch);
         std::error_code error = batch.error();
         if (!batch.changed()) return error;
+        FrameHeader said;
+        said.count = std::max<std::uint64_t>(1, batch.minted().size());
+        said.time = batch.time();
+        said.removed = to_counter_ranges(batch.removed());
         std::error_code unsendable;
-        const Frame frame = issuing_.make(history(), self_,
-                                          {.count = std::max<std::uint64_t>(1, batch.minted().size()),
-                                           .time = batch.time(),
-                                           .removed = to_counter_ranges(batch.removed())},
-                                          batch.encode(unsendable));
+        const Frame frame = issuing_.make(history(), self_, before, std::move(said), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");
         if (unsendable) error = unsendable;
-        const std::uint64_t before = history().hash(self_);
         kept_.held.advance(frame, self_);
-        if (const std::error_code failed = kept_.log(frame, before)) error = failed;
+        if (const std::error_code failed = kept_.log(frame, before.hash)) error = failed;
         if (is_watched()) observe(batch.delta(), {id(), batch.time(), true, false});
         publish(frame);
         return error;
@@ -477,16 +483,15 @@ class LocalCopy {
     }
 
     void issue_again(const Frame& old, const Succession& succession, bool by_name, const Branches& branches) {
-        const std::uint64_t first = history().counter(self_) + 1;
-        const DotRange minted{self_, first, first + old.header().count - 1};
+        const Head before = history().head(id());
+        const DotRange minted{self_, before.counter + 1, before.counter + old.header().count};
         Result<IssuedAgain<CrdtType>> again = netsync::issue_again<CrdtType>(
             old, minted, clock_.tick(), succession, branches.resolve(old.header().removed, history().reissues()),
             by_name, branches, options_.limits);
         if (!again) return;
-        const Frame frame = issuing_.make(history(), self_, std::move(again->issue), again->bytes);
-        const std::uint64_t before = history().hash(self_);
+        const Frame frame = issuing_.make(history(), self_, before, FrameHeader{again->said}, again->bytes);
         kept_.held.merge(frame, self_, again->delta);
-        static_cast<void>(kept_.log(frame, before));
+        static_cast<void>(kept_.log(frame, before.hash));
     }
 
     /// 9: one frame whose dependencies are in.

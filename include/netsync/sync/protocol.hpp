@@ -57,7 +57,8 @@ class Protocol {
 
     // 5: to every live member at once, or through some of them to the others; gossip repairs what is lost.
     void publish(const Frame& frame) {
-        if (gossip_.is_ready()) Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox);
+        if (gossip_.is_ready() && !pool_.members().empty())
+            Relay::spread(pool_, pool_.self(), pool_.self(), frame.bytes(), outbox);
     }
 
     Subscription await(const ReplicaCounter& token, Audience audience, Duration timeout, Waiters::Answer answer,

@@ -69,7 +69,7 @@ struct Succession {
 template <crdt CrdtType>
 struct IssuedAgain {
     CrdtType delta{};
-    Issue issue{};
+    FrameHeader said{};
     Bytes bytes{};  ///< the delta's
 };
 
@@ -83,8 +83,8 @@ Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& mint
     const FrameHeader& header = old.header();
     Result<CrdtType> decoded = old.template delta_within<CrdtType>(DotSpace{minted, time}, limits);
     if (!decoded) return decoded.error();
-    IssuedAgain<CrdtType> again{.delta = *std::move(decoded), .issue = {.count = header.count, .time = time}};
-    std::vector<ReplicaCounter>& names = again.issue.instead_of;
+    IssuedAgain<CrdtType> again{.delta = *std::move(decoded), .said = {.count = header.count, .time = time}};
+    std::vector<ReplicaCounter>& names = again.said.instead_of;
     if (by_name) {
         names = header.instead_of;
         names.insert(names.begin(), {header.origin, header.first});
@@ -97,7 +97,7 @@ Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& mint
     Result<Bytes> bytes = encode_delta(again.delta, minted, time, limits);
     if (!bytes) return bytes.error();
     again.bytes = *std::move(bytes);
-    again.issue.removed = succession(removed);
+    again.said.removed = succession(removed);
     return again;
 }
 

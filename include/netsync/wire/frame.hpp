@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <netsync/causal/causal_buffer.hpp>
@@ -60,14 +59,13 @@ class Frame {
     /// From an encoded delta (encode_delta) and its header, whose hash is set here: `previous_hash` is that of the
     /// origin's frame before this one, 0 before the first. O(size).
     static Frame make(FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
-        if (!header.is_plain()) {
-            Output out;
-            write_header(out, header);
-            return assemble(out.view(), std::move(header), delta, previous_hash);
-        }
-        std::array<std::byte, plain_header_size> said;
-        const std::byte* const end = write_plain_header(said.data(), header);
-        return assemble({said.data(), end}, std::move(header), delta, previous_hash);
+        if (header.is_plain())
+            return assemble(std::move(header), plain_header_size(header), delta, previous_hash,
+                            [&](std::byte* at) { return write_plain_header(at, header); });
+        Output out;
+        write_header(out, header);
+        return assemble(std::move(header), out.size(), delta, previous_hash,
+                        [&](std::byte* at) { return std::copy(out.view().begin(), out.view().end(), at); });
     }
 
     /// The names of one change: see FrameHeader::instead_of.
@@ -114,7 +112,7 @@ class Frame {
 
    private:
     static constexpr std::size_t hash_size = sizeof(std::uint64_t);
-    static constexpr std::size_t plain_header_size = 2 + 3 * sizeof(std::uint64_t) + 2 * detail::varint_room + 3;
+    static constexpr std::size_t most_of_plain_header = 2 + 3 * sizeof(std::uint64_t) + 2 * detail::varint_room + 3;
 
     explicit Frame(SharedBytes bytes) : bytes_(std::move(bytes)) {}
     Frame(SharedBytes bytes, FrameHeader&& header, std::size_t delta_start)
@@ -123,13 +121,21 @@ class Frame {
     DotRange minted() const { return {intern(header_.origin), header_.first, header_.last()}; }
     ByteView body() const { return ByteView{*bytes_}.subspan(delta_start_, bytes_->size() - delta_start_ - hash_size); }
 
-    static Frame assemble(ByteView said, FrameHeader&& header, ByteView delta, std::uint64_t previous_hash) {
-        SharedBytes bytes = SharedBytes::make(said.size() + delta.size() + hash_size, [&](std::byte* const at) {
-            std::byte* const end = std::copy(delta.begin(), delta.end(), std::copy(said.begin(), said.end(), at));
+    /// `write(at)` writes the header, which takes so many bytes, and says where it ends.
+    template <class F>
+    static Frame assemble(FrameHeader&& header, std::size_t header_size, ByteView delta, std::uint64_t previous_hash,
+                          F&& write) {
+        SharedBytes bytes = SharedBytes::make(header_size + delta.size() + hash_size, [&](std::byte* const at) {
+            std::byte* const end = std::copy(delta.begin(), delta.end(), write(at));
             header.hash = detail::hash_bytes(at, static_cast<std::size_t>(end - at), previous_hash);
             detail::write_word(end, header.hash);
         });
-        return Frame{std::move(bytes), std::move(header), said.size()};
+        return Frame{std::move(bytes), std::move(header), header_size};
+    }
+
+    static std::size_t plain_header_size(const FrameHeader& header) noexcept {
+        return most_of_plain_header - 2 * detail::varint_room + detail::varint_size(header.first) +
+               detail::varint_size(header.count);
     }
 
     /// Says where it ends.
@@ -145,7 +151,7 @@ class Frame {
     }
 
     static void write_header(Output& out, const FrameHeader& header) {
-        out.in_one_piece(plain_header_size, [&](std::byte* at) { return write_plain_header(at, header) - 3; });
+        out.in_one_piece(most_of_plain_header, [&](std::byte* at) { return write_plain_header(at, header) - 3; });
         out.count(header.dependencies.size());
         for (const ReplicaCounter& needed : header.dependencies) out(needed.replica, needed.counter);
         out.count(header.removed.size());

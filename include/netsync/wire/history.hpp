@@ -27,16 +27,21 @@ class History {
     std::uint64_t counter(const ReplicaId& origin) const noexcept { return head(origin).counter; }
     std::uint64_t hash(ReplicaIndex origin) const noexcept { return hash(id_of(origin)); }
     std::uint64_t hash(const ReplicaId& origin) const noexcept { return head(origin).hash; }
+    /// Both, 0 where there is nothing.
+    Head head(const ReplicaId& origin) const noexcept {
+        const auto at = position(origin);
+        return at != heads_.end() && at->replica == origin ? *at : Head{origin, 0, 0};
+    }
 
     /// `origin` is now at `counter`, with `hash`; its latest change was made at `time`. Only forward.
     void advance(ReplicaIndex origin, std::uint64_t counter, std::uint64_t hash, Ntp64 time) {
         context_.advance(origin, counter);
         const Head head{id_of(origin), counter, hash};
-        const auto at = heads_.begin() + (position(head.replica) - heads_.cbegin());
-        if (at == heads_.end() || at->replica != head.replica)
-            heads_.insert(at, head);
+        latest_ = static_cast<std::size_t>(position(head.replica) - heads_.cbegin());
+        if (latest_ == heads_.size() || heads_[latest_].replica != head.replica)
+            heads_.insert(heads_.begin() + static_cast<std::ptrdiff_t>(latest_), head);
         else
-            *at = head;
+            heads_[latest_] = head;
         time_ = std::max(time_, time);
         digest_ = 0;
         remember(head);
@@ -148,17 +153,16 @@ class History {
             recent_[std::exchange(oldest_, (oldest_ + 1) % max_recent)] = point;
     }
 
-    Head head(const ReplicaId& origin) const noexcept {
-        const auto at = position(origin);
-        return at != heads_.end() && at->replica == origin ? *at : Head{};
-    }
     std::vector<Head>::const_iterator position(const ReplicaId& origin) const noexcept {
+        if (latest_ < heads_.size() && heads_[latest_].replica == origin)
+            return heads_.begin() + static_cast<std::ptrdiff_t>(latest_);
         return std::lower_bound(heads_.begin(), heads_.end(), origin,
                                 [](const Head& head, const ReplicaId& key) { return head.replica < key; });
     }
 
     CausalContext context_;
     std::vector<Head> heads_;   // the same by replica id, with the hashes
+    std::size_t latest_ = 0;    // the one that was advanced last
     std::vector<Head> recent_;  // in turns, from the oldest one on
     std::size_t oldest_ = 0;
     Reissues reissues_;

@@ -41,7 +41,7 @@ class Output {
         space_ = std::move(space);
         depth_left_ = max_depth;
         cost_ = 0;
-        error_ = {};
+        if (error_) error_ = {};
     }
 
     template <class... T>
@@ -73,7 +73,7 @@ class Output {
     // The vocabulary of `save` functions.
 
     /// A number of items that each take `item_size` bytes of the reader's memory (see Input::count).
-    void count(std::size_t items, std::size_t item_size = 0) {
+    [[gnu::always_inline]] void count(std::size_t items, std::size_t item_size = 0) {
         varint(items);
         charge(items * item_size);
     }
@@ -99,7 +99,7 @@ class Output {
         varint(space_.time().value - time.value);
     }
     /// One of a list of dots, and whether another follows: shorter than a count and a dot. An empty list is no_dot().
-    void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
+    [[gnu::always_inline]] void dot(Dot dot, bool more) { varint(1 + 2 * number_of(dot) + (more ? 1 : 0)); }
     void no_dot() { varint(0); }
     /// The same with a bit that belongs to what lies under the dot.
     void marked_dot(Dot dot, bool mark, bool more) { varint(1 + 4 * number_of(dot) + (mark ? 2 : 0) + (more ? 1 : 0)); }
@@ -228,7 +228,7 @@ class Output {
 
     void write_dot(Dot dot) { varint(number_of(dot)); }
 
-    std::uint64_t number_of(Dot dot) {
+    [[gnu::always_inline]] std::uint64_t number_of(Dot dot) {
         const std::optional<std::uint64_t> number = space_.number(dot);
         assert(number && "netsync: a delta holds only dots that its own change minted");
         if (!number) fail(errc::malformed);
