@@ -1,5 +1,5 @@
 // What one update costs, type by type: each line a ratio to the standard container doing the same in the same run, and the
-// aim. Medians of five. `catalogue [elements]`: a million unless it is said.
+// aim. Medians of five. `catalogue [elements [folder]]`: a million unless it is said; where pictures of it go.
 #include <malloc.h>
 #include <netsync/netsync.hpp>
 
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "median.hpp"
+#include "plot.hpp"
 
 namespace {
 
@@ -39,14 +40,23 @@ double seconds(F&& f) {
     return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
+std::vector<plot::Bar> reached;  // how much more than its aim each line is
+
 void at_least(const char* what, std::size_t count, double floor, double ours, double aim) {
     const double each = 1e9 / static_cast<double>(count);
     std::printf("%-66s %7.1f ns, floor %7.1f ns: %5.2f (at least %.1f)%s\n", what, ours * each, floor * each,
                 floor / ours, aim, floor / ours < aim ? "  NOT REACHED" : "");
     std::fflush(stdout);
+    reached.push_back({what, floor / ours / aim});
 }
 void at_most(const char* what, double ours, double aim, const char* unit) {
     std::printf("%-66s %7.2f %s (at most %.2f)%s\n", what, ours, unit, aim, ours > aim ? "  NOT REACHED" : "");
+    std::fflush(stdout);
+    reached.push_back({what, aim / ours});
+}
+
+void figure(const char* what, double ours, const char* unit) {
+    std::printf("%-66s %7.2f %s\n", what, ours, unit);
     std::fflush(stdout);
 }
 
@@ -302,8 +312,11 @@ void two_way(std::size_t count, std::size_t step, bool aimed) {
     });
     char what[80];
     std::snprintf(what, sizeof what, "two-way sync of %zu keys each, %zu a change: time, to setting them", count, step);
-    at_most(what, ours / floor, aimed ? 3.0 : 99.0, "x");
-    at_most("  on the wire, a key that was set", bytes / static_cast<double>(2 * count), aimed ? 30.0 : 99.0, "bytes");
+    const char* const wire = "  on the wire, a key that was set";
+    const double each = bytes / static_cast<double>(2 * count);
+    if (!aimed) return figure(what, ours / floor, "x"), figure(wire, each, "bytes");
+    at_most(what, ours / floor, 3.0, "x");
+    at_most(wire, each, 30.0, "bytes");
 }
 
 template <class Key>
@@ -317,6 +330,37 @@ void sets(const char* name, const std::vector<Key>& keys) {
              0.5);
     at_least(line("remote: decode and merge, frames of 100").c_str(), count, floor,
              remote_add<Key>(frames_of(keys, 100)), 0.8);
+}
+
+/// What an add costs as the set grows: nanoseconds each, of as many in all at each size.
+void growth(std::size_t most, const std::string& folder) {
+    plot::Line floor{"std::unordered_set insert", {}, true}, type{"the type: mutator and merge", {}},
+        replica{"through a Replica", {}}, one{"remote, frames of 1", {}}, many{"remote, frames of 100", {}};
+    for (std::size_t size = 1000; size <= most; size *= 10) {
+        std::vector<std::uint64_t> keys;
+        for (std::uint64_t i = 0; i < size; ++i) keys.push_back(number(i));
+        const auto add = [&](plot::Line& line, auto&& measure) {
+            double total = 0;
+            for (std::size_t at = 0; at < most; at += size) total += measure();
+            const double part = 1e9 / static_cast<double>(most);
+            line.points.emplace_back(static_cast<double>(size), total * part);
+        };
+        const std::vector<SharedBytes> ones = frames_of(keys, 1), hundreds = frames_of(keys, 100);
+        add(floor, [&] { return unordered_insert(keys); });
+        add(type, [&] { return type_add(keys); });
+        add(replica, [&] { return replica_add(keys); });
+        add(one, [&] { return remote_add<std::uint64_t>(ones); });
+        add(many, [&] { return remote_add<std::uint64_t>(hundreds); });
+        std::printf(
+            "%9zu elements, ns an add: std::unordered_set %.0f, the type %.0f, a replica %.0f, remote in frames of "
+            "1 %.0f, of 100 %.0f\n",
+            size, floor.points.back().second, type.points.back().second, replica.points.back().second,
+            one.points.back().second, many.points.back().second);
+        std::fflush(stdout);
+    }
+    if (folder.empty()) return;
+    plot::lines((folder + "/adds.svg").c_str(), "OrSet<uint64_t>: nanoseconds an add", "elements in the end",
+                {floor, type, replica, one, many});
 }
 
 }  // namespace
@@ -340,5 +384,9 @@ int main(int argc, char** argv) {
     ten_behind(count);
     two_way(count / 10, 1, false);
     two_way(count / 10, 1000, true);
+    const std::string folder = argc > 2 ? argv[2] : "";
+    growth(count, folder);
+    if (!folder.empty())
+        plot::bars((folder + "/catalogue.svg").c_str(), "how much better than its aim each is", reached);
     return sink == 1 ? 1 : 0;
 }

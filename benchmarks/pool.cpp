@@ -5,16 +5,17 @@
 #include <netsync/netsync.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
+
+#include "plot.hpp"
 
 namespace {
 
@@ -213,28 +214,14 @@ Cost cost_of(std::size_t size) {
     return cost;
 }
 
-void plot(const std::vector<Cost>& costs, const char* path) {
-    std::ofstream svg(path);
-    const auto x = [](std::size_t size) { return 60 + 80 * (std::bit_width(size) - 3); };
-    const auto y = [](double value) { return 260 - 18 * value; };
-    svg << "<svg xmlns='http://www.w3.org/2000/svg' width='640' height='310' font-family='sans-serif' font-size='12'>\n"
-           "<rect width='640' height='310' fill='white'/>\n"
-           "<text x='60' y='20'>messages that one replica sends for one change (line), and log2(n) + 4 "
-           "(dashes)</text>\n";
-    for (int value = 0; value <= 12; value += 4)
-        svg << "<line x1='60' x2='600' y1='" << y(value) << "' y2='" << y(value) << "' stroke='#ddd'/><text x='30' y='"
-            << y(value) + 4 << "'>" << value << "</text>\n";
-    std::string most, bound;
+void draw(const std::vector<Cost>& costs, const char* path) {
+    plot::Line most{"one replica, at most", {}}, bound{"log2(n) + 4", {}, true};
     for (const Cost& cost : costs) {
-        const std::string at = std::to_string(x(cost.size)) + ",";
-        most += at + std::to_string(y(static_cast<double>(std::min<std::uint64_t>(cost.most, 12)))) + " ";
-        bound += at + std::to_string(y(static_cast<double>(std::bit_width(cost.size) - 1 + 4))) + " ";
-        svg << "<text x='" << x(cost.size) - 8 << "' y='285'>" << cost.size << "</text>\n";
+        const auto size = static_cast<double>(cost.size);
+        bound.points.emplace_back(size, std::log2(size) + 4);
+        most.points.emplace_back(size, static_cast<double>(cost.most));
     }
-    svg << "<polyline fill='none' stroke='#06c' stroke-width='2' points='" << most
-        << "'/>\n<polyline fill='none' stroke='#888' "
-           "stroke-dasharray='4' points='"
-        << bound << "'/>\n<text x='300' y='305'>replicas</text>\n</svg>\n";
+    plot::lines(path, "messages that are sent for one change", "replicas", {bound, most});
 }
 
 }  // namespace
@@ -251,5 +238,5 @@ int main(int argc, char** argv) {
                     static_cast<unsigned long long>(cost.most), cost.milliseconds, cost.rounds);
         std::fflush(stdout);
     }
-    if (argc > 2) plot(costs, argv[2]);
+    if (argc > 2) draw(costs, argv[2]);
 }

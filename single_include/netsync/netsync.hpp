@@ -11183,7 +11183,7 @@ struct ReplicaCounter {
 
 /// What a frame says of itself.
 struct FrameHeader {
-    ReplicaId origin;
+    ReplicaId origin{};
     std::uint64_t first = 1;  ///< the dots minted: `count` of them, at least one
     std::uint64_t count = 1;
     Ntp64 time{};
