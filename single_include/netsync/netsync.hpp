@@ -14863,7 +14863,9 @@ Result<IssuedAgain<CrdtType>> issue_again(const Frame& old, const DotRange& mint
     const FrameHeader& header = old.header();
     Result<CrdtType> decoded = old.template delta_within<CrdtType>(DotSpace{minted, time}, limits);
     if (!decoded) return decoded.error();
-    IssuedAgain<CrdtType> again{.delta = *std::move(decoded), .said = {.count = header.count, .time = time}};
+    IssuedAgain<CrdtType> again{.delta = *std::move(decoded)};
+    again.said.count = header.count;
+    again.said.time = time;
     std::vector<ReplicaCounter>& names = again.said.instead_of;
     if (by_name) {
         names = header.instead_of;
