@@ -14988,6 +14988,7 @@ class Loading {
     }
 
     bool on_chunk(Member& member, StateChunk&& chunk, const Moment& now, Outbox& out) {
+        bytes_ += chunk.bytes.size();
         const Result<bool> complete = sink_.take(member.link, std::move(chunk), options_.limits, out);
         deadline_ = now.time + options_.answer_timeout;
         if (!complete) return on_state(member, {}, complete.error(), now, out);
@@ -15243,7 +15244,7 @@ class Loading {
     }
 
     void report(SyncEnd end, const Moment& now) {
-        reports_.push_back({from_, 1, sink_.received(), 0, 0, end, now.time - *first_greeting_});
+        reports_.push_back({from_, 1, std::exchange(bytes_, 0), 0, 0, end, now.time - *first_greeting_});
     }
 
     static constexpr int patience = 5;
@@ -15264,6 +15265,7 @@ class Loading {
     std::vector<ReplicaId> passed_over_;
     std::optional<Unplaced> unplaced_;
     StateSink sink_;
+    std::uint64_t bytes_ = 0;  // of states, since the last report
     std::vector<SyncReport> reports_;
 };
 

@@ -294,6 +294,9 @@ TEST_CASE("a NullStore pool repairs by state") {
     Forgetful c{hub};
     hub.run();
     CHECK(c.state() == a.state());
+    REQUIRE_FALSE(c.report().syncs.empty());
+    CHECK(c.report().syncs.back().end == SyncEnd::adopted);
+    CHECK(c.report().syncs.back().bytes > 0);
     b.stop();
     a.update(add("missed"));
     hub.run();
