@@ -3832,6 +3832,10 @@ class Bag {
     void load(Archive& in) {
         elements_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const Bag& a, const Bag& b) { return a.elements_ == b.elements_; }
 
@@ -4435,6 +4439,10 @@ class GMap {
     void load(Archive& in) {
         entries_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return entries_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const GMap& a, const GMap& b) { return a.entries_ == b.entries_; }
 
@@ -4509,6 +4517,10 @@ class GSet {
     template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
+    }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
     }
 
     friend bool operator==(const GSet&, const GSet&) = default;
@@ -7237,6 +7249,10 @@ class LwwSet {
     void load(Archive& in) {
         elements_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const LwwSet&, const LwwSet&) = default;
 
@@ -8194,6 +8210,10 @@ class RwSet {
     template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
+    }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
     }
 
     friend bool operator==(const RwSet& a, const RwSet& b) { return a.elements_ == b.elements_; }
@@ -9713,6 +9733,10 @@ class TwoPhaseSet {
     template <class Archive>
     void load(Archive& in) {
         elements_.load(in);
+    }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
     }
 
     friend bool operator==(const TwoPhaseSet&, const TwoPhaseSet&) = default;

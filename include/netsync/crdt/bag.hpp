@@ -109,6 +109,10 @@ class Bag {
     void load(Archive& in) {
         elements_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const Bag& a, const Bag& b) { return a.elements_ == b.elements_; }
 

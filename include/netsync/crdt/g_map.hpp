@@ -97,6 +97,10 @@ class GMap {
     void load(Archive& in) {
         entries_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return entries_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const GMap& a, const GMap& b) { return a.entries_ == b.entries_; }
 

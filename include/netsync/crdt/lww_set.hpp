@@ -68,6 +68,10 @@ class LwwSet {
     void load(Archive& in) {
         elements_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const LwwSet&, const LwwSet&) = default;
 

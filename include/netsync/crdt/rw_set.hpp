@@ -99,6 +99,10 @@ class RwSet {
     void load(Archive& in) {
         elements_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const RwSet& a, const RwSet& b) { return a.elements_ == b.elements_; }
 

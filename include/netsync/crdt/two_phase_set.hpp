@@ -81,6 +81,10 @@ class TwoPhaseSet {
     void load(Archive& in) {
         elements_.load(in);
     }
+    template <class Archive>
+    bool load_and_merge(Archive& in, const Join& join) {
+        return elements_.load_and_merge(in, join);
+    }
 
     friend bool operator==(const TwoPhaseSet&, const TwoPhaseSet&) = default;
 
