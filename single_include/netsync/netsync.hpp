@@ -806,6 +806,67 @@ constexpr Key key_of(std::uint64_t prefix) noexcept {
 
 }  // namespace netsync::detail
 
+// ---- netsync/detail/spare.hpp ----
+
+// netsync: memory that a thread lets go of and needs again at once: what every change allocates and frees.
+
+namespace netsync::detail {
+
+/// Allocates and frees blocks, and keeps the small one that a thread freed last for its next. One a thread for each `Tag`.
+/// (Not under the address sanitizer, which is to see what is used after it was freed.)
+template <class Tag, std::size_t alignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__>
+class Spare {
+   public:
+    static void* allocate(std::size_t size) {
+        if (kept_ && kept_size_ >= size && kept_size_ - size < alignment) return std::exchange(kept_, nullptr);
+        if constexpr (alignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+            return ::operator new(size, std::align_val_t{alignment});
+        else
+            return ::operator new(size);
+    }
+    /// `size`: as it was asked for, or less.
+    static void free(void* block, std::size_t size) noexcept {
+        if (!keeps || size > small || ended_) return free(block);
+        if (kept_) free(kept_);
+        kept_ = block;
+        kept_size_ = size;
+        if (!std::exchange(begun_, true)) keeper_.begin();
+    }
+
+   private:
+#if defined(__SANITIZE_ADDRESS__)
+    static constexpr bool keeps = false;
+#elif defined(__has_feature)
+    static constexpr bool keeps = !__has_feature(address_sanitizer);
+#else
+    static constexpr bool keeps = true;
+#endif
+    static constexpr std::size_t small = 256;
+
+    static void free(void* block) noexcept {
+        if constexpr (alignment > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+            ::operator delete(block, std::align_val_t{alignment});
+        else
+            ::operator delete(block);
+    }
+
+    struct Keeper {
+        ~Keeper() {
+            ended_ = true;
+            free(std::exchange(kept_, nullptr));
+        }
+        void begin() const noexcept {}  // it is made where a thread first calls it
+    };
+
+    static inline constinit thread_local void* kept_ = nullptr;
+    static inline constinit thread_local std::size_t kept_size_ = 0;
+    static inline constinit thread_local bool begun_ = false;
+    static inline constinit thread_local bool ended_ = false;  // the thread: what it holds may be freed later still
+    static inline thread_local Keeper keeper_;
+};
+
+}  // namespace netsync::detail
+
 // ---- netsync/detail/sorted_nodes.hpp ----
 
 // netsync: the nodes of a sorted map (detail/sorted_map.hpp): how they lie in memory, are searched, shared and filled.
@@ -855,6 +916,7 @@ struct SortedNodes {
     static constexpr std::size_t slots_at(std::size_t capacity) {
         return align_up(sizeof(Node) + capacity * (sizeof(std::uint64_t) + 1), alignof(Slot));
     }
+    static constexpr std::size_t order_at = sizeof(Node) + leaf_size * sizeof(std::uint64_t);  // in a full one
     static const std::byte* bytes(const Node* leaf) { return reinterpret_cast<const std::byte*>(leaf); }
     static std::byte* bytes(Node* leaf) { return reinterpret_cast<std::byte*>(leaf); }
     static const std::uint64_t* prefixes(const Node* leaf) {
@@ -894,26 +956,27 @@ struct SortedNodes {
 
     // Search.
 
+    // What follows asks for parts of a leaf of full size. (Inlined: GCC drops a call that only prefetches.)
+
+    template <bool for_writing>
+    [[gnu::always_inline]] static void prefetch_bytes(const Node* leaf, std::size_t from, std::size_t to) noexcept {
+#if defined(__GNUC__)
+#pragma GCC unroll 32
+        for (std::size_t offset = from; offset < to; offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset, for_writing ? 1 : 0);
+#else
+        static_cast<void>(leaf), static_cast<void>(from), static_cast<void>(to);
+#endif
+    }
     /// A search reads the prefixes, all at once; what an insertion needs beside them is asked for meanwhile: the order of
-    /// a leaf of full size, and then the place of a new entry.
-    static void prefetch_order(const Node* leaf) noexcept {
-#if defined(__GNUC__)
-        constexpr std::size_t from = sizeof(Node) + leaf_size * sizeof(std::uint64_t);
-        for (std::size_t offset = from; offset < from + leaf_size; offset += 64)
-            __builtin_prefetch(bytes(leaf) + offset, 1);
-#else
-        static_cast<void>(leaf);
-#endif
+    /// the entries, and then the place of a new one.
+    [[gnu::always_inline]] static void prefetch_prefixes(const Node* leaf) noexcept {
+        prefetch_bytes<true>(leaf, 0, order_at);
     }
-    static void prefetch_leaf(const Node* leaf) noexcept {
-#if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < sizeof(Node) + leaf_size * sizeof(std::uint64_t); offset += 64)
-            __builtin_prefetch(bytes(leaf) + offset, 1);
-#else
-        static_cast<void>(leaf);
-#endif
+    [[gnu::always_inline]] static void prefetch_order(const Node* leaf) noexcept {
+        prefetch_bytes<true>(leaf, order_at, order_at + leaf_size);
     }
-    static void prefetch_room(const Node* leaf) noexcept {
+    [[gnu::always_inline]] static void prefetch_room(const Node* leaf) noexcept {
 #if defined(__GNUC__)
         __builtin_prefetch(slots(leaf) + leaf->count, 1);
 #else
@@ -927,18 +990,13 @@ struct SortedNodes {
     static const Node* following(const Node* node, std::size_t at) noexcept {
         return node->level == 1 && at + 1 < node->count ? inner(node)->children[at + 1] : nullptr;
     }
-    /// What a leaf says of its entries: in which order they are.
-    [[gnu::always_inline]] static void prefetch_orders(const Node* leaf) noexcept {
-#if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
-            __builtin_prefetch(bytes(leaf) + offset);
-#else
-        static_cast<void>(leaf);
-#endif
+    /// What a leaf says of its entries.
+    [[gnu::always_inline]] static void prefetch_keys(const Node* leaf) noexcept {
+        prefetch_bytes<false>(leaf, 0, slots_at(leaf_size));
     }
     /// The entries some steps beyond `at`, and what their keys own.
     [[gnu::always_inline]] static void prefetch_ahead(const Node* leaf, const Node* next, std::size_t at) noexcept {
-#if defined(__GNUC__)  // inlined: GCC drops a call that only prefetches
+#if defined(__GNUC__)
         if (const Slot* slot = ahead(leaf, next, at + 16)) {
             __builtin_prefetch(slot);
             if constexpr (sizeof(Slot) > 64) __builtin_prefetch(reinterpret_cast<const std::byte*>(slot + 1) - 1);
@@ -980,54 +1038,22 @@ struct SortedNodes {
     static Node* make_leaf(std::size_t capacity) {
         static_assert(std::is_nothrow_move_constructible_v<Slot>,
                       "netsync: keys and values of a map must be movable without exceptions");
-        Node* leaf = new (capacity == 1 ? small_leaf() : room_for_leaf(capacity)) Node;
+        Node* leaf = new (Room::allocate(leaf_bytes(capacity))) Node;
         leaf->capacity = static_cast<std::uint8_t>(capacity);
         std::fill_n(prefixes(leaf), capacity, beyond);
         return leaf;
     }
     static void free_leaf(Node* leaf) noexcept {
-        const bool is_small = leaf->capacity == 1;
+        const std::size_t size = leaf_bytes(leaf->capacity);
         leaf->~Node();
-        if (!is_small || spare_ || ends_ || !keeps_spare) return free_room(leaf);
-        spare_ = leaf;
-        keeper_.keep();
+        Room::free(leaf, size);
     }
 
-    static void* room_for_leaf(std::size_t capacity) {
-        const std::size_t size = slots_at(capacity) + capacity * sizeof(Slot);
-        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
-            return ::operator new(size, std::align_val_t{alignof(Slot)});
-        else
-            return ::operator new(size);
+    static constexpr std::size_t leaf_bytes(std::size_t capacity) {
+        return slots_at(capacity) + capacity * sizeof(Slot);
     }
-    static void free_room(void* room) noexcept {
-        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
-            ::operator delete(room, std::align_val_t{alignof(Slot)});
-        else
-            ::operator delete(room);
-    }
-
-    // Most deltas are one leaf with room for one entry: each thread keeps the last for the next. (Not under the address
-    // sanitizer, which is to see what is used after it was freed.)
-
-#if defined(__SANITIZE_ADDRESS__)
-    static constexpr bool keeps_spare = false;
-#elif defined(__has_feature)
-    static constexpr bool keeps_spare = !__has_feature(address_sanitizer);
-#else
-    static constexpr bool keeps_spare = true;
-#endif
-    static void* small_leaf() { return spare_ ? std::exchange(spare_, nullptr) : room_for_leaf(1); }
-    struct Keeper {
-        ~Keeper() {
-            ends_ = true;
-            free_room(std::exchange(spare_, nullptr));
-        }
-        void keep() const noexcept {}  // it is made where a thread first calls it
-    };
-    static inline constinit thread_local void* spare_ = nullptr;
-    static inline constinit thread_local bool ends_ = false;  // the thread: maps may be freed later still
-    static inline thread_local Keeper keeper_;
+    /// Most deltas are one leaf with room for one entry.
+    using Room = Spare<SortedNodes, std::max<std::size_t>(alignof(Slot), __STDCPP_DEFAULT_NEW_ALIGNMENT__)>;
 
     static Node* share(Node* node) noexcept {
         if (node) node->owners.fetch_add(1, std::memory_order_relaxed);
@@ -1297,7 +1323,7 @@ class SortedMapIterator : SortedNodes<Key, Value> {
         if (depth_ == 0) return;
         const auto [above, child] = above_[depth_ - 1];
         next_ = Nodes::following(above, child);
-        if (next_) Nodes::prefetch_orders(next_);
+        if (next_) Nodes::prefetch_keys(next_);
     }
 
     struct Level {
@@ -1331,7 +1357,7 @@ class SortedMap : SortedNodes<Key, Value> {
     using Nodes::child_for, Nodes::entry, Nodes::erase_at, Nodes::erase_child, Nodes::exact, Nodes::fan_out,
         Nodes::inner, Nodes::insert_at, Nodes::insert_child, Nodes::is_shared, Nodes::key_at, Nodes::key_of_child,
         Nodes::following, Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_ahead,
-        Nodes::prefetch_leaf, Nodes::prefetch_order, Nodes::prefetch_orders, Nodes::prefetch_room, Nodes::prefixes,
+        Nodes::prefetch_prefixes, Nodes::prefetch_order, Nodes::prefetch_keys, Nodes::prefetch_room, Nodes::prefixes,
         Nodes::release, Nodes::resize, Nodes::share, Nodes::split, Nodes::take, Nodes::take_entries;
     using typename Nodes::Inner, typename Nodes::Node, typename Nodes::Slot;
 
@@ -1372,7 +1398,7 @@ class SortedMap : SortedNodes<Key, Value> {
     /// Asks the memory for where a key is or would be: for whoever looks for it next, and has something to do before.
     template <class Query>
     void prefetch(const Query& key) const {
-        if (root_ && !is_leaf()) prefetch_leaf(leaf_of(prefix_of<Key>(key), key));
+        if (root_ && !is_leaf()) prefetch_prefixes(leaf_of(prefix_of<Key>(key), key));
     }
 
     /// From the first entry that does not lie before `key`. O(log size).
@@ -1505,7 +1531,7 @@ class SortedMap : SortedNodes<Key, Value> {
     template <class F>
     static void drain(Node*& place, const Node* next, Node*& behind, F& f) {
         if (place->level == 0) {
-            if (next) prefetch_orders(next);
+            if (next) prefetch_keys(next);
             for (std::size_t at = 0; at < place->count; ++at) {
                 prefetch_ahead(place, next, at);
                 f(Entry{key_at(place, at), entry(place, at)->value});
@@ -2342,6 +2368,7 @@ struct AnyDot {
 /// - `is_bottom()`: holds nothing and, as a delta, mentions nothing.
 /// - its encoding: `save`/`load` over an archive (wire/archive.hpp), in one canonical form, so that equal states have
 ///   equal bytes. Optional `load_and_merge(archive, join)`: reads a whole state and joins it as it is read; true as `merge`.
+/// - optional `prefetch(key)`: a hint that `key` is changed next (see prefetch_at).
 /// - optional `drop_stable(vector)`: forget metadata that every member has seen (tombstones); true if anything went.
 /// - optional `reissue(keep)`: for a delta that says more than its own change did (see netsync::reissue).
 /// - optional `permits(owner)`: for a delta, whether `owner` may make it (see Owned).
@@ -10140,7 +10167,7 @@ class SharedBytes {
     template <class F>
     static SharedBytes make(std::size_t size, F&& write) {
         SharedBytes made;
-        made.piece_ = new (::operator new(sizeof(Piece) + size)) Piece{};
+        made.piece_ = new (Room::allocate(sizeof(Piece) + size)) Piece{};
         auto* const at = reinterpret_cast<std::byte*>(made.piece_ + 1);
         made.piece_->view = {at, size};
         write(at);
@@ -10192,9 +10219,12 @@ class SharedBytes {
 
     void free() noexcept {
         const bool is_made_here = piece_->view.data() == reinterpret_cast<const std::byte*>(piece_ + 1);
-        if (!is_made_here) std::destroy_at(static_cast<Kept*>(piece_));
+        if (is_made_here) return Room::free(piece_, sizeof(Piece) + piece_->view.size());
+        std::destroy_at(static_cast<Kept*>(piece_));
         ::operator delete(piece_);
     }
+
+    using Room = detail::Spare<SharedBytes>;  // a frame that nobody keeps is gone when its update returns
 
     Piece* piece_ = nullptr;
 };
@@ -17070,7 +17100,7 @@ class LocalCopy {
         FrameHeader said;
         said.count = std::max<std::uint64_t>(1, batch.minted().size());
         said.time = batch.time();
-        said.removed = to_counter_ranges(batch.removed());
+        if (!batch.removed().empty()) said.removed = to_counter_ranges(batch.removed());
         std::error_code unsendable;
         const Frame frame = issuing_.make(history(), self_, before, std::move(said), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");

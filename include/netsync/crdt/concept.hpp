@@ -49,6 +49,7 @@ struct AnyDot {
 /// - `is_bottom()`: holds nothing and, as a delta, mentions nothing.
 /// - its encoding: `save`/`load` over an archive (wire/archive.hpp), in one canonical form, so that equal states have
 ///   equal bytes. Optional `load_and_merge(archive, join)`: reads a whole state and joins it as it is read; true as `merge`.
+/// - optional `prefetch(key)`: a hint that `key` is changed next (see prefetch_at).
 /// - optional `drop_stable(vector)`: forget metadata that every member has seen (tombstones); true if anything went.
 /// - optional `reissue(keep)`: for a delta that says more than its own change did (see netsync::reissue).
 /// - optional `permits(owner)`: for a delta, whether `owner` may make it (see Owned).

@@ -24,7 +24,7 @@ class SortedMap : SortedNodes<Key, Value> {
     using Nodes::child_for, Nodes::entry, Nodes::erase_at, Nodes::erase_child, Nodes::exact, Nodes::fan_out,
         Nodes::inner, Nodes::insert_at, Nodes::insert_child, Nodes::is_shared, Nodes::key_at, Nodes::key_of_child,
         Nodes::following, Nodes::leaf_size, Nodes::make_leaf, Nodes::own, Nodes::place_of, Nodes::prefetch_ahead,
-        Nodes::prefetch_leaf, Nodes::prefetch_order, Nodes::prefetch_orders, Nodes::prefetch_room, Nodes::prefixes,
+        Nodes::prefetch_prefixes, Nodes::prefetch_order, Nodes::prefetch_keys, Nodes::prefetch_room, Nodes::prefixes,
         Nodes::release, Nodes::resize, Nodes::share, Nodes::split, Nodes::take, Nodes::take_entries;
     using typename Nodes::Inner, typename Nodes::Node, typename Nodes::Slot;
 
@@ -65,7 +65,7 @@ class SortedMap : SortedNodes<Key, Value> {
     /// Asks the memory for where a key is or would be: for whoever looks for it next, and has something to do before.
     template <class Query>
     void prefetch(const Query& key) const {
-        if (root_ && !is_leaf()) prefetch_leaf(leaf_of(prefix_of<Key>(key), key));
+        if (root_ && !is_leaf()) prefetch_prefixes(leaf_of(prefix_of<Key>(key), key));
     }
 
     /// From the first entry that does not lie before `key`. O(log size).
@@ -198,7 +198,7 @@ class SortedMap : SortedNodes<Key, Value> {
     template <class F>
     static void drain(Node*& place, const Node* next, Node*& behind, F& f) {
         if (place->level == 0) {
-            if (next) prefetch_orders(next);
+            if (next) prefetch_keys(next);
             for (std::size_t at = 0; at < place->count; ++at) {
                 prefetch_ahead(place, next, at);
                 f(Entry{key_at(place, at), entry(place, at)->value});

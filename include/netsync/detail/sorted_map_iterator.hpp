@@ -113,7 +113,7 @@ class SortedMapIterator : SortedNodes<Key, Value> {
         if (depth_ == 0) return;
         const auto [above, child] = above_[depth_ - 1];
         next_ = Nodes::following(above, child);
-        if (next_) Nodes::prefetch_orders(next_);
+        if (next_) Nodes::prefetch_keys(next_);
     }
 
     struct Level {

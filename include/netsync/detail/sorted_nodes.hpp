@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <netsync/detail/key_prefix.hpp>
+#include <netsync/detail/spare.hpp>
 #include <new>
 #include <string_view>
 #include <type_traits>
@@ -59,6 +60,7 @@ struct SortedNodes {
     static constexpr std::size_t slots_at(std::size_t capacity) {
         return align_up(sizeof(Node) + capacity * (sizeof(std::uint64_t) + 1), alignof(Slot));
     }
+    static constexpr std::size_t order_at = sizeof(Node) + leaf_size * sizeof(std::uint64_t);  // in a full one
     static const std::byte* bytes(const Node* leaf) { return reinterpret_cast<const std::byte*>(leaf); }
     static std::byte* bytes(Node* leaf) { return reinterpret_cast<std::byte*>(leaf); }
     static const std::uint64_t* prefixes(const Node* leaf) {
@@ -98,26 +100,27 @@ struct SortedNodes {
 
     // Search.
 
+    // What follows asks for parts of a leaf of full size. (Inlined: GCC drops a call that only prefetches.)
+
+    template <bool for_writing>
+    [[gnu::always_inline]] static void prefetch_bytes(const Node* leaf, std::size_t from, std::size_t to) noexcept {
+#if defined(__GNUC__)
+#pragma GCC unroll 32
+        for (std::size_t offset = from; offset < to; offset += 64)
+            __builtin_prefetch(bytes(leaf) + offset, for_writing ? 1 : 0);
+#else
+        static_cast<void>(leaf), static_cast<void>(from), static_cast<void>(to);
+#endif
+    }
     /// A search reads the prefixes, all at once; what an insertion needs beside them is asked for meanwhile: the order of
-    /// a leaf of full size, and then the place of a new entry.
-    static void prefetch_order(const Node* leaf) noexcept {
-#if defined(__GNUC__)
-        constexpr std::size_t from = sizeof(Node) + leaf_size * sizeof(std::uint64_t);
-        for (std::size_t offset = from; offset < from + leaf_size; offset += 64)
-            __builtin_prefetch(bytes(leaf) + offset, 1);
-#else
-        static_cast<void>(leaf);
-#endif
+    /// the entries, and then the place of a new one.
+    [[gnu::always_inline]] static void prefetch_prefixes(const Node* leaf) noexcept {
+        prefetch_bytes<true>(leaf, 0, order_at);
     }
-    static void prefetch_leaf(const Node* leaf) noexcept {
-#if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < sizeof(Node) + leaf_size * sizeof(std::uint64_t); offset += 64)
-            __builtin_prefetch(bytes(leaf) + offset, 1);
-#else
-        static_cast<void>(leaf);
-#endif
+    [[gnu::always_inline]] static void prefetch_order(const Node* leaf) noexcept {
+        prefetch_bytes<true>(leaf, order_at, order_at + leaf_size);
     }
-    static void prefetch_room(const Node* leaf) noexcept {
+    [[gnu::always_inline]] static void prefetch_room(const Node* leaf) noexcept {
 #if defined(__GNUC__)
         __builtin_prefetch(slots(leaf) + leaf->count, 1);
 #else
@@ -131,18 +134,13 @@ struct SortedNodes {
     static const Node* following(const Node* node, std::size_t at) noexcept {
         return node->level == 1 && at + 1 < node->count ? inner(node)->children[at + 1] : nullptr;
     }
-    /// What a leaf says of its entries: in which order they are.
-    [[gnu::always_inline]] static void prefetch_orders(const Node* leaf) noexcept {
-#if defined(__GNUC__)
-        for (std::size_t offset = 0; offset < slots_at(leaf_size); offset += 64)
-            __builtin_prefetch(bytes(leaf) + offset);
-#else
-        static_cast<void>(leaf);
-#endif
+    /// What a leaf says of its entries.
+    [[gnu::always_inline]] static void prefetch_keys(const Node* leaf) noexcept {
+        prefetch_bytes<false>(leaf, 0, slots_at(leaf_size));
     }
     /// The entries some steps beyond `at`, and what their keys own.
     [[gnu::always_inline]] static void prefetch_ahead(const Node* leaf, const Node* next, std::size_t at) noexcept {
-#if defined(__GNUC__)  // inlined: GCC drops a call that only prefetches
+#if defined(__GNUC__)
         if (const Slot* slot = ahead(leaf, next, at + 16)) {
             __builtin_prefetch(slot);
             if constexpr (sizeof(Slot) > 64) __builtin_prefetch(reinterpret_cast<const std::byte*>(slot + 1) - 1);
@@ -184,54 +182,22 @@ struct SortedNodes {
     static Node* make_leaf(std::size_t capacity) {
         static_assert(std::is_nothrow_move_constructible_v<Slot>,
                       "netsync: keys and values of a map must be movable without exceptions");
-        Node* leaf = new (capacity == 1 ? small_leaf() : room_for_leaf(capacity)) Node;
+        Node* leaf = new (Room::allocate(leaf_bytes(capacity))) Node;
         leaf->capacity = static_cast<std::uint8_t>(capacity);
         std::fill_n(prefixes(leaf), capacity, beyond);
         return leaf;
     }
     static void free_leaf(Node* leaf) noexcept {
-        const bool is_small = leaf->capacity == 1;
+        const std::size_t size = leaf_bytes(leaf->capacity);
         leaf->~Node();
-        if (!is_small || spare_ || ends_ || !keeps_spare) return free_room(leaf);
-        spare_ = leaf;
-        keeper_.keep();
+        Room::free(leaf, size);
     }
 
-    static void* room_for_leaf(std::size_t capacity) {
-        const std::size_t size = slots_at(capacity) + capacity * sizeof(Slot);
-        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
-            return ::operator new(size, std::align_val_t{alignof(Slot)});
-        else
-            return ::operator new(size);
+    static constexpr std::size_t leaf_bytes(std::size_t capacity) {
+        return slots_at(capacity) + capacity * sizeof(Slot);
     }
-    static void free_room(void* room) noexcept {
-        if constexpr (alignof(Slot) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
-            ::operator delete(room, std::align_val_t{alignof(Slot)});
-        else
-            ::operator delete(room);
-    }
-
-    // Most deltas are one leaf with room for one entry: each thread keeps the last for the next. (Not under the address
-    // sanitizer, which is to see what is used after it was freed.)
-
-#if defined(__SANITIZE_ADDRESS__)
-    static constexpr bool keeps_spare = false;
-#elif defined(__has_feature)
-    static constexpr bool keeps_spare = !__has_feature(address_sanitizer);
-#else
-    static constexpr bool keeps_spare = true;
-#endif
-    static void* small_leaf() { return spare_ ? std::exchange(spare_, nullptr) : room_for_leaf(1); }
-    struct Keeper {
-        ~Keeper() {
-            ends_ = true;
-            free_room(std::exchange(spare_, nullptr));
-        }
-        void keep() const noexcept {}  // it is made where a thread first calls it
-    };
-    static inline constinit thread_local void* spare_ = nullptr;
-    static inline constinit thread_local bool ends_ = false;  // the thread: maps may be freed later still
-    static inline thread_local Keeper keeper_;
+    /// Most deltas are one leaf with room for one entry.
+    using Room = Spare<SortedNodes, std::max<std::size_t>(alignof(Slot), __STDCPP_DEFAULT_NEW_ALIGNMENT__)>;
 
     static Node* share(Node* node) noexcept {
         if (node) node->owners.fetch_add(1, std::memory_order_relaxed);

@@ -104,7 +104,7 @@ class LocalCopy {
         FrameHeader said;
         said.count = std::max<std::uint64_t>(1, batch.minted().size());
         said.time = batch.time();
-        said.removed = to_counter_ranges(batch.removed());
+        if (!batch.removed().empty()) said.removed = to_counter_ranges(batch.removed());
         std::error_code unsendable;
         const Frame frame = issuing_.make(history(), self_, before, std::move(said), batch.encode(unsendable));
         assert(!unsendable && "a delta-group is no larger than its steps, and each of them was encoded");

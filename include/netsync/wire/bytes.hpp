@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <netsync/detail/spare.hpp>
 #include <new>
 #include <span>
 #include <utility>
@@ -34,7 +35,7 @@ class SharedBytes {
     template <class F>
     static SharedBytes make(std::size_t size, F&& write) {
         SharedBytes made;
-        made.piece_ = new (::operator new(sizeof(Piece) + size)) Piece{};
+        made.piece_ = new (Room::allocate(sizeof(Piece) + size)) Piece{};
         auto* const at = reinterpret_cast<std::byte*>(made.piece_ + 1);
         made.piece_->view = {at, size};
         write(at);
@@ -86,9 +87,12 @@ class SharedBytes {
 
     void free() noexcept {
         const bool is_made_here = piece_->view.data() == reinterpret_cast<const std::byte*>(piece_ + 1);
-        if (!is_made_here) std::destroy_at(static_cast<Kept*>(piece_));
+        if (is_made_here) return Room::free(piece_, sizeof(Piece) + piece_->view.size());
+        std::destroy_at(static_cast<Kept*>(piece_));
         ::operator delete(piece_);
     }
+
+    using Room = detail::Spare<SharedBytes>;  // a frame that nobody keeps is gone when its update returns
 
     Piece* piece_ = nullptr;
 };
