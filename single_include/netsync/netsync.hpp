@@ -1038,7 +1038,7 @@ struct SortedNodes {
     static Node* make_leaf(std::size_t capacity) {
         static_assert(std::is_nothrow_move_constructible_v<Slot>,
                       "netsync: keys and values of a map must be movable without exceptions");
-        Node* leaf = new (Room::allocate(leaf_bytes(capacity))) Node;
+        Node* leaf = new (Room<>::allocate(leaf_bytes(capacity))) Node;
         leaf->capacity = static_cast<std::uint8_t>(capacity);
         std::fill_n(prefixes(leaf), capacity, beyond);
         return leaf;
@@ -1046,14 +1046,15 @@ struct SortedNodes {
     static void free_leaf(Node* leaf) noexcept {
         const std::size_t size = leaf_bytes(leaf->capacity);
         leaf->~Node();
-        Room::free(leaf, size);
+        Room<>::free(leaf, size);
     }
 
     static constexpr std::size_t leaf_bytes(std::size_t capacity) {
         return slots_at(capacity) + capacity * sizeof(Slot);
     }
-    /// Most deltas are one leaf with room for one entry.
-    using Room = Spare<SortedNodes, std::max<std::size_t>(alignof(Slot), __STDCPP_DEFAULT_NEW_ALIGNMENT__)>;
+    /// Most deltas are one leaf with room for one entry. (A template, since Slot is complete only when this is used.)
+    template <class Kept = Slot>
+    using Room = Spare<SortedNodes, std::max<std::size_t>(alignof(Kept), __STDCPP_DEFAULT_NEW_ALIGNMENT__)>;
 
     static Node* share(Node* node) noexcept {
         if (node) node->owners.fetch_add(1, std::memory_order_relaxed);
