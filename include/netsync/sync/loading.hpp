@@ -60,7 +60,7 @@ class Loading {
         if (!is_succeeding()) shown_ = copy_.frontier().counter;
         pool_.rename(planned ? copy_.successor() : copy_.plan_successor(random_), now, out);
         stop();
-        sink_.finish();
+        sink_.drop();
         present(false);
     }
 
@@ -133,7 +133,7 @@ class Loading {
         pool_.rename(copy_.plan_successor(random_), now, out);
         copy_.go_on();
         stop();
-        sink_.finish();
+        sink_.drop();
         present(true);
     }
 

@@ -80,7 +80,7 @@ class StateSink {
         if (chunk.total > limits.state) return ++refused_, errc::too_large;
         if (chunk.digest != digest_) {  // another state than the one begun: from its start
             if (chunk.offset != 0) return false;
-            finish();
+            drop();
             digest_ = chunk.digest;
             asked_until_ = 0;
         }
@@ -110,15 +110,22 @@ class StateSink {
     /// The finished state; the sink is empty afterwards.
     Bytes finish() {
         Bytes whole;
-        if (pieces_.size() == 1) whole = std::move(pieces_.front());
-        if (pieces_.size() > 1) whole.reserve(received_);
-        for (Bytes& piece : pieces_) {
-            if (pieces_.size() > 1) whole.insert(whole.end(), piece.begin(), piece.end());
-            piece = {};
+        if (pieces_.size() == 1) {
+            whole = std::move(pieces_.front());
+        } else {
+            whole.reserve(received_);
+            for (Bytes& piece : pieces_) {
+                whole.insert(whole.end(), piece.begin(), piece.end());
+                piece = {};
+            }
         }
+        drop();
+        return whole;
+    }
+    /// What has arrived is not needed.
+    void drop() noexcept {
         pieces_.clear();
         digest_ = received_ = 0;
-        return whole;
     }
 
    private:
