@@ -74,8 +74,7 @@ class Replica {
         return {};
     }
 
-    /// Ends all links; the data and the id stay. Nothing of the transport runs afterwards, unless it is what calls. Not at
-    /// the same time as start().
+    /// Ends all links; data and id stay. Nothing of the transport runs afterwards, unless it calls. Not beside start().
     void stop() {
         std::unique_lock lock{mutex_};
         if (!std::exchange(started_, false)) return;
@@ -88,26 +87,24 @@ class Replica {
     }
 
     /// Changes the data: `update(path..., verb)`, or `update([](const T& now, Change& change) { return delta; })`.
-    /// Returns at once, with the change on its way: a peer sees it once it is durable. Throws std::system_error for the
-    /// errors of try_update.
+    /// Returns at once: a peer sees the change once it is durable. Throws the errors of try_update as std::system_error.
     template <class... Steps>
     Token update(Steps&&... path_and_mutator) {
         return try_update(std::forward<Steps>(path_and_mutator)...).value();
     }
 
     /// The same with errors as values: errc::not_owner, too_large, too_deep, not_utf8, store_behind, or the store's own.
-    /// The state is as before then; but for the first error of a store that fails: that change stands, and is logged and
-    /// sent when the store works again.
+    /// The state is as before then, but for a failing store's first error: that change stands, logged and sent once it works.
     template <class... Steps>
     Result<Token> try_update(Steps&&... path_and_mutator) {
         std::unique_lock lock{mutex_};
-        copy_.prefetch(path_and_mutator...);
-        return change(lock, [&](auto& batch) { batch.update_alone(std::forward<Steps>(path_and_mutator)...); });
+        detail::prefetch_at(copy_.state(), path_and_mutator...);
+        return change(std::move(lock),
+                      [&](auto& batch) { batch.update_alone(std::forward<Steps>(path_and_mutator)...); });
     }
 
-    /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); batch.update(...);
-    /// })`. Each sees those before it. After one that fails the rest is left out, those before it stand: see
-    /// Batch::update.
+    /// Several updates as one change, atomic everywhere: `batch([](auto& batch) { batch.update(...); ... })`. Each sees
+    /// those before it. After one that fails the rest is left out, those before it stand: see Batch::update.
     template <class F>
     Token batch(F&& steps) {
         return try_batch(std::forward<F>(steps)).value();
@@ -115,8 +112,7 @@ class Replica {
 
     template <class F>
     Result<Token> try_batch(F&& steps) {
-        std::unique_lock lock{mutex_};
-        return change(lock, std::forward<F>(steps));
+        return change(std::unique_lock{mutex_}, std::forward<F>(steps));
     }
 
     /// A copy of the whole state: to be read for long while updates go on. Sets and maps are copied in O(1).
@@ -168,19 +164,18 @@ class Replica {
     Subscription on_replicated(const Token& token, Audience audience, Duration timeout,
                                std::function<void(std::error_code)> f) {
         std::unique_lock lock{mutex_};
-        Subscription subscription =
-            protocol_.await(token, std::move(audience), timeout, std::move(f), transport_.now());
+        Subscription answer = protocol_.await(token, std::move(audience), timeout, std::move(f), transport_.now());
         release(lock);
-        return subscription;
+        return answer;
     }
 
     /// Calls `f(std::error_code)` when the change, and all before it, is durable; with the store's error when that failed:
     /// the change stands then and is tried again. A thread that waits for it must not be one that runs callbacks.
     Subscription on_durable(const Token& token, std::function<void(std::error_code)> f) {
         std::unique_lock lock{mutex_};
-        Subscription subscription = copy_.await_durable(token, std::move(f));
+        Subscription answer = copy_.await_durable(token, std::move(f));
         release(lock);
-        return subscription;
+        return answer;
     }
 
     /// Gives a member up for good: see Retirement. errc::no_such_member for one that is not in the pool, or is this one.
@@ -216,12 +211,10 @@ class Replica {
    private:
     Moment now() { return {transport_.now(), copy_.now()}; }
 
-    template <class F>
-    Result<Token> change(std::unique_lock<std::mutex>& lock, F&& steps) {
+    template <class F>  // 1 to 4
+    Result<Token> change(std::unique_lock<std::mutex> lock, F&& steps) {
         if (const std::error_code error = copy_.refusal()) return error;
-        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& frame) {  // 1 to 4
-            protocol_.publish(frame);
-        });
+        std::error_code error = copy_.change(std::forward<F>(steps), [&](const Frame& f) { protocol_.publish(f); });
         const Token token = copy_.frontier();
         release(lock);
         if (!error) error = copy_.store_error();
@@ -256,13 +249,9 @@ class Replica {
         }
         if (started_ && copy_.is_committing() && !copy_.store_error())
             carry_out_at_once(waiting_, protocol_.outbox, transport_, protocol_.traffic);
-        if (started_) wake();
+        const Duration wake = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
+        if (started_ && (!woken_at_ || wake < *woken_at_)) transport_.wake_at(*(woken_at_ = wake));
         copy_.notifications.deliver(lock);
-    }
-
-    void wake() {
-        const Duration next = copy_.is_open() ? protocol_.next_wake() : transport_.now() + retry_interval;
-        if (!woken_at_ || next < *woken_at_) transport_.wake_at(*(woken_at_ = next));
     }
 
     // The store could not be opened, and now it is: this replica is somebody again, and takes part.

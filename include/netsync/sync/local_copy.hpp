@@ -85,12 +85,6 @@ class LocalCopy {
     /// What this replica has made so far.
     ReplicaCounter frontier() const { return {id(), history().counter(self_)}; }
 
-    /// A hint that this update is made next.
-    template <class... Steps>
-    void prefetch(const Steps&... path_and_mutator) const {
-        detail::prefetch_at(state(), path_and_mutator...);
-    }
-
     /// 1, 2: `steps(batch)` makes one change, merged as it is made. 3, 4: it becomes a frame in the log, and is handed to
     /// `publish(frame)`. No frame where nothing changed. An error says why steps were left out, or that the log failed.
     template <class F, class G>
