@@ -212,18 +212,17 @@ class SortedMap : SortedNodes<Key, Value> {
         release(std::exchange(place, nullptr));
     }
 
-    /// The leaf for a key; the way to it is kept.
+    /// The leaf for a key; the way to it is kept. The leaf itself is asked for, not waited for.
     template <class Query>
     const Node* leaf_of(std::uint64_t prefix, const Query& key) const {
         const bool again = trail_.prefix == prefix;
         std::uint64_t steps = 0;
         const Node* node = root_;
-        while (node->level > 0) {
-            const std::size_t child = child_below(inner(node), again, prefix, key);
+        for (unsigned level = root_->level; level > 0; --level) {
+            const std::size_t child = child_below(inner(node), level, again, prefix, key);
             steps = (steps | child) << 8;
-            const bool last = node->level == 1;
             node = inner(node)->children[child];
-            if (last) prefetch_order(node);
+            if (level == 1) prefetch_order(node);
         }
         trail_ = {prefix, steps};
         return node;
@@ -234,9 +233,9 @@ class SortedMap : SortedNodes<Key, Value> {
     Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
         const bool again = trail_.prefix == prefix;
         Node* node = own(root_);
-        while (node->level > 0) {
-            const std::size_t child = child_below(inner(node), again, prefix, key);
-            if (!again && node->level == 1) prefetch_order(inner(node)->children[child]);
+        for (unsigned level = root_->level; level > 0; --level) {
+            const std::size_t child = child_below(inner(node), level, again, prefix, key);
+            if (!again && level == 1) prefetch_order(inner(node)->children[child]);
             path.steps[path.depth++] = {inner(node), child};
             node = own(inner(node)->children[child]);
         }
@@ -255,9 +254,10 @@ class SortedMap : SortedNodes<Key, Value> {
     static std::size_t guess(unsigned level) noexcept { return (trail_.steps >> (8 * (level % 8))) & 0xff; }
 
     template <class Query>
-    static std::size_t child_below(const Inner* node, bool again, std::uint64_t prefix, const Query& key) {
+    static std::size_t child_below(const Inner* node, unsigned level, bool again, std::uint64_t prefix,
+                                   const Query& key) {
         if (again)
-            if (const std::size_t child = guess(node->level); lies_below(node, child, prefix)) return child;
+            if (const std::size_t child = guess(level); lies_below(node, child, prefix)) return child;
         return child_for(node, prefix, key);
     }
 
