@@ -1389,17 +1389,20 @@ class SortedMap : SortedNodes<Key, Value> {
     const Value* find(const Query& key) const {
         if (!root_) return nullptr;
         const std::uint64_t prefix = prefix_of<Key>(key);
-        const Node* leaf = leaf_of(prefix, key);
+        Trail& trail = trail_of(prefix);
+        const Node* leaf = leaf_of(trail, prefix, key);
         prefetch_room(leaf);
         const Place place = place_of(leaf, prefix, key);
-        trail_.steps |= place.at;
+        trail.steps |= place.at;
         return place.found ? &entry(leaf, place.at)->value : nullptr;
     }
 
     /// Asks the memory for where a key is or would be: for whoever looks for it next, and has something to do before.
     template <class Query>
     void prefetch(const Query& key) const {
-        if (root_ && !is_leaf()) prefetch_prefixes(leaf_of(prefix_of<Key>(key), key));
+        if (!root_ || is_leaf()) return;
+        const std::uint64_t prefix = prefix_of<Key>(key);
+        prefetch_prefixes(leaf_of(trail_of(prefix), prefix, key));
     }
 
     /// From the first entry that does not lie before `key`. O(log size).
@@ -1421,7 +1424,7 @@ class SortedMap : SortedNodes<Key, Value> {
         if (!std::as_const(*this).find(key)) return nullptr;
         Path path;
         const std::uint64_t prefix = prefix_of<Key>(key);
-        Node* leaf = descend(path, prefix, key);
+        Node* leaf = descend(path, trail_to(prefix), prefix, key);
         return &entry(leaf, place_of(leaf, prefix, key).at)->value;
     }
 
@@ -1452,8 +1455,9 @@ class SortedMap : SortedNodes<Key, Value> {
         if (!root_) return {append(std::forward<NewKey>(key)), true};
         const std::uint64_t prefix = prefix_of<Key>(key);
         Path path;
-        Node* leaf = descend(path, prefix, key);
-        const Place place = place_again(leaf, prefix, key);
+        const Trail* const trail = trail_to(prefix);
+        Node* leaf = descend(path, trail, prefix, key);
+        const Place place = place_again(leaf, trail, prefix, key);
         if (place.found) return {&entry(leaf, place.at)->value, false};
         Value* value = insert(path, leaf, place.at, prefix, std::forward<NewKey>(key));
         ++size_;
@@ -1465,7 +1469,7 @@ class SortedMap : SortedNodes<Key, Value> {
         if (!std::as_const(*this).find(key)) return false;
         Path path;
         const std::uint64_t prefix = prefix_of<Key>(key);
-        Node* leaf = descend(path, prefix, key);
+        Node* leaf = descend(path, trail_to(prefix), prefix, key);
         erase_at(leaf, place_of(leaf, prefix, key).at);
         --size_;
         balance(path, leaf);
@@ -1484,13 +1488,21 @@ class SortedMap : SortedNodes<Key, Value> {
     }
 
     /// Calls `f(key, value)` for each, in order, which may be taken over where no copy shares it: for whoever lets go of the
-    /// map. The entries stay, without their content.
-    template <class F>
-    [[gnu::always_inline]] void take_each(F&& f) {
-        if (!is_leaf())
-            for (Iterator at = begin(); at != end(); ++at) at.take(f);
-        else
-            for (std::size_t at = 0; at < root_->count; ++at) take(root_, at, !is_shared(root_), f);
+    /// map. The entries stay, without their content. Before it, `comes_next(key)` with the key that follows, if any.
+    template <class F, class Next>
+    [[gnu::always_inline]] void take_each(F&& f, const Next& comes_next) {
+        if (!is_leaf()) {
+            Iterator next = begin();
+            for (Iterator at = begin(); at != end(); ++at) {
+                if (++next != end()) comes_next((*next).key);
+                at.take(f);
+            }
+        } else {
+            for (std::size_t at = 0; at < root_->count; ++at) {
+                if (at + 1 < root_->count) comes_next(key_at(root_, at + 1));
+                take(root_, at, !is_shared(root_), f);
+            }
+        }
     }
 
     /// Calls `f(entry)` for each, in order, and lets go of what lies behind: a copy that writes there need not copy it any
@@ -1528,6 +1540,13 @@ class SortedMap : SortedNodes<Key, Value> {
         std::size_t depth = 0;
     };
 
+    struct Trail {
+        std::uint64_t prefix = 0;
+        std::uint64_t steps = 0;  // a byte a level, the leaf's the lowest
+
+        std::size_t at(unsigned level) const noexcept { return (steps >> (8 * (level % 8))) & 0xff; }
+    };
+
     /// Takes the node out of its place, and puts the last leaf of it `behind`. `next`: the leaf that follows, if known.
     template <class F>
     static void drain(Node*& place, const Node* next, Node*& behind, F& f) {
@@ -1548,28 +1567,27 @@ class SortedMap : SortedNodes<Key, Value> {
 
     /// The leaf for a key; the way to it is kept. The leaf itself is asked for, not waited for.
     template <class Query>
-    const Node* leaf_of(std::uint64_t prefix, const Query& key) const {
-        const bool again = trail_.prefix == prefix;
+    const Node* leaf_of(Trail& trail, std::uint64_t prefix, const Query& key) const {
+        const bool again = trail.prefix == prefix;
         std::uint64_t steps = 0;
         const Node* node = root_;
         for (unsigned level = root_->level; level > 0; --level) {
-            const std::size_t child = child_below(inner(node), level, again, prefix, key);
+            const std::size_t child = child_below(inner(node), level, again ? &trail : nullptr, prefix, key);
             steps = (steps | child) << 8;
             node = inner(node)->children[child];
             if (level == 1) prefetch_order(node);
         }
-        trail_ = {prefix, steps};
+        trail = {prefix, steps};
         return node;
     }
 
     /// The same with all of the way writable.
     template <class Query>
-    Node* descend(Path& path, std::uint64_t prefix, const Query& key) {
-        const bool again = trail_.prefix == prefix;
+    Node* descend(Path& path, const Trail* trail, std::uint64_t prefix, const Query& key) {
         Node* node = own(root_);
         for (unsigned level = root_->level; level > 0; --level) {
-            const std::size_t child = child_below(inner(node), level, again, prefix, key);
-            if (!again && level == 1) prefetch_order(inner(node)->children[child]);
+            const std::size_t child = child_below(inner(node), level, trail, prefix, key);
+            if (!trail && level == 1) prefetch_order(inner(node)->children[child]);
             path.steps[path.depth++] = {inner(node), child};
             node = own(inner(node)->children[child]);
         }
@@ -1578,20 +1596,18 @@ class SortedMap : SortedNodes<Key, Value> {
     }
 
     // A change looks for a key, and its merge comes back to it: the way that led to the same prefix is tried first. It need
-    // not be true.
+    // not be true. Some are kept, since the memory is asked for the next key before one is merged.
 
-    struct Trail {
-        std::uint64_t prefix = 0;
-        std::uint64_t steps = 0;  // a byte a level, the leaf's the lowest
-    };
-
-    static std::size_t guess(unsigned level) noexcept { return (trail_.steps >> (8 * (level % 8))) & 0xff; }
+    static Trail& trail_of(std::uint64_t prefix) noexcept { return trails_[prefix % trails_.size()]; }
+    static const Trail* trail_to(std::uint64_t prefix) noexcept {
+        const Trail& trail = trail_of(prefix);
+        return trail.prefix == prefix ? &trail : nullptr;
+    }
 
     template <class Query>
-    static std::size_t child_below(const Inner* node, unsigned level, bool again, std::uint64_t prefix,
+    static std::size_t child_below(const Inner* node, unsigned level, const Trail* trail, std::uint64_t prefix,
                                    const Query& key) {
-        if (again)
-            if (const std::size_t child = guess(level); lies_below(node, child, prefix)) return child;
+        if (trail && lies_below(node, trail->at(level), prefix)) return trail->at(level);
         return child_for(node, prefix, key);
     }
 
@@ -1601,11 +1617,12 @@ class SortedMap : SortedNodes<Key, Value> {
     }
 
     template <class Query>
-    static Place place_again(const Node* leaf, std::uint64_t prefix, const Query& key) {
-        const std::size_t at = guess(0);
-        const bool fits =
-            trail_.prefix == prefix && at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
-        if (fits && prefix < prefixes(leaf)[at]) return {at, false};
+    static Place place_again(const Node* leaf, const Trail* trail, std::uint64_t prefix, const Query& key) {
+        if (trail) {
+            const std::size_t at = trail->at(0);
+            const bool fits = at < leaf->capacity && (at == 0 || prefixes(leaf)[at - 1] < prefix);
+            if (fits && prefix < prefixes(leaf)[at]) return {at, false};
+        }
         return place_of(leaf, prefix, key);
     }
 
@@ -1718,7 +1735,7 @@ class SortedMap : SortedNodes<Key, Value> {
         erase_child(parent, at + 1);
     }
 
-    static inline constinit thread_local Trail trail_{};
+    static inline constinit thread_local std::array<Trail, 4> trails_{};
 
     Node* root_ = nullptr;
     std::size_t size_ = 0;
@@ -3335,7 +3352,7 @@ class DotMap {
         if constexpr (std::is_const_v<Theirs>)
             theirs.entries_.for_each([&](const Entry& entry) { merge_one(entry.key, entry.value); });
         else
-            theirs.entries_.take_each(merge_one);
+            theirs.entries_.take_each(merge_one, [&](const Key& next) { prefetch(next); });
         return changed;
     }
 

@@ -42,14 +42,19 @@ void check_equal(const Map& map, const Model& model) {
 template <class Map, class Model>
 void check_taken(Map& map, const Model& model) {
     const auto take_all = [&](Map& from) {
-        auto expected = model.begin();
-        from.take_each([&](auto&& key, auto&& value) {
+        auto expected = model.begin(), announced = model.begin();
+        const auto take = [&](auto&& key, auto&& value) {
             static_assert(!std::is_lvalue_reference_v<decltype(value)>);
             const auto taken = std::move(value);
             REQUIRE(key == expected->first);
             REQUIRE(taken == (expected++)->second);
+        };
+        from.take_each(take, [&](const auto& next) {
+            REQUIRE(announced == expected);
+            REQUIRE(next == (++announced)->first);
         });
         REQUIRE(expected == model.end());
+        if (!model.empty()) REQUIRE(++announced == model.end());
     };
     Map copy = map;
     take_all(copy);

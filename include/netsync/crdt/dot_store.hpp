@@ -435,7 +435,7 @@ class DotMap {
         if constexpr (std::is_const_v<Theirs>)
             theirs.entries_.for_each([&](const Entry& entry) { merge_one(entry.key, entry.value); });
         else
-            theirs.entries_.take_each(merge_one);
+            theirs.entries_.take_each(merge_one, [&](const Key& next) { prefetch(next); });
         return changed;
     }
 
