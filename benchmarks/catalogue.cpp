@@ -86,72 +86,81 @@ Site<OrSet<Key>> filled(const std::vector<Key>& keys, ReplicaIndex self) {
     return site;
 }
 
+// Seconds that all of these take once.
+
 template <class Key>
 double unordered_insert(const std::vector<Key>& keys) {
-    return median_of([&] {
-        std::unordered_set<Key> set;
-        const double took = seconds([&] {
-            for (const Key& key : keys) set.insert(key);
-        });
-        sink += set.size();
-        return took;
+    std::unordered_set<Key> set;
+    const double took = seconds([&] {
+        for (const Key& key : keys) set.insert(key);
     });
+    sink += set.size();
+    return took;
 }
 
 template <class Key>
 double type_add(const std::vector<Key>& keys) {
-    return median_of([&] {
-        Site<OrSet<Key>> site;
-        const double took = seconds([&] {
-            for (const Key& key : keys) site.change([&](const auto& set, Change& c) { return set.add(c, key); });
-        });
-        sink += site.state.size();
-        return took;
+    Site<OrSet<Key>> site;
+    const double took = seconds([&] {
+        for (const Key& key : keys) site.change([&](const auto& set, Change& c) { return set.add(c, key); });
     });
+    sink += site.state.size();
+    return took;
 }
 
 template <class Key>
 double replica_add(const std::vector<Key>& keys) {
-    return median_of([&] {
-        MemoryHub hub;
-        NullReplica<OrSet<Key>> replica{hub, {.manual_start = true}};
-        const double took = seconds([&] {
-            for (const Key& key : keys) replica.update(add(key));
-        });
-        sink += replica.read([](const auto& set) { return set.size(); });
-        return took;
-    });
-}
-
-/// Frames of so many changes, as another replica makes them.
-template <class Key>
-std::vector<SharedBytes> frames_of(const std::vector<Key>& keys, std::size_t changes) {
     MemoryHub hub;
-    MemoryStore store;
-    Replica<MemoryStore, MemoryTransport, HybridClock, OrSet<Key>> replica{hub, {.manual_start = true}, store};
-    for (std::size_t at = 0; at < keys.size(); at += changes)
-        replica.batch([&](auto& batch) {
-            for (std::size_t i = at; i < std::min(at + changes, keys.size()); ++i) batch.update(add(keys[i]));
-        });
-    std::vector<SharedBytes> frames;
-    store.replay([&](const SharedBytes& bytes) { return frames.push_back(bytes), true; });
-    return frames;
+    NullReplica<OrSet<Key>> replica{hub, {.manual_start = true}};
+    const double took = seconds([&] {
+        for (const Key& key : keys) replica.update(add(key));
+    });
+    sink += replica.read([](const auto& set) { return set.size(); });
+    return took;
 }
 
 template <class Key>
 double remote_add(const std::vector<SharedBytes>& frames) {
-    return median_of([&] {
-        Content<OrSet<Key>> held;
-        const double took = seconds([&] {
-            for (const SharedBytes& bytes : frames) {
-                const Result<Frame> frame = Frame::parse(bytes);
-                Result<OrSet<Key>> delta = frame->template delta<OrSet<Key>>();
-                held.merge(*frame, intern(frame->header().origin), *std::move(delta));
-            }
-        });
-        sink += held.state.size();
-        return took;
+    Content<OrSet<Key>> held;
+    const double took = seconds([&] {
+        for (const SharedBytes& bytes : frames) {
+            const Result<Frame> frame = Frame::parse(bytes);
+            Result<OrSet<Key>> delta = frame->template delta<OrSet<Key>>();
+            held.merge(*frame, intern(frame->header().origin), *std::move(delta));
+        }
     });
+    sink += held.state.size();
+    return took;
+}
+
+/// Frames of so many changes, as another replica makes them. They lie by themselves, as those that a network brought: what
+/// their maker let go of leaves no holes between them.
+template <class Key>
+std::vector<SharedBytes> frames_of(const std::vector<Key>& keys, std::size_t changes) {
+    Bytes made;
+    std::vector<std::size_t> sizes;
+    {
+        MemoryHub hub;
+        MemoryStore store;
+        Replica<MemoryStore, MemoryTransport, HybridClock, OrSet<Key>> replica{hub, {.manual_start = true}, store};
+        for (std::size_t at = 0; at < keys.size(); at += changes)
+            replica.batch([&](auto& batch) {
+                for (std::size_t i = at; i < std::min(at + changes, keys.size()); ++i) batch.update(add(keys[i]));
+            });
+        store.replay([&](const SharedBytes& frame) {
+            const ByteView bytes = *frame;
+            made.insert(made.end(), bytes.begin(), bytes.end());
+            sizes.push_back(bytes.size());
+            return true;
+        });
+    }
+    std::vector<SharedBytes> frames;
+    ByteView left = made;
+    for (const std::size_t size : sizes) {
+        frames.emplace_back(left.first(size));
+        left = left.subspan(size);
+    }
+    return frames;
 }
 
 void whole_states(std::size_t count) {
@@ -323,13 +332,14 @@ template <class Key>
 void sets(const char* name, const std::vector<Key>& keys) {
     const auto line = [&](const char* what) { return std::string("OrSet<") + name + ">, " + what; };
     const std::size_t count = keys.size();
-    const double floor = unordered_insert(keys);
-    at_least(line("the type: mutator and merge of its delta").c_str(), count, floor, type_add(keys), 1.0);
-    at_least(line("through a Replica<NullStore>: update").c_str(), count, floor, replica_add(keys), 0.6);
-    at_least(line("remote: decode and merge, frames of 1").c_str(), count, floor, remote_add<Key>(frames_of(keys, 1)),
-             0.5);
-    at_least(line("remote: decode and merge, frames of 100").c_str(), count, floor,
-             remote_add<Key>(frames_of(keys, 100)), 0.8);
+    const std::vector<SharedBytes> ones = frames_of(keys, 1), hundreds = frames_of(keys, 100);
+    const auto [floor, type, replica, one, hundred] = medians_in_turn(
+        [&] { return unordered_insert(keys); }, [&] { return type_add(keys); }, [&] { return replica_add(keys); },
+        [&] { return remote_add<Key>(ones); }, [&] { return remote_add<Key>(hundreds); });
+    at_least(line("the type: mutator and merge of its delta").c_str(), count, floor, type, 1.0);
+    at_least(line("through a Replica<NullStore>: update").c_str(), count, floor, replica, 0.6);
+    at_least(line("remote: decode and merge, frames of 1").c_str(), count, floor, one, 0.5);
+    at_least(line("remote: decode and merge, frames of 100").c_str(), count, floor, hundred, 0.8);
 }
 
 /// What an add costs as the set grows: nanoseconds each, of as many in all at each size.
@@ -339,18 +349,20 @@ void growth(std::size_t most, const std::string& folder) {
     for (std::size_t size = 1000; size <= most; size *= 10) {
         std::vector<std::uint64_t> keys;
         for (std::uint64_t i = 0; i < size; ++i) keys.push_back(number(i));
-        const auto add = [&](plot::Line& line, auto&& measure) {
+        const auto each = [&](auto&& measure) {
             double total = 0;
             for (std::size_t at = 0; at < most; at += size) total += measure();
-            const double part = 1e9 / static_cast<double>(most);
-            line.points.emplace_back(static_cast<double>(size), total * part);
+            return total * 1e9 / static_cast<double>(most);
         };
         const std::vector<SharedBytes> ones = frames_of(keys, 1), hundreds = frames_of(keys, 100);
-        add(floor, [&] { return unordered_insert(keys); });
-        add(type, [&] { return type_add(keys); });
-        add(replica, [&] { return replica_add(keys); });
-        add(one, [&] { return remote_add<std::uint64_t>(ones); });
-        add(many, [&] { return remote_add<std::uint64_t>(hundreds); });
+        const auto medians = medians_in_turn([&] { return each([&] { return unordered_insert(keys); }); },
+                                             [&] { return each([&] { return type_add(keys); }); },
+                                             [&] { return each([&] { return replica_add(keys); }); },
+                                             [&] { return each([&] { return remote_add<std::uint64_t>(ones); }); },
+                                             [&] { return each([&] { return remote_add<std::uint64_t>(hundreds); }); });
+        std::size_t at = 0;
+        for (plot::Line* line : {&floor, &type, &replica, &one, &many})
+            line->points.emplace_back(static_cast<double>(size), medians[at++]);
         std::printf(
             "%9zu elements, ns an add: std::unordered_set %.0f, the type %.0f, a replica %.0f, remote in frames of "
             "1 %.0f, of 100 %.0f\n",
