@@ -4,6 +4,7 @@
 #include <netsync/netsync.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -161,6 +162,23 @@ std::vector<SharedBytes> frames_of(const std::vector<Key>& keys, std::size_t cha
         left = left.subspan(size);
     }
     return frames;
+}
+
+/// Seconds that adding the keys takes: to the floor, to the type, through a replica, and from another one in frames of 1 and
+/// of 100. So many `times` each, in turn.
+template <class Key>
+std::array<double, 5> adds(const std::vector<Key>& keys, std::size_t times = 1) {
+    const std::vector<SharedBytes> ones = frames_of(keys, 1), hundreds = frames_of(keys, 100);
+    const auto repeated = [times](auto measure) {
+        return [times, measure] {
+            double total = 0;
+            for (std::size_t at = 0; at < times; ++at) total += measure();
+            return total;
+        };
+    };
+    return medians_in_turn(repeated([&] { return unordered_insert(keys); }), repeated([&] { return type_add(keys); }),
+                           repeated([&] { return replica_add(keys); }), repeated([&] { return remote_add<Key>(ones); }),
+                           repeated([&] { return remote_add<Key>(hundreds); }));
 }
 
 void whole_states(std::size_t count) {
@@ -332,10 +350,7 @@ template <class Key>
 void sets(const char* name, const std::vector<Key>& keys) {
     const auto line = [&](const char* what) { return std::string("OrSet<") + name + ">, " + what; };
     const std::size_t count = keys.size();
-    const std::vector<SharedBytes> ones = frames_of(keys, 1), hundreds = frames_of(keys, 100);
-    const auto [floor, type, replica, one, hundred] = medians_in_turn(
-        [&] { return unordered_insert(keys); }, [&] { return type_add(keys); }, [&] { return replica_add(keys); },
-        [&] { return remote_add<Key>(ones); }, [&] { return remote_add<Key>(hundreds); });
+    const auto [floor, type, replica, one, hundred] = adds(keys);
     at_least(line("the type: mutator and merge of its delta").c_str(), count, floor, type, 1.0);
     at_least(line("through a Replica<NullStore>: update").c_str(), count, floor, replica, 0.6);
     at_least(line("remote: decode and merge, frames of 1").c_str(), count, floor, one, 0.5);
@@ -349,20 +364,10 @@ void growth(std::size_t most, const std::string& folder) {
     for (std::size_t size = 1000; size <= most; size *= 10) {
         std::vector<std::uint64_t> keys;
         for (std::uint64_t i = 0; i < size; ++i) keys.push_back(number(i));
-        const auto each = [&](auto&& measure) {
-            double total = 0;
-            for (std::size_t at = 0; at < most; at += size) total += measure();
-            return total * 1e9 / static_cast<double>(most);
-        };
-        const std::vector<SharedBytes> ones = frames_of(keys, 1), hundreds = frames_of(keys, 100);
-        const auto medians = medians_in_turn([&] { return each([&] { return unordered_insert(keys); }); },
-                                             [&] { return each([&] { return type_add(keys); }); },
-                                             [&] { return each([&] { return replica_add(keys); }); },
-                                             [&] { return each([&] { return remote_add<std::uint64_t>(ones); }); },
-                                             [&] { return each([&] { return remote_add<std::uint64_t>(hundreds); }); });
+        const std::array<double, 5> took = adds(keys, (most + size - 1) / size);
         std::size_t at = 0;
         for (plot::Line* line : {&floor, &type, &replica, &one, &many})
-            line->points.emplace_back(static_cast<double>(size), medians[at++]);
+            line->points.emplace_back(static_cast<double>(size), took[at++] * 1e9 / static_cast<double>(most));
         std::printf(
             "%9zu elements, ns an add: std::unordered_set %.0f, the type %.0f, a replica %.0f, remote in frames of "
             "1 %.0f, of 100 %.0f\n",

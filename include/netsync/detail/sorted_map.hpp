@@ -55,20 +55,17 @@ class SortedMap : SortedNodes<Key, Value> {
     const Value* find(const Query& key) const {
         if (!root_) return nullptr;
         const std::uint64_t prefix = prefix_of<Key>(key);
-        Trail& trail = trail_of(prefix);
-        const Node* leaf = leaf_of(trail, prefix, key);
+        const Node* leaf = leaf_of(prefix, key);
         prefetch_room(leaf);
         const Place place = place_of(leaf, prefix, key);
-        trail.steps |= place.at;
+        trail_of(prefix).steps |= place.at;
         return place.found ? &entry(leaf, place.at)->value : nullptr;
     }
 
     /// Asks the memory for where a key is or would be: for whoever looks for it next, and has something to do before.
     template <class Query>
     void prefetch(const Query& key) const {
-        if (!root_ || is_leaf()) return;
-        const std::uint64_t prefix = prefix_of<Key>(key);
-        prefetch_prefixes(leaf_of(trail_of(prefix), prefix, key));
+        if (root_ && !is_leaf()) prefetch_prefixes(leaf_of(prefix_of<Key>(key), key));
     }
 
     /// From the first entry that does not lie before `key`. O(log size).
@@ -206,13 +203,6 @@ class SortedMap : SortedNodes<Key, Value> {
         std::size_t depth = 0;
     };
 
-    struct Trail {
-        std::uint64_t prefix = 0;
-        std::uint64_t steps = 0;  // a byte a level, the leaf's the lowest
-
-        std::size_t at(unsigned level) const noexcept { return (steps >> (8 * (level % 8))) & 0xff; }
-    };
-
     /// Takes the node out of its place, and puts the last leaf of it `behind`. `next`: the leaf that follows, if known.
     template <class F>
     static void drain(Node*& place, const Node* next, Node*& behind, F& f) {
@@ -231,38 +221,15 @@ class SortedMap : SortedNodes<Key, Value> {
         release(std::exchange(place, nullptr));
     }
 
-    /// The leaf for a key; the way to it is kept. The leaf itself is asked for, not waited for.
-    template <class Query>
-    const Node* leaf_of(Trail& trail, std::uint64_t prefix, const Query& key) const {
-        const bool again = trail.prefix == prefix;
-        std::uint64_t steps = 0;
-        const Node* node = root_;
-        for (unsigned level = root_->level; level > 0; --level) {
-            const std::size_t child = child_below(inner(node), level, again ? &trail : nullptr, prefix, key);
-            steps = (steps | child) << 8;
-            node = inner(node)->children[child];
-            if (level == 1) prefetch_order(node);
-        }
-        trail = {prefix, steps};
-        return node;
-    }
-
-    /// The same with all of the way writable.
-    template <class Query>
-    Node* descend(Path& path, const Trail* trail, std::uint64_t prefix, const Query& key) {
-        Node* node = own(root_);
-        for (unsigned level = root_->level; level > 0; --level) {
-            const std::size_t child = child_below(inner(node), level, trail, prefix, key);
-            if (!trail && level == 1) prefetch_order(inner(node)->children[child]);
-            path.steps[path.depth++] = {inner(node), child};
-            node = own(inner(node)->children[child]);
-        }
-        prefetch_room(node);
-        return node;
-    }
-
     // A change looks for a key, and its merge comes back to it: the way that led to the same prefix is tried first. It need
     // not be true. Some are kept, since the memory is asked for the next key before one is merged.
+
+    struct Trail {
+        std::uint64_t prefix = 0;
+        std::uint64_t steps = 0;  // a byte a level, the leaf's the lowest
+
+        std::size_t at(unsigned level) const noexcept { return (steps >> (8 * (level % 8))) & 0xff; }
+    };
 
     static Trail& trail_of(std::uint64_t prefix) noexcept { return trails_[prefix % trails_.size()]; }
     static const Trail* trail_to(std::uint64_t prefix) noexcept {
@@ -290,6 +257,36 @@ class SortedMap : SortedNodes<Key, Value> {
             if (fits && prefix < prefixes(leaf)[at]) return {at, false};
         }
         return place_of(leaf, prefix, key);
+    }
+
+    /// The leaf for a key; the way to it is kept. The leaf itself is asked for, not waited for.
+    template <class Query>
+    const Node* leaf_of(std::uint64_t prefix, const Query& key) const {
+        const Trail* const trail = trail_to(prefix);
+        std::uint64_t steps = 0;
+        const Node* node = root_;
+        for (unsigned level = root_->level; level > 0; --level) {
+            const std::size_t child = child_below(inner(node), level, trail, prefix, key);
+            steps = (steps | child) << 8;
+            node = inner(node)->children[child];
+            if (level == 1) prefetch_order(node);
+        }
+        trail_of(prefix) = {prefix, steps};
+        return node;
+    }
+
+    /// The same with all of the way writable.
+    template <class Query>
+    Node* descend(Path& path, const Trail* trail, std::uint64_t prefix, const Query& key) {
+        Node* node = own(root_);
+        for (unsigned level = root_->level; level > 0; --level) {
+            const std::size_t child = child_below(inner(node), level, trail, prefix, key);
+            if (!trail && level == 1) prefetch_order(inner(node)->children[child]);
+            path.steps[path.depth++] = {inner(node), child};
+            node = own(inner(node)->children[child]);
+        }
+        prefetch_room(node);
+        return node;
     }
 
     Node*& place_in(const Path& path, std::size_t depth) {
